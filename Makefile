@@ -1,0 +1,42 @@
+# make study | test | lab | lock | clean        what each needs, .venv included, is made first
+#
+#   make study                                      every notebook on generated faces, minutes on two cores
+#   make study PROFILE=cpu FER_DATA_DIR=~/datasets  real data, hours on two cores
+#   make study PROFILE=gpu GPUS=2                   one experiment per GPU
+
+PYTHON  ?= python3
+PROFILE ?= smoke
+CORES   ?= $(shell getconf _NPROCESSORS_ONLN)
+GPUS    ?= 0
+BIN     := .venv/bin
+READY   := .venv/.ready
+
+export PROFILE
+
+.PHONY: study test lab lock clean
+
+study: $(READY)
+	@$(BIN)/python -m fer_helpers.study --profile $(PROFILE) --cores $(CORES) --gpus $(GPUS) $(if $(FORCE),--force)
+
+test: $(READY)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lab: $(READY)
+	@$(BIN)/jupyter lab notebooks
+
+# The stamp is written last: an installation that was cut off is taken up again.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] < (3, 14) else f"Python 3.11 to 3.13 is needed, $(PYTHON) is {sys.version.split()[0]}: name another one, as in: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# One lock for Linux, macOS and Windows, Python 3.11 to 3.13; pyproject.toml is its only source.
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	    --extra tensorflow --extra dlib --extra dev \
+	    --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+
+clean:
+	rm -rf .venv .snakemake data/cache

@@ -1,0 +1,104 @@
+"""A folder or a zip archive seen alike, so that a loader reads both with the same lines.
+
+The path of an image may run on through an archive or a table, as in `fer2013.zip/train/happy/Training_1.jpg` or `fer2013.csv/17`.
+"""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from fer_helpers.datasets.table import LayoutError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
+
+
+class FileTree:
+    """The files below a folder or inside a zip, by names with forward slashes.
+
+    Args:
+        location: a folder or a `.zip` file.
+
+    Raises:
+        FileNotFoundError: there is no such folder or file.
+        LayoutError: the file is no readable zip.
+    """
+
+    def __init__(self, location: Path):
+        self.location = Path(location)
+        if self.location.is_dir():
+            self._archive = None
+            files = (path for path in self.location.rglob("*") if path.is_file())
+            names = (path.relative_to(self.location).as_posix() for path in files)
+        elif self.location.is_file():
+            self._archive = _open_zip(self.location)
+            names = (name for name in self._archive.namelist() if not name.endswith("/"))
+        else:
+            raise FileNotFoundError(f"no such folder or archive: {self.location}")
+        self.names = sorted(name for name in names if not _is_clutter(name))
+
+    def read_bytes(self, name: str) -> bytes:
+        """The content of one file."""
+        if self._archive is None:
+            return (self.location / name).read_bytes()
+        return self._archive.read(name)
+
+    def open_text(self, name: str) -> io.TextIOBase:
+        """One file opened for reading as UTF-8 text, not loaded as a whole."""
+        if self._archive is None:
+            return open(self.location / name, encoding="utf-8-sig")
+        return io.TextIOWrapper(self._archive.open(name), encoding="utf-8-sig")
+
+    def path(self, name: str) -> str:
+        """The path of one file, running on through the archive if there is one."""
+        return f"{self.location.as_posix()}/{name}"
+
+    def named(self, file_name: str) -> str | None:
+        """The first file whose last part is `file_name`, or None."""
+        return next((name for name in self.names if PurePosixPath(name).name == file_name), None)
+
+    def images_below(self, folder: str) -> list[str]:
+        """Names of the image files anywhere below `folder` ('' for all)."""
+        start = f"{folder}/" if folder else ""
+        return [name for name in self.names if name.startswith(start) and name.lower().endswith(IMAGE_SUFFIXES)]
+
+
+def _is_clutter(name: str) -> bool:
+    """What macOS and editors leave in archives and folders: no part of a data set."""
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+
+
+@lru_cache(maxsize=8)
+def _open_zip(location: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(location)
+    except zipfile.BadZipFile as error:
+        raise LayoutError(f"{location} is no readable zip ({error}): remove it and download it again") from error
+
+
+def split_at_container(path: str) -> tuple[Path, str]:
+    """The file that really is on disk, and the rest of the path inside it ('' for a plain file).
+
+    Raises:
+        FileNotFoundError: no part of the path is a file.
+    """
+    whole = Path(path)
+    for candidate in (whole, *whole.parents):
+        if candidate.is_file():
+            return candidate, "" if candidate == whole else whole.relative_to(candidate).as_posix()
+    raise FileNotFoundError(f"{path} is gone: it was there when the data set was read; load the data set again")
+
+
+def read_encoded(paths: list[str]) -> Iterator[bytes]:
+    """The undecoded bytes of each image file, in order, from folders and zip archives."""
+    folder_is_real: dict[str, bool] = {}
+    for path in paths:
+        parent = path.rpartition("/")[0]
+        if parent not in folder_is_real:
+            folder_is_real[parent] = Path(parent).is_dir()
+        if folder_is_real[parent]:
+            yield Path(path).read_bytes()
+        else:
+            container, name = split_at_container(path)
+            yield _open_zip(container).read(name)

@@ -1,0 +1,140 @@
+"""The one table into which every data set is turned: a pandas DataFrame, one row an image."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+
+SPELLINGS = {
+    "neutral": "neutral",
+    "ne": "neutral",
+    "happy": "happy",
+    "happiness": "happy",
+    "ha": "happy",
+    "sad": "sad",
+    "sadness": "sad",
+    "sa": "sad",
+    "surprise": "surprise",
+    "surprised": "surprise",
+    "su": "surprise",
+    "fear": "fear",
+    "fearful": "fear",
+    "afraid": "fear",
+    "fe": "fear",
+    "disgust": "disgust",
+    "disgusted": "disgust",
+    "di": "disgust",
+    "anger": "anger",
+    "angry": "anger",
+    "an": "anger",
+    "contempt": "contempt",
+    "contemptuous": "contempt",
+}
+
+SPLITS = ("train", "val", "test")
+VAL_OR_TEST = "val or test"  # a copy of FER-2013 whose file names hide which half of `test` an image is from
+
+COLUMNS = ("image", "path", "label", "expression", "split", "subject", "sequence", "frame", "box")
+
+
+class LayoutError(ValueError):
+    """A data set is not laid out as documented; the message names the file and the next step."""
+
+
+@dataclass(frozen=True)
+class FaceDataset:
+    """A data set as found on disk.
+
+    Attributes:
+        name: key of the data set, as in `fer2013`.
+        location: folder or archive it was read from.
+        table: one row an image, columns `COLUMNS` and any that the data set adds (FER+ keeps its votes).
+        skipped: one row for each image left out, columns `image` and `reason`.
+        notes: sentences that a reader of a result on this data must know.
+        generated: True for faces drawn by `fer_helpers.datasets.generated`.
+    """
+
+    name: str
+    location: Path
+    table: pd.DataFrame
+    skipped: pd.DataFrame = field(default_factory=lambda: skipped_images([]))
+    notes: tuple[str, ...] = ()
+    generated: bool = False
+
+
+def canonical_expression(spelling: str, where: str) -> str:
+    """The canonical name of an expression as it is spelled on disk.
+
+    Args:
+        spelling: name of a class folder or a label, any case.
+        where: file or folder it was found in, for the message.
+
+    Raises:
+        LayoutError: the spelling is unknown.
+    """
+    name = SPELLINGS.get(spelling.strip().lower())
+    if name is None:
+        raise LayoutError(
+            f"unknown expression {spelling!r} in {where}: known are {', '.join(EXPRESSIONS)} and their usual "
+            "spellings; rename or remove it, or add the spelling to SPELLINGS in fer_helpers/datasets/table.py"
+        )
+    return name
+
+
+def make_table(rows: list[dict]) -> pd.DataFrame:
+    """Rows with at least `image`, `path` and `expression` as the one table, sorted by `image`.
+
+    Labels are places in `EXPRESSIONS`; columns that a row lacks are missing (`pd.NA`).
+
+    Raises:
+        LayoutError: two rows have the same `image`.
+    """
+    extra = [column for column in (rows[0] if rows else {}) if column not in COLUMNS]
+    table = pd.DataFrame(rows).reindex(columns=[*COLUMNS, *extra])
+    table["label"] = table["expression"].map(EXPRESSIONS.index).astype("int64")
+    for column in ("image", "path", "expression", "split", "subject", "sequence"):
+        table[column] = table[column].astype("string")
+    table["frame"] = table["frame"].astype("Int64")
+    table = table.sort_values("image", ignore_index=True)
+    twice = table["image"][table["image"].duplicated()]
+    if len(twice):
+        raise LayoutError(f"{twice.iloc[0]} stands twice in the table: remove one of the two rows or files")
+    return table
+
+
+def skipped_images(pairs: list[tuple[str, str]]) -> pd.DataFrame:
+    """(image, reason) pairs as the table of what was left out."""
+    return pd.DataFrame(pairs, columns=["image", "reason"], dtype="string")
+
+
+def expressions_in(table: pd.DataFrame) -> list[str]:
+    """The expressions that the table holds, in canonical order."""
+    present = set(table["expression"])
+    return [expression for expression in EXPRESSIONS if expression in present]
+
+
+def class_indices(table: pd.DataFrame, classes: list[str]) -> pd.Series:
+    """Each row's place in `classes`, int64, as a model with one output a class is trained on.
+
+    Raises:
+        ValueError: a row's expression is not among `classes`.
+    """
+    unknown = set(table["expression"]) - set(classes)
+    if unknown:
+        raise ValueError(f"the table holds {', '.join(sorted(unknown))}, which the classes {', '.join(classes)} lack: drop those rows first")
+    return table["expression"].map({name: index for index, name in enumerate(classes)}).astype("int64")
+
+
+def table_hash(table: pd.DataFrame) -> str:
+    """SHA-256 (first 16 hexadecimal digits) over image, expression and split of each row, wherever the files lie."""
+    text = table[["image", "expression", "split"]].fillna("").to_csv(index=False, lineterminator="\n")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def count_images(table: pd.DataFrame) -> pd.DataFrame:
+    """Images for each split (rows) and expression (columns), zeros where there are none."""
+    counts = pd.crosstab(table["split"].fillna("none"), table["expression"])
+    return counts.reindex(columns=expressions_in(table), fill_value=0)

@@ -1,0 +1,64 @@
+"""Where things are: the only module that knows a folder of the project."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def data_dir() -> Path:
+    """The folder of the real data sets: `FER_DATA_DIR`, or `data/raw` of the project."""
+    return Path(os.environ.get("FER_DATA_DIR") or PROJECT / "data" / "raw").expanduser()
+
+
+def cache_dir() -> Path:
+    """The folder of all that can be made again (generated faces, crops, epoch backups): `FER_CACHE_DIR`, or `data/cache`."""
+    return Path(os.environ.get("FER_CACHE_DIR") or PROJECT / "data" / "cache").expanduser()
+
+
+def reports_dir() -> Path:
+    """The folder of the reports, one folder a profile, one folder a run in it."""
+    return PROJECT / "reports"
+
+
+def notebooks_dir() -> Path:
+    """The folder of the numbered notebooks and of `profiles/`."""
+    return PROJECT / "notebooks"
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; rename it to `target` once the block has ended without an error.
+
+    A process killed half-way leaves `target` as it was, so that no later run trusts a part of a file or folder.
+
+    Raises:
+        OSError: the disk is full or the folder can't be written; the message names `target`.
+    """
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield partial
+        os.replace(partial, target)
+    except OSError as error:
+        raise OSError(error.errno, f"could not write {target}: {error.strerror or error}; free some space or set FER_CACHE_DIR") from error
+    finally:
+        _remove(partial)
+
+
+def _remove(path: Path) -> None:
+    import shutil
+
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,226 @@
+"""What a run leaves behind: `results.csv`, `predictions.csv.gz` and `run.json`, in one folder a run.
+
+A number that is not a row of `results.csv` is not in a report.
+"""
+
+import gzip
+import json
+import os
+import platform
+import subprocess
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fer_helpers import paths
+from fer_helpers.datasets.table import FaceDataset, table_hash
+
+COLUMNS = (
+    *("run", "paper", "claim", "notebook", "dataset", "split", "protocol", "model", "init", "metric", "expression"),
+    *("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "backend", "device", "seconds"),
+)
+PROTOCOLS = ("paper", "clean")  # as the paper did it; or chosen on validation data and scored once
+REPORTED_PACKAGES = ("keras", "tensorflow", "jax", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "papermill")
+PROBABILITY_DECIMALS = 6  # metrics are computed from probabilities rounded like this, so that they can be computed again from the file
+LITERALS = (str, int, float, bool, list, dict, tuple, type(None))
+
+
+@dataclass
+class Run:
+    """One execution of a notebook: collects its numbers, and writes them when it has ended well.
+
+    Attributes:
+        folder: where the files go, `reports/<profile>/<run>`.
+        about: content of `run.json`.
+    """
+
+    folder: Path
+    about: dict
+    _rows: list[dict] = field(default_factory=list)
+    _predictions: list[pd.DataFrame] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name of the run: that of its folder."""
+        return self.folder.name
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """All numbers reported so far, columns `COLUMNS`."""
+        return pd.DataFrame(self._rows, columns=list(COLUMNS))
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """All predictions so far: model, init, seed, split, fold, image, label, then `p_<expression>` for each class."""
+        return pd.concat(self._predictions, ignore_index=True) if self._predictions else pd.DataFrame()
+
+    def add(self, metric: str, value: float, *, interval: tuple[float, float] | None = None, **columns) -> None:
+        """Report one number as a row of `results.csv`.
+
+        Args:
+            metric: what was measured, as in `accuracy`.
+            value: the number; proportions as fractions of 1.
+            interval: lower and upper end of the 95 % interval, where there is one.
+            **columns: any other of `COLUMNS`; `run`, `paper`, `notebook`, `backend` and `device` are filled in.
+
+        Raises:
+            ValueError: a column or protocol that `results.csv` does not have.
+        """
+        unknown = set(columns) - set(COLUMNS)
+        if unknown:
+            raise ValueError(f"results.csv has no column {', '.join(sorted(unknown))}: its columns are {', '.join(COLUMNS)}")
+        if columns.get("protocol", PROTOCOLS[0]) not in PROTOCOLS:
+            raise ValueError(f"protocol is one of {', '.join(PROTOCOLS)}, not {columns['protocol']!r}")
+        low, high = interval or (None, None)
+        always = {key: self.about[key] for key in ("run", "paper", "notebook", "backend", "device")}
+        self._rows.append(always | {"metric": metric, "value": float(value), "ci_low": low, "ci_high": high} | columns)
+
+    def add_data(self, dataset: FaceDataset) -> None:
+        """Record in `run.json` which data the numbers are about."""
+        entry = {
+            "dataset": dataset.name,
+            "source": "generated faces" if dataset.generated else "real photographs",
+            "found_as": dataset.location.name,
+            "images": len(dataset.table),
+            "skipped": len(dataset.skipped),
+            "table_hash": table_hash(dataset.table),
+            "notes": list(dataset.notes),
+        }
+        self.about["data"].append(entry)
+        self._write_about()
+
+    def add_predictions(
+        self, table: pd.DataFrame, probabilities: np.ndarray, classes: list[str], *, model: str, init: str, seed: int, split: str, fold: int | None = None
+    ) -> None:
+        """Keep what a model said of each image, so that every metric can be computed again.
+
+        Args:
+            table: the n images that were scored, one row each.
+            probabilities: float array (n, len(classes)).
+            classes: expression of each column of `probabilities`.
+            model, init, seed, split, fold: as in the rows of `results.csv` that are computed from it.
+        """
+        frame = pd.DataFrame({"model": model, "init": init, "seed": seed, "split": split, "fold": fold, "image": table["image"], "label": table["expression"]})
+        rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
+        columns = pd.DataFrame(rounded, columns=[f"p_{name}" for name in classes], index=frame.index)
+        self._predictions.append(pd.concat([frame, columns], axis=1))
+
+    def finish(self, **about) -> None:
+        """Write `results.csv` and `predictions.csv.gz`, and mark the run as finished in `run.json`.
+
+        Args:
+            **about: what else `run.json` should hold, as in `init="scratch"` or `verdict="not testable here"`.
+        """
+        write_csv(self.results, self.folder / "results.csv")
+        if self._predictions:
+            write_csv(self.predictions, self.folder / "predictions.csv.gz")
+        ended = datetime.now(UTC)
+        seconds = (ended - datetime.fromisoformat(self.about["started"])).total_seconds()
+        self.about |= {"status": "finished", "ended": ended.isoformat(timespec="seconds"), "seconds": round(seconds)} | about
+        self._write_about()
+
+    def _write_about(self) -> None:
+        write_json(self.about, self.folder / "run.json")
+
+
+def start(notebook: str, paper: str, namespace: dict) -> Run:
+    """Begin a run, from the cell right after a notebook's `parameters`.
+
+    The parameter `run_dir` says where the run writes, relative to the project; empty means `reports/by_hand/<notebook>`.
+
+    Args:
+        notebook: name of the notebook without `.ipynb`.
+        paper: key of the paper, as in `huang_2024`, or empty.
+        namespace: `globals()` of the notebook.
+
+    Raises:
+        ValueError: a parameter was passed that the notebook does not have.
+    """
+    import keras
+
+    parameters = _parameters(notebook, namespace)
+    folder = paths.PROJECT / (parameters.get("run_dir") or f"reports/by_hand/{notebook}")
+    about = {
+        "run": folder.name,
+        "profile": folder.parent.name,
+        "notebook": notebook,
+        "paper": paper,
+        "status": "running",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "parameters": parameters,
+        "data": [],
+        "backend": keras.backend.backend(),
+        "device": device_name(),
+        "versions": {"python": platform.python_version()} | installed_versions(),
+        "commit": git_commit(),
+    }
+    run = Run(folder, about)
+    run._write_about()
+    return run
+
+
+def _parameters(notebook: str, namespace: dict) -> dict:
+    """The values of the notebook's parameters; an unknown one, on which papermill only warns, is an error."""
+    import papermill
+
+    known = list(papermill.inspect_notebook(str(paths.notebooks_dir() / f"{notebook}.ipynb")))
+    # On the first execution only parameters are literals; when the cell is run again by hand there are others.
+    first_time = not isinstance(namespace.get("run"), Run)
+    passed = [name for name, value in namespace.items() if isinstance(value, LITERALS) and not name.startswith("_") and name not in ("In", "Out")]
+    unknown = sorted(set(passed) - set(known)) if first_time else []
+    if unknown:
+        raise ValueError(f"{notebook} has no parameter {', '.join(unknown)}: its parameters are {', '.join(known)}")
+    return {name: namespace[name] for name in known}
+
+
+def device_name() -> str:
+    """What the run computes on: the name of the GPU, or the processor and its number of cores."""
+    import keras
+
+    gpus = keras.distribution.list_devices("gpu")
+    if gpus:
+        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        names = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split("\n")
+        return f"{len(gpus)} x {names[0] or 'GPU'}"
+    return f"{_processor_name()}, {os.cpu_count()} cores"
+
+
+def _processor_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def installed_versions() -> dict[str, str]:
+    """Version of each of `REPORTED_PACKAGES` that is installed."""
+    installed = {distribution.name.lower(): distribution.version for distribution in metadata.distributions()}
+    return {name: installed[name] for name in REPORTED_PACKAGES if name in installed}
+
+
+def git_commit() -> str:
+    """The commit of the project's code, with `+changes` where package or notebooks differ from it; `unknown` outside git."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=paths.PROJECT, capture_output=True, text=True, check=False).stdout.strip()
+
+    commit = git("rev-parse", "--short=12", "HEAD")
+    changed = git("status", "--porcelain", "--", "fer_helpers", "notebooks")
+    return (commit + "+changes" * bool(changed)) if commit else "unknown"
+
+
+def write_csv(frame: pd.DataFrame, target: Path) -> None:
+    """Write a table as CSV, gzipped if the name ends in `.gz`, the same bytes for the same table."""
+    text = frame.to_csv(index=False, lineterminator="\n").encode()
+    with paths.written_whole(target) as partial:
+        partial.write_bytes(gzip.compress(text, mtime=0) if target.suffix == ".gz" else text)
+
+
+def write_json(content: dict, target: Path) -> None:
+    """Write a dictionary as indented JSON."""
+    with paths.written_whole(target) as partial:
+        partial.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
