@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer_helpers import paths
-from fer_helpers.datasets.table import FaceDataset, table_hash
+from fer_helpers import evaluation, paths
+from fer_helpers.datasets.table import FaceDataset, class_indices, table_hash
 
 COLUMNS = (
     *("run", "paper", "claim", "notebook", "dataset", "split", "protocol", "model", "init", "metric", "expression"),
@@ -26,6 +26,7 @@ COLUMNS = (
 PROTOCOLS = ("paper", "clean")  # as the paper did it; or chosen on validation data and scored once
 REPORTED_PACKAGES = ("keras", "tensorflow", "jax", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "papermill")
 PROBABILITY_DECIMALS = 6  # metrics are computed from probabilities rounded like this, so that they can be computed again from the file
+PREDICTION_KEYS = ("dataset", "model", "init", "protocol", "split", "seed", "image_size")  # which rows of results.csv a prediction belongs to
 LITERALS = (str, int, float, bool, list, dict, tuple, type(None))
 
 
@@ -55,7 +56,7 @@ class Run:
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """All predictions so far: model, init, seed, split, fold, image, label, then `p_<expression>` for each class."""
+        """All predictions so far: `PREDICTION_KEYS`, image, label, then `p_<expression>` for each class."""
         return pd.concat(self._predictions, ignore_index=True) if self._predictions else pd.DataFrame()
 
     def add(self, metric: str, value: float, *, interval: tuple[float, float] | None = None, **columns) -> None:
@@ -79,6 +80,30 @@ class Run:
         always = {key: self.about[key] for key in ("run", "paper", "notebook", "backend", "device")}
         self._rows.append(always | {"metric": metric, "value": float(value), "ci_low": low, "ci_high": high} | columns)
 
+    def add_scores(
+        self, table: pd.DataFrame, probabilities: np.ndarray, classes: list[str], *, claims: dict[tuple[str, str], str] | None = None, **columns
+    ) -> pd.DataFrame:
+        """Keep a model's predictions on some images and report every metric computed from them.
+
+        Args:
+            table: the n images that were scored, one row each.
+            probabilities: float array (n, len(classes)).
+            classes: expression of each column of `probabilities`.
+            claims: id of the printed number that a metric is held against, by (metric, expression).
+            **columns: columns of `results.csv`; `model`, `init`, `seed`, `split` and `dataset` are needed.
+
+        Returns:
+            The metrics as `evaluation.scores` gives them.
+        """
+        self.add_predictions(table, probabilities, classes, **{key: columns.get(key) for key in PREDICTION_KEYS})
+        rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
+        scored = evaluation.scores(class_indices(table, classes).to_numpy(), rounded, classes)
+        for row in scored.to_dict("records"):
+            interval = (row.pop("ci_low"), row.pop("ci_high"))
+            claim = (claims or {}).get((row["metric"], row["expression"]), "")
+            self.add(row.pop("metric"), row.pop("value"), interval=interval, claim=claim, **row, **columns)
+        return scored
+
     def add_data(self, dataset: FaceDataset) -> None:
         """Record in `run.json` which data the numbers are about."""
         entry = {
@@ -94,7 +119,7 @@ class Run:
         self._write_about()
 
     def add_predictions(
-        self, table: pd.DataFrame, probabilities: np.ndarray, classes: list[str], *, model: str, init: str, seed: int, split: str, fold: int | None = None
+        self, table: pd.DataFrame, probabilities: np.ndarray, classes: list[str], **keys: str | int | None
     ) -> None:
         """Keep what a model said of each image, so that every metric can be computed again.
 
@@ -102,9 +127,9 @@ class Run:
             table: the n images that were scored, one row each.
             probabilities: float array (n, len(classes)).
             classes: expression of each column of `probabilities`.
-            model, init, seed, split, fold: as in the rows of `results.csv` that are computed from it.
+            **keys: `PREDICTION_KEYS`, as in the rows of `results.csv` that are computed from it.
         """
-        frame = pd.DataFrame({"model": model, "init": init, "seed": seed, "split": split, "fold": fold, "image": table["image"], "label": table["expression"]})
+        frame = table[["image"]].assign(**keys, label=table["expression"])[[*keys, "image", "label"]]
         rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
         columns = pd.DataFrame(rounded, columns=[f"p_{name}" for name in classes], index=frame.index)
         self._predictions.append(pd.concat([frame, columns], axis=1))
