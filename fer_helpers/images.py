@@ -51,8 +51,10 @@ def read_images(table: pd.DataFrame, side: int, channels: int = 1, interpolation
         interpolation: one of `INTERPOLATIONS`.
 
     Raises:
-        ValueError: no image could be read at all; the message names the first.
+        ValueError: the table is empty, or none of its images could be read; the message names the first.
     """
+    if not len(table):
+        raise ValueError("there is no image to read: the table is empty")
     pixels = np.empty((len(table), side, side, channels), "uint8")
     kept, skipped, resized = [], [], 0
     for place, (name, image) in enumerate(zip(table["image"], decoded(table["path"].tolist(), channels), strict=True)):
@@ -63,7 +65,7 @@ def read_images(table: pd.DataFrame, side: int, channels: int = 1, interpolation
         pixels[len(kept)] = resize(image, side, interpolation)
         kept.append(place)
     if not kept:
-        raise ValueError(f"none of {len(table):,} images could be read, the first is {table['path'].iloc[0] if len(table) else 'missing'}")
+        raise ValueError(f"none of {len(table):,} images could be read, the first is {table['path'].iloc[0]}: the copy is damaged, get it again")
     return Images(pixels[: len(kept)], table.iloc[kept].reset_index(drop=True), skipped_images(skipped), resized)
 
 
@@ -96,15 +98,18 @@ def decode(content: bytes, channels: int) -> np.ndarray | None:
     if not content:
         return None
     flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
-    image = cv2.imdecode(np.frombuffer(content, "uint8"), flag)
+    try:
+        image = cv2.imdecode(np.frombuffer(content, "uint8"), flag)
+    except cv2.error:  # a header that claims more pixels than OpenCV allows
+        return None
     return None if image is None else image.reshape(*image.shape[:2], channels)
 
 
 def _from_csv(paths: list[str], channels: int) -> Iterator[np.ndarray]:
     rows = [int(path.rpartition("/")[2]) for path in paths]
     container, inside = split_at_container(paths[0])
-    source = FileTree(container).open_text(inside.rpartition("/")[0]) if container.suffix == ".zip" else open(container, encoding="utf-8-sig")
-    with source as file:
+    tree, name = (FileTree(container), inside.rpartition("/")[0]) if container.suffix == ".zip" else (FileTree(container.parent), container.name)
+    with tree.open_text(name) as file:
         images = fer2013.read_csv_pixels(file, set(rows))
     for row in rows:
         yield np.repeat(images[row][..., None], channels, axis=2)

@@ -3,6 +3,7 @@
 Every network here takes raw RGB from 0 to 255, (n, side, side, 3): rescaling and normalisation are layers of the network.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,9 +107,10 @@ def _imagenet_body(variant: str, side: int) -> keras.Model:
         return _keras_builder(variant)(include_top=False, weights="imagenet", input_shape=(side, side, 3))
     except Exception as error:  # Keras raises a bare Exception for any failed download
         name = f"efficientnet{variant.lower()}_notop.h5"
+        place = Path(os.environ.get("KERAS_HOME", "~/.keras")) / "models" / name
         raise FileNotFoundError(
             f"the ImageNet weights of {variant} could not be fetched ({error}). Get https://storage.googleapis.com/keras-applications/{name} "
-            f"on another machine and put it at {Path(keras.config.keras_home()) / 'models' / name}, or train from random weights with weights=scratch"
+            f"on another machine and put it at {place}, or train from random weights with weights=scratch"
         ) from error
 
 

@@ -39,8 +39,9 @@ def written_whole(target: Path) -> Iterator[Path]:
         OSError: the disk is full or the folder can't be written; the message names `target`.
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(partial)  # what a killed process of the same number left: in a container numbers come again
         yield partial
         os.replace(partial, target)
     except OSError as error:
@@ -54,8 +55,8 @@ def _remove(path: Path) -> None:
 
     if path.is_dir():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()
 
 
 def file_sha256(path: Path) -> str:

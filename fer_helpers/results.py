@@ -4,9 +4,11 @@ A number that is not a row of `results.csv` is not in a report.
 """
 
 import gzip
+import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -134,8 +136,21 @@ class Run:
         columns = pd.DataFrame(rounded, columns=[f"p_{name}" for name in classes], index=frame.index)
         self._predictions.append(pd.concat([frame, columns], axis=1))
 
+    def backup_dir(self, training: str) -> Path:
+        """Where a training of this run keeps its epochs until the run has finished.
+
+        A run that was killed finds them again; one with other parameters, data or committed code begins anew.
+        """
+        return self._backups() / training
+
+    def _backups(self) -> Path:
+        parameters = {key: value for key, value in self.about["parameters"].items() if key != "run_dir"}
+        same = [parameters, [entry["table_hash"] for entry in self.about["data"]], self.about["commit"], self.about["backend"]]
+        key = hashlib.sha256(json.dumps(same, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        return paths.cache_dir() / "backups" / f"{self.about['profile']}.{self.name}.{key}"
+
     def finish(self, **about) -> None:
-        """Write `results.csv` and `predictions.csv.gz`, and mark the run as finished in `run.json`.
+        """Write `results.csv` and `predictions.csv.gz`, mark the run as finished in `run.json`, and remove its backups.
 
         Args:
             **about: what else `run.json` should hold, as in `init="scratch"` or `verdict="not testable here"`.
@@ -147,6 +162,7 @@ class Run:
         seconds = (ended - datetime.fromisoformat(self.about["started"])).total_seconds()
         self.about |= {"status": "finished", "ended": ended.isoformat(timespec="seconds"), "seconds": round(seconds)} | about
         self._write_about()
+        shutil.rmtree(self._backups(), ignore_errors=True)
 
     def _write_about(self) -> None:
         write_json(self.about, self.folder / "run.json")

@@ -1,6 +1,5 @@
 """Training that shows its epochs, can be killed at any moment, and goes on from the last finished one."""
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import cv2
 import keras
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from fer_helpers import paths
 
@@ -110,7 +110,7 @@ def optimizer(name: str, learning_rate: float, steps_per_epoch: int, epochs: int
     steps = steps_per_epoch * epochs
     schedules = {
         "constant": lambda: learning_rate,
-        "cosine": lambda: keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=learning_rate, warmup_steps=max(1, steps // 20)),
+        "cosine": lambda: keras.optimizers.schedules.CosineDecay(0.0, steps - steps // 20, warmup_target=learning_rate, warmup_steps=steps // 20),
         "staircase": lambda: keras.optimizers.schedules.ExponentialDecay(learning_rate, 10 * steps_per_epoch, 0.9, staircase=True),
     }
     optimizers = {
@@ -149,7 +149,7 @@ def fit(
     backup = EpochBackup(Path(backup_dir), train, scored, keep)
     done = backup.restore(model)
     if done < epochs:
-        model.fit(train, epochs=epochs, initial_epoch=done, callbacks=[backup], verbose=2)
+        model.fit(train, epochs=epochs, initial_epoch=done, callbacks=[backup], shuffle=False, verbose=2)  # Batches shuffles
     return backup.history
 
 
@@ -213,10 +213,17 @@ def score(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> tuple[
     return float(-np.log(np.clip(of_target, 1e-7, None)).mean()), float((probabilities.argmax(axis=1) == targets).mean())
 
 
-def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """Probabilities (n, classes), or features (n, width) of a body, for images uint8 (n, side, side, 1 or 3)."""
-    parts = [model.predict_on_batch(as_rgb(inputs[start : start + batch_size])) for start in range(0, len(inputs), batch_size)]
-    return np.concatenate(parts)
+def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 256, progress: str = "") -> np.ndarray:
+    """Probabilities (n, classes), or features (n, width) of a body, for images uint8 (n, side, side, 1 or 3).
+
+    Args:
+        model: takes images, or features for a head.
+        inputs: array (n, ...).
+        batch_size: inputs a step.
+        progress: text of a progress bar; none if empty.
+    """
+    starts = tqdm(range(0, len(inputs), batch_size), desc=progress, disable=not progress, mininterval=5)
+    return np.concatenate([model.predict_on_batch(as_rgb(inputs[start : start + batch_size])) for start in starts])
 
 
 def best_epoch(history: pd.DataFrame, column: str) -> int:

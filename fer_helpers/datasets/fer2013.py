@@ -11,19 +11,23 @@ names do not tell them apart, `split` is `val or test` and a note says so.
 
 import csv
 import sys
+import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
 
 from fer_helpers.datasets.files import FileTree
-from fer_helpers.datasets.table import VAL_OR_TEST, FaceDataset, LayoutError, canonical_expression, make_table, skipped_images
+from fer_helpers.datasets.table import SPLITS, VAL_OR_TEST, FaceDataset, LayoutError, canonical_expression, make_table, skipped_images
 
 NAME = "fer2013"
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
 CSV_EXPRESSIONS = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the codes 0 to 6 of fer2013.csv
 CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
 USAGE_SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+PIXEL_VALUES = frozenset(map(str, range(256)))
 SIDE = 48
 PUBLISHED_COUNTS = {"train": 28_709, "val": 3_589, "test": 3_589}
 EXPECTED = "expected train/<class>/ and test/<class>/, or fer2013.csv; see data/README.md"
@@ -40,18 +44,15 @@ def load(location: Path) -> FaceDataset:
 
     Raises:
         FileNotFoundError: nothing is there, or none of the layouts.
-        LayoutError: an unknown class folder, an empty class, a CSV without its columns.
+        LayoutError: an unknown class folder, a split without an image of a class, two copies in one place, a CSV that is damaged or
+            lacks its columns.
     """
     location = Path(location)
-    if location.suffix == ".csv":
-        with open(location, encoding="utf-8-sig") as file:
-            return _from_csv(file, location.as_posix(), location)
+    if location.suffix == ".csv" and location.is_file():
+        return _from_csv(FileTree(location.parent), location.name, location)
     tree = FileTree(location)
     csv_name = next((name for name in map(tree.named, CSV_NAMES) if name), None)
-    if csv_name:
-        with tree.open_text(csv_name) as file:
-            return _from_csv(file, tree.path(csv_name), location)
-    return _from_folders(tree)
+    return _from_csv(tree, csv_name, location) if csv_name else _from_folders(tree)
 
 
 def _from_folders(tree: FileTree) -> FaceDataset:
@@ -62,6 +63,7 @@ def _from_folders(tree: FileTree) -> FaceDataset:
         split = _split_of_folder(split_folder)
         rows += [{"image": name, "path": tree.path(name), "expression": expression, "split": split or _test_half(name)} for name in names]
     table = make_table(rows)
+    _check_classes(table, tuple(table["split"].unique()), tree.location)
     return FaceDataset(NAME, tree.location, table, notes=_notes(table))
 
 
@@ -72,19 +74,24 @@ def _class_folders(tree: FileTree) -> dict[tuple[str, str], list[str]]:
         parts = PurePosixPath(name).parts
         if len(parts) >= 3 and parts[-3].lower() in ("train", "test"):
             folders.setdefault(("/".join(parts[:-2]), parts[-2]), []).append(name)
-    tops = {split_folder for split_folder, _ in folders}
+    tops = sorted({split_folder for split_folder, _ in folders})
     if {PurePosixPath(top).name.lower() for top in tops} != {"train", "test"}:
         raise FileNotFoundError(f"no FER-2013 under {tree.location}: {EXPECTED}")
-    for top in sorted(tops):
-        _check_classes(tree, top, [class_folder for split_folder, class_folder in folders if split_folder == top])
+    if len(tops) > 2:
+        raise LayoutError(f"{tree.location} holds more than one copy of FER-2013 ({', '.join(tops)}): name the folder above one of them")
     return folders
 
 
-def _check_classes(tree: FileTree, split_folder: str, class_folders: list[str]) -> None:
-    found = {canonical_expression(folder, f"{tree.location}/{split_folder}") for folder in class_folders}
-    missing = [name for name in CLASSES if name not in found]
-    if missing:
-        raise LayoutError(f"{tree.location}/{split_folder} holds no image of: {', '.join(missing)}; the copy is incomplete, download it again")
+def _check_classes(table: pd.DataFrame, splits: tuple[str, ...], location: Path) -> None:
+    """Make sure that each split holds every class of FER-2013 and no other."""
+    other = sorted(set(table["expression"]) - set(CLASSES))
+    if other:
+        first = table.loc[table["expression"] == other[0], "path"].iloc[0]
+        raise LayoutError(f"{first} is labelled {other[0]}, which FER-2013 does not have: remove that class, or name another data set")
+    for split in splits:
+        missing = [name for name in CLASSES if name not in set(table.loc[table["split"] == split, "expression"])]
+        if missing:
+            raise LayoutError(f"{location} holds no image of {', '.join(missing)} in the split {split!r}: the copy is incomplete, download it again")
 
 
 def _split_of_folder(split_folder: str) -> str | None:
@@ -106,7 +113,22 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def _from_csv(file, csv_path: str, location: Path) -> FaceDataset:
+def _from_csv(tree: FileTree, csv_name: str, location: Path) -> FaceDataset:
+    csv_path = tree.path(csv_name)
+    try:
+        with tree.open_text(csv_name) as file:
+            rows, skipped = _csv_rows(file, csv_path)
+    except (UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error) as error:
+        raise LayoutError(f"{csv_path} is damaged or no CSV ({error}): remove it and download it again") from error
+    if not rows:
+        raise LayoutError(f"{csv_path} holds no readable image: download it again")
+    table = make_table(rows)
+    _check_classes(table, SPLITS, Path(csv_path))
+    return FaceDataset(NAME, location, table, skipped_images(skipped))
+
+
+def _csv_rows(file: TextIO, csv_path: str) -> tuple[list[dict], list[tuple[str, str]]]:
+    """The rows of the table, and the names of those left out with the reason."""
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader(file)
     columns = [column.strip() for column in next(reader, [])]
@@ -119,9 +141,7 @@ def _from_csv(file, csv_path: str, location: Path) -> FaceDataset:
             skipped.append((f"{PurePosixPath(csv_path).name}/{number}", f"{csv_path}, data row {number}: {fault}"))
         else:
             rows.append(row)
-    if not rows:
-        raise LayoutError(f"{csv_path} holds no readable image: download it again")
-    return FaceDataset(NAME, location, make_table(rows), skipped_images(skipped))
+    return rows, skipped
 
 
 def _csv_row(values: dict[str, str], number: int, csv_path: str) -> tuple[dict, str]:
@@ -134,7 +154,7 @@ def _csv_row(values: dict[str, str], number: int, csv_path: str) -> tuple[dict, 
     pixels = values.get("pixels", "").split()
     if len(pixels) != SIDE * SIDE:
         return {}, f"{len(pixels):,} pixels, not {SIDE * SIDE:,}"
-    if not all(pixel.isdecimal() and int(pixel) <= 255 for pixel in pixels):
+    if not PIXEL_VALUES.issuperset(pixels):
         return {}, "a pixel that is no number from 0 to 255"
     # Zero-padded, so that sorting by name keeps the order of the file.
     image = f"{PurePosixPath(csv_path).name}/{number:05d}"
@@ -142,7 +162,7 @@ def _csv_row(values: dict[str, str], number: int, csv_path: str) -> tuple[dict, 
     return {"image": image, "path": path, "expression": CSV_EXPRESSIONS[int(code)], "split": USAGE_SPLITS[usage]}, ""
 
 
-def read_csv_pixels(file, rows: set[int]) -> dict[int, np.ndarray]:
+def read_csv_pixels(file: TextIO, rows: set[int]) -> dict[int, np.ndarray]:
     """The images of some data rows of a FER-2013 CSV.
 
     Args:

@@ -23,7 +23,7 @@ CLASSES = EXPRESSIONS
 FOLDER_SPLITS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}
 USAGE_FOLDERS = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}
 VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
-VOTES = tuple(f"votes_{canonical_expression(column, 'fer2013new.csv')}" for column in VOTE_COLUMNS[:8]) + ("votes_unknown", "votes_not_a_face")
+VOTES = (*(f"votes_{canonical_expression(column, 'fer2013new.csv')}" for column in VOTE_COLUMNS[:8]), "votes_unknown", "votes_not_a_face")
 EXPECTED = "expected fer2013new.csv beside data/FER2013Train, FER2013Valid and FER2013Test; see data/README.md"
 
 
@@ -46,9 +46,10 @@ def load(location: Path) -> FaceDataset:
     with tree.open_text(csv_name) as file:
         for number, values in enumerate(csv.DictReader(file)):
             row, fault = _row(values, f"{tree.location}/{csv_name}, data row {number}", images)
-            if not fault and row["image"] in seen:
+            name = f"{values.get('Usage')}/{values.get('Image name')}"
+            if not fault and name in seen:
                 fault = f"named a second time in {csv_name}, data row {number}: the first row counts"
-            seen.add(row.get("image"))
+            seen.add(name)
             if fault:
                 skipped.append((values.get("Image name") or f"fer2013new.csv/{number}", fault))
             else:

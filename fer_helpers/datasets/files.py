@@ -5,8 +5,9 @@ The path of an image may run on through an archive or a table, as in `fer2013.zi
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
 from fer_helpers.datasets.table import LayoutError
@@ -22,21 +23,27 @@ class FileTree:
 
     Raises:
         FileNotFoundError: there is no such folder or file.
-        LayoutError: the file is no readable zip.
+        LayoutError: the file is no readable zip, or an encrypted one.
     """
 
     def __init__(self, location: Path):
         self.location = Path(location)
         if self.location.is_dir():
             self._archive = None
-            files = (path for path in self.location.rglob("*") if path.is_file())
-            names = (path.relative_to(self.location).as_posix() for path in files)
         elif self.location.is_file():
             self._archive = _open_zip(self.location)
-            names = (name for name in self._archive.namelist() if not name.endswith("/"))
         else:
-            raise FileNotFoundError(f"no such folder or archive: {self.location}")
-        self.names = sorted(name for name in names if not _is_clutter(name))
+            raise FileNotFoundError(f"no such folder or archive: {self.location}; name one that exists, see data/README.md")
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of all files, sorted; found when first asked for, since a folder can be large."""
+        if self._archive is None:
+            files = (path for path in self.location.rglob("*") if path.is_file())
+            names = (path.relative_to(self.location).as_posix() for path in files)
+        else:
+            names = (name for name in self._archive.namelist() if not name.endswith("/"))
+        return sorted(name for name in names if not _is_clutter(name))
 
     def read_bytes(self, name: str) -> bytes:
         """The content of one file."""
@@ -69,12 +76,20 @@ def _is_clutter(name: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
 
 
-@lru_cache(maxsize=8)
 def _open_zip(location: Path) -> zipfile.ZipFile:
+    status = location.stat()
+    return _open_zip_version(location, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=8)
+def _open_zip_version(location: Path, modified: int, size: int) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(location)
+        archive = zipfile.ZipFile(location)
     except zipfile.BadZipFile as error:
         raise LayoutError(f"{location} is no readable zip ({error}): remove it and download it again") from error
+    if any(member.flag_bits & 1 for member in archive.infolist()):
+        raise LayoutError(f"{location} is encrypted: extract it with its password and name the folder instead")
+    return archive
 
 
 def split_at_container(path: str) -> tuple[Path, str]:
@@ -91,14 +106,24 @@ def split_at_container(path: str) -> tuple[Path, str]:
 
 
 def read_encoded(paths: list[str]) -> Iterator[bytes]:
-    """The undecoded bytes of each image file, in order, from folders and zip archives."""
+    """The undecoded bytes of each image file, in order, from folders and zip archives; none where an archive is damaged.
+
+    Raises:
+        FileNotFoundError: a file is no longer there.
+    """
     folder_is_real: dict[str, bool] = {}
     for path in paths:
         parent = path.rpartition("/")[0]
         if parent not in folder_is_real:
             folder_is_real[parent] = Path(parent).is_dir()
-        if folder_is_real[parent]:
+        if folder_is_real[parent] and Path(path).is_file():
             yield Path(path).read_bytes()
         else:
-            container, name = split_at_container(path)
-            yield _open_zip(container).read(name)
+            yield _read_member(*split_at_container(path))
+
+
+def _read_member(container: Path, name: str) -> bytes:
+    try:
+        return _open_zip(container).read(name)
+    except (zipfile.BadZipFile, zlib.error):  # a wrong checksum, or bytes that do not unpack
+        return b""

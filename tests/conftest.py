@@ -1,0 +1,86 @@
+"""What several test modules share: hand-made images and folders, the real data sets where they are, and a network that is down."""
+
+import io
+import os
+import socket
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
+    """Where a real data set lies, by its name; the test is skipped where it is absent."""
+
+    def find(name: str) -> Path:
+        folder = os.environ.get("FER_DATA_DIR")
+        if not folder:
+            pytest.skip(f"needs the real {name}: set FER_DATA_DIR to the folder that holds it")
+        candidates = [Path(folder).expanduser() / found for found in (name, f"{name}.zip")]
+        present = [path for path in candidates if path.exists()]
+        if not present:
+            pytest.skip(f"needs the real {name}: there is neither {name}/ nor {name}.zip in {folder}")
+        return present[0]
+
+    return find
+
+
+@pytest.fixture
+def network_is_down(monkeypatch):
+    """Any connection to another machine fails as it does without a network; this machine's own servers answer."""
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address):
+        if self.family == socket.AF_UNIX or address[0] in ("127.0.0.1", "::1", "localhost"):
+            return connect(self, address)
+        raise OSError(101, "Network is unreachable")
+
+    def resolve(host, *arguments, **options):
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+@pytest.fixture(scope="session")
+def encode() -> Callable[..., bytes]:
+    """An array, or an image of Pillow, as the bytes of an image file: written by Pillow, since the package reads with OpenCV."""
+
+    def encoded(image: np.ndarray | Image.Image, suffix: str = ".png", **options) -> bytes:
+        image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+        content = io.BytesIO()
+        image.save(content, Image.registered_extensions()[suffix], **options)
+        return content.getvalue()
+
+    return encoded
+
+
+@pytest.fixture(scope="session")
+def write_files() -> Callable[[Path, dict[str, bytes | str]], Path]:
+    """Write files, content by name, below a folder or into a zip, as the suffix of the target says; returns the target."""
+
+    def write(target: Path, files: dict[str, bytes | str]) -> Path:
+        if target.suffix == ".zip":
+            with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, content in files.items():
+                    archive.writestr(name, content)
+            return target
+        for name, content in files.items():
+            path = target / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return target
+
+    return write
+
+
+@pytest.fixture(params=["", ".zip"], ids=["folder", "zip"])
+def lay_out(request, tmp_path, write_files) -> Callable[[dict[str, bytes | str]], Path]:
+    """The same hand-made data set once as a folder and once as a zip."""
+    return lambda files: write_files(tmp_path / f"data{request.param}", files)
