@@ -43,7 +43,8 @@ def show(figure: Figure, alt: str, caption: str = "") -> None:
 def show_table(frame: pd.DataFrame, caption: str, formats: str | Mapping[str, str] = ".3f", *, results: bool = True) -> None:
     """Display a table whose numbers carry their exact values, so that `report.untraced_numbers` can find where they come from.
 
-    An index with names or labels becomes row headings. Missing values are shown as a dash, a pair of numbers (a tuple) as an interval.
+    An index with names or labels becomes row headings. Missing values are shown as a dash, a pair of numbers (a tuple) as an interval,
+    and whole numbers above 1 without decimals whatever the format, so that counts and shares can stand in one column.
 
     Args:
         frame: the table; several levels of columns are joined by a dot.
@@ -102,9 +103,15 @@ def _cell(value: object, spec: str) -> Markup:
         return Markup(MISSING)
     if pd.api.types.is_bool(value):
         return Markup("yes" if value else "no")
-    if isinstance(value, Integral):
-        return Markup('<data value="{}">{}</data>').format(int(value), f"{value:,}".replace("-", MINUS))
     if _is_number(value):
-        printed = format(float(value), spec).replace("-", MINUS).replace("%", f"{THIN_SPACE}%")
-        return Markup('<data value="{}">{}</data>').format(repr(float(value)), printed)
+        return Markup('<data value="{}">{}</data>').format(repr(_plain(value)), _printed(_plain(value), spec))
     return escape(str(value))
+
+
+def _plain(value: Real) -> int | float:
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _printed(value: float, spec: str) -> str:
+    counted = isinstance(value, int) or (abs(value) > 1 and value.is_integer())
+    return format(value, ",.0f" if counted else spec).replace("-", MINUS).replace("%", f"{THIN_SPACE}%")

@@ -79,7 +79,7 @@ def vote_agreement(shares: pd.Series, expressions: pd.Series) -> Figure:
     # With ten votes a share is a multiple of a tenth: one bar for each, centred on it.
     histogram.hist(shares, bins=np.arange(-0.05, 1.1, 0.1), weights=np.full(len(shares), 1 / len(shares)), color=PALETTE[0], rwidth=0.9)
     histogram.set(title="All images", xlabel="share of an image's votes won by its label", ylabel="share of the images")
-    histogram.yaxis.set_major_formatter(PercentFormatter(1))
+    histogram.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     names = [name for name in EXPRESSIONS if (expressions == name).any()]
     by_label = [shares[(expressions == name).to_numpy()] for name in names]
     boxes.boxplot(by_label, orientation="horizontal", tick_labels=names, whis=(5, 95), sym="", medianprops={"color": PALETTE[1], "linewidth": 2})
@@ -87,7 +87,7 @@ def vote_agreement(shares: pd.Series, expressions: pd.Series) -> Figure:
     boxes.invert_yaxis()
     for axis in (histogram, boxes):
         axis.set_xlim(0.15, 1.08)
-        axis.xaxis.set_major_formatter(PercentFormatter(1))
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return figure
 
 

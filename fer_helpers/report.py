@@ -34,7 +34,7 @@ from traitlets.config import Config
 from fer_helpers import paths, templates
 from fer_helpers.results import COLUMNS, write_csv
 
-DOWNLOADS = ("results.csv", "predictions.csv.gz", "run.json")
+DOWNLOADS = ("results.csv", "predictions.csv.gz", "history.csv", "run.json")
 HEADLINES = 3  # accuracies that the index shows of one run, in the order in which the run reported them
 STREAM_LINES = 12  # longer output on stdout is folded
 LOG_LINES = 200  # a longer log keeps this many lines, half from its start and half from its end
@@ -284,7 +284,7 @@ def notebook_body(notebook: NotebookNode) -> Body:
 
 def _mark_headings(soup: BeautifulSoup) -> Iterator[tuple[int, str, str]]:
     """Give each heading the id that JupyterLab gives it, so that a notebook's own links work on its page, once each."""
-    seen = Counter()
+    seen = Counter(["main"])  # the page has an element of that id
     for heading in soup.find_all(["h1", "h2", "h3", "h4", "h5", "h6"]):
         text = heading.get_text().strip()
         slug = text.replace(" ", "-")
@@ -428,7 +428,7 @@ def untraced_numbers(html: str, results: pd.DataFrame, claims: pd.DataFrame) -> 
         One line for each number: caption, column heading, number.
     """
     reported = results.select_dtypes("number").to_numpy(dtype="float64").ravel()
-    claimed = _claimed_values(claims)
+    claimed = np.concatenate([claims[column].to_numpy(dtype="float64", na_value=np.nan) for column in ("value", "n")])
     lines = []
     for table in BeautifulSoup(html, "html.parser").select("table.results"):
         headings = [cell.get_text().strip() for cell in table.thead.find_all("tr")[-1].find_all(["th", "td"])]
@@ -436,13 +436,6 @@ def untraced_numbers(html: str, results: pd.DataFrame, claims: pd.DataFrame) -> 
             cells = list(zip(headings, row.find_all(["th", "td"]), strict=True))
             lines += [f"{table.caption.get_text().strip()}: {heading}: {number}" for heading, number in _untraced_in_row(cells, reported, claimed)]
     return lines
-
-
-def _claimed_values(claims: pd.DataFrame) -> np.ndarray:
-    """Every value of `claims.csv`, percentages also as fractions of 1, and every number of images."""
-    values = claims["value"].to_numpy(dtype="float64")
-    fractions = values[claims["unit"].isin(["%", "percent"])] / 100
-    return np.concatenate([values, fractions, claims["n"].to_numpy(dtype="float64")])
 
 
 def _untraced_in_row(cells: list[tuple[str, Tag]], reported: np.ndarray, claimed: np.ndarray) -> Iterator[tuple[str, str]]:

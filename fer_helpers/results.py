@@ -25,6 +25,7 @@ COLUMNS = (
     *("run", "paper", "claim", "notebook", "dataset", "split", "protocol", "model", "init", "metric", "expression"),
     *("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "backend", "device", "seconds"),
 )
+WHOLE_NUMBERS = ("n", "seed", "image_size", "epochs")
 PROTOCOLS = ("paper", "clean")  # as the paper did it; or chosen on validation data and scored once
 REPORTED_PACKAGES = ("keras", "tensorflow", "jax", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "papermill")
 PROBABILITY_DECIMALS = 6  # metrics are computed from probabilities rounded like this, so that they can be computed again from the file
@@ -54,7 +55,7 @@ class Run:
     @property
     def results(self) -> pd.DataFrame:
         """All numbers reported so far, columns `COLUMNS`."""
-        return pd.DataFrame(self._rows, columns=list(COLUMNS))
+        return pd.DataFrame(self._rows, columns=list(COLUMNS)).astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -252,6 +253,12 @@ def git_commit() -> str:
     commit = git("rev-parse", "--short=12", "HEAD")
     changed = git("status", "--porcelain", "--", "fer_helpers", "notebooks")
     return (commit + "+changes" * bool(changed)) if commit else "unknown"
+
+
+def with_interval(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of results with one column `interval`, (low, high) or missing, as `figures.show_table` prints it."""
+    ends = zip(rows["ci_low"], rows["ci_high"], strict=True)
+    return rows.assign(interval=[None if pd.isna(low) else (low, high) for low, high in ends]).reset_index(drop=True)
 
 
 def write_csv(frame: pd.DataFrame, target: Path) -> None:

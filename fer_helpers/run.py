@@ -62,7 +62,7 @@ def run_notebook(parameter_file: Path, run_dir: str, cell_timeout: int | None = 
         error = ""
     except KeyboardInterrupt:
         error = "stopped by hand"
-    except Exception as exception:  # whatever it was, the run has failed of it, and run.json says so
+    except Exception as exception:  # noqa: BLE001 whatever it was, the run has failed of it, and run.json has to say so
         error = in_one_sentence(exception)
     where = _keep_executed(working_copy if working_copy.exists() else notebook, folder, failed=bool(error))
     working_copy.unlink(missing_ok=True)
@@ -83,14 +83,15 @@ def read_parameters(parameter_file: Path) -> dict:
     """The parameters in a YAML file.
 
     Raises:
-        ValueError: the file is no mapping, or a value is a string that looks like a number: YAML reads `1e-4` as text.
+        ValueError: the file is not YAML, or a value is a string that looks like a number: YAML reads `1e-4` as text.
+        TypeError: the file is no mapping.
     """
     try:
         parameters = yaml.safe_load(parameter_file.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise ValueError(f"{parameter_file.name} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(parameters, dict):
-        raise ValueError(f"{parameter_file.name} holds no parameters: write one `name: value` a line")
+        raise TypeError(f"{parameter_file.name} holds no parameters: write one `name: value` a line")
     for name, value in parameters.items():
         for text in filter(_looks_like_number, _values(value)):
             raise ValueError(f"{parameter_file.name}: {name}: YAML reads {text} as text, not as a number: write 1e-4 as 1.0e-4, and no quotes")

@@ -14,11 +14,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TextIO
 
 from fer_helpers import paths
 
-LOCK_FILE = paths.PROJECT / ".snakemake" / "study.lock"  # holds the process id of a study until that has ended by itself
+LOCK_FILE = paths.PROJECT / ".snakemake" / "study.lock"
 RED = "\033[31m{}\033[0m"
 
 
@@ -35,10 +35,10 @@ def run_records(profile: str) -> dict[str, dict]:
 
 
 @contextmanager
-def only_study() -> Iterator[tuple[int, bool]]:
-    """Hold the lock that keeps a second study out of this folder; yield its file descriptor, and whether the last study was killed.
+def only_study() -> Iterator[TextIO]:
+    """Keep a second study out of this folder; yield the lock file, whose text is the process id of a study that has not ended by itself.
 
-    The lock is the system's: it ends with the last process that has the file open, which a Snakemake that outlives us does.
+    The lock is the system's: it ends with the last process that has the file open, be it killed, and Snakemake has it open too.
 
     Raises:
         BlockingIOError: another study is running; the message names its process.
@@ -46,25 +46,32 @@ def only_study() -> Iterator[tuple[int, bool]]:
     LOCK_FILE.parent.mkdir(exist_ok=True)
     with open(LOCK_FILE, "a+", encoding="utf-8") as file:
         file.seek(0)
-        last = file.read()
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BlockingIOError(f"a study is already running here, as process {last}: wait for its end, or stop it with Ctrl-C where it runs") from error
-        file.truncate(0)
-        print(os.getpid(), end="", file=file, flush=True)
-        yield file.fileno(), bool(last)
-        file.truncate(0)
+            raise BlockingIOError(f"a study is already running here: wait for its end, or stop it with: kill {file.read()}") from error
+        yield file
 
 
-def snakemake(*arguments: str, keep_open: tuple[int, ...] = ()) -> int:
-    """Run Snakemake on the project and return its exit status; Ctrl-C is left to Snakemake, which ends its jobs."""
-    process = subprocess.Popen([sys.executable, "-m", "snakemake", *arguments], cwd=paths.PROJECT, pass_fds=keep_open)
+def snakemake(arguments: list[str], lock: TextIO) -> int:
+    """Run Snakemake on the project and return its exit status, negative if it was killed.
+
+    Ctrl-C is left to Snakemake, which ends its jobs.
+    """
+    process = subprocess.Popen([sys.executable, "-m", "snakemake", *arguments], cwd=paths.PROJECT, pass_fds=[lock.fileno()])
+    write_note(lock, str(process.pid))
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return process.wait()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def write_note(lock: TextIO, text: str) -> None:
+    """Replace the text of the lock file."""
+    lock.truncate(0)
+    lock.write(text)
+    lock.flush()
 
 
 def snakemake_arguments(profile: str, cores: int, gpus: int, force: bool) -> list[str]:
@@ -90,12 +97,14 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False) -> int:
     """
     if profile not in profiles():
         raise ValueError(f"no profile is called {profile!r}: there are {', '.join(profiles()) or 'none'}")
-    with only_study() as (lock, was_killed):
-        if was_killed:
-            snakemake("--unlock", "--cores", "1", "--quiet", "all", "--config", f"profile={profile}")
+    with only_study() as lock:
+        if lock.read():  # killed, the last study has left Snakemake's own lock behind
+            snakemake(["--unlock", "--cores", "1", "--quiet", "all", "--config", f"profile={profile}"], lock)
         before = run_records(profile)
-        status = snakemake(*snakemake_arguments(profile, cores, gpus, force), keep_open=(lock,))
+        status = snakemake(snakemake_arguments(profile, cores, gpus, force), lock)
         after = run_records(profile)
+        if status >= 0:
+            write_note(lock, "")
     if status == 0 and after == before:
         print(f"\nProfile {profile} is up to date: no notebook was run. To run them again: make study PROFILE={profile} FORCE=1")
     print(f"\nReports: {(paths.reports_dir() / 'index.html').as_uri()}")

@@ -73,6 +73,13 @@ def test_values_are_written_for_readers():
     assert cells(figures.table_html(frame, "Values", ".2f")) == [["\u22120.50", "<b>", "[0.25, 0.75]", "yes"], ["–", "–", "–", "no"]]
 
 
+def test_counts_stay_whole_in_a_column_of_shares():
+    frame = pd.DataFrame({"value": [0.53, 1.0, 7178.0], "difference": [0.021, -0.25, -12.0], "n": [12345, 1, 0]})
+    html = figures.table_html(frame, "Values", {"value": ".1%", "difference": "+.1%"})
+    percent = "\u202f%"
+    assert cells(html) == [[f"53.0{percent}", f"+2.1{percent}", "12,345"], [f"100.0{percent}", f"\u221225.0{percent}", "1"], ["7,178", "\u221212", "0"]]
+
+
 def test_index_and_column_levels_become_headings():
     index = pd.MultiIndex.from_tuples([("CK+", "happy"), ("CK+", "sad")], names=["data set", "expression"])
     frame = pd.DataFrame({("B0", "paper"): [0.5, 0.25], ("B0", "ours"): [0.5, 0.25]}, index=index)

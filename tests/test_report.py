@@ -30,7 +30,7 @@ GENERATED = {
     "notes": [],
 }
 REAL = GENERATED | {"source": "real photographs"}
-CLAIMS = pd.DataFrame({"value": [99.57, 0.9545], "unit": ["%", "fraction"], "n": [132, None]})
+CLAIMS = pd.DataFrame({"value": [0.9957, 0.9545], "n": pd.array([132, None], dtype="Int64")})
 
 
 def results_row(**columns) -> dict:

@@ -11,8 +11,6 @@ names do not tell them apart, `split` is `val or test` and a note says so.
 
 import csv
 import sys
-import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
@@ -115,11 +113,8 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
 
 def _from_csv(tree: FileTree, csv_name: str, location: Path) -> FaceDataset:
     csv_path = tree.path(csv_name)
-    try:
-        with tree.open_text(csv_name) as file:
-            rows, skipped = _csv_rows(file, csv_path)
-    except (UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error) as error:
-        raise LayoutError(f"{csv_path} is damaged or no CSV ({error}): remove it and download it again") from error
+    with tree.open_text(csv_name) as file:
+        rows, skipped = _csv_rows(file, csv_path)
     if not rows:
         raise LayoutError(f"{csv_path} holds no readable image: download it again")
     table = make_table(rows)

@@ -3,16 +3,20 @@
 The path of an image may run on through an archive or a table, as in `fer2013.zip/train/happy/Training_1.jpg` or `fer2013.csv/17`.
 """
 
+import csv
 import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, TextIO
 
 from fer_helpers.datasets.table import LayoutError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
+DAMAGED_MEMBER = (zipfile.BadZipFile, zlib.error)  # a wrong checksum, or bytes that do not unpack
 
 
 class FileTree:
@@ -51,11 +55,21 @@ class FileTree:
             return (self.location / name).read_bytes()
         return self._archive.read(name)
 
-    def open_text(self, name: str) -> io.TextIOBase:
-        """One file opened for reading as UTF-8 text, not loaded as a whole."""
-        if self._archive is None:
-            return open(self.location / name, encoding="utf-8-sig")
-        return io.TextIOWrapper(self._archive.open(name), encoding="utf-8-sig")
+    @contextmanager
+    def open_text(self, name: str) -> Iterator[TextIO]:
+        """One file opened for reading as UTF-8 text, not loaded as a whole.
+
+        Raises:
+            LayoutError: what is read inside the block is no text, no CSV, or damaged.
+        """
+        try:
+            with self._open(name) as source, io.TextIOWrapper(source, encoding="utf-8-sig", newline="") as file:
+                yield file
+        except (UnicodeDecodeError, csv.Error, *DAMAGED_MEMBER) as error:
+            raise LayoutError(f"{self.path(name)} is damaged or no text ({error}): remove it and download it again") from error
+
+    def _open(self, name: str) -> BinaryIO:
+        return open(self.location / name, "rb") if self._archive is None else self._archive.open(name)
 
     def path(self, name: str) -> str:
         """The path of one file, running on through the archive if there is one."""
@@ -125,5 +139,5 @@ def read_encoded(paths: list[str]) -> Iterator[bytes]:
 def _read_member(container: Path, name: str) -> bytes:
     try:
         return _open_zip(container).read(name)
-    except (zipfile.BadZipFile, zlib.error):  # a wrong checksum, or bytes that do not unpack
+    except DAMAGED_MEMBER:
         return b""

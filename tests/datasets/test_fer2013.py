@@ -249,7 +249,7 @@ def test_csv_that_is_something_else_is_an_error_that_names_it(tmp_path, content)
 def test_csv_of_bytes_that_are_no_text_is_an_error_that_names_it(tmp_path):
     path = tmp_path / "fer2013.csv"
     path.write_bytes(csv_text(csv_rows()).encode() + b"\xff\xfe\x00")
-    with pytest.raises(LayoutError, match=rf"{path} is damaged or no CSV .*: remove it and download it again"):
+    with pytest.raises(LayoutError, match=rf"{path} is damaged or no text .*: remove it and download it again"):
         fer2013.load(path)
 
 
@@ -262,6 +262,16 @@ def test_csv_without_a_single_readable_row_is_an_error(csv_file):
 def test_real_fer2013_has_the_published_number_of_images_of_each_split_and_class(real_data):
     table = fer2013.load(real_data("fer2013")).table
     assert Counter(table["split"]) == {"train": 28_709, "val": 3_589, "test": 3_589} == fer2013.PUBLISHED_COUNTS
-    # Both halves of Kaggle's `test` together, as huang_2024 prints them.
+    published = {  # of the challenge's CSV, in the order of its codes
+        "train": (3_995, 436, 4_097, 7_215, 4_830, 3_171, 4_965),
+        "val": (467, 56, 496, 895, 653, 415, 607),
+        "test": (491, 55, 528, 879, 594, 416, 626),
+    }
+    for split, counts in published.items():
+        assert Counter(table.loc[table["split"] == split, "expression"]) == dict(zip(CSV_CODES, counts, strict=True))
+
+
+def test_real_test_halves_together_have_the_counts_that_huang_2024_prints(real_data):
+    table = fer2013.load(real_data("fer2013")).table
     halves = Counter(table.loc[table["split"] != "train", "expression"])
     assert halves == {"anger": 958, "disgust": 111, "fear": 1_024, "happy": 1_774, "neutral": 1_233, "sad": 1_247, "surprise": 831}

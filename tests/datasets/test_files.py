@@ -104,6 +104,18 @@ def test_member_whose_bytes_changed_reads_as_nothing_and_the_others_as_they_are(
     assert list(read_encoded([f"{archive}/a.png", f"{archive}/b.png"])) == [b"", b"second image"]
 
 
+def test_text_whose_bytes_changed_in_an_archive_is_an_error_that_names_it(tmp_path):
+    archive = tmp_path / "data.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as opened:
+        opened.writestr("fer2013.csv", "emotion,pixels,Usage")
+    archive.write_bytes(archive.read_bytes().replace(b"emotion", b"EMOTION"))
+    with (
+        pytest.raises(LayoutError, match=r"data\.zip/fer2013\.csv is damaged or no text \(Bad CRC-32.*\): remove it and download it again"),
+        FileTree(archive).open_text("fer2013.csv") as file,
+    ):
+        file.read()
+
+
 def test_image_that_went_away_is_an_error_that_names_it_and_the_next_step(lay_out, tmp_path):
     location = lay_out(FILES)
     location.rename(tmp_path / "elsewhere")

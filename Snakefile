@@ -1,0 +1,127 @@
+"""The study as a graph of jobs: draw faces, run notebooks, render pages, collect numbers, index.
+
+    snakemake --cores 2 --config profile=cpu                                     real data
+    snakemake --cores 16 --config profile=gpu gpus=2 --resources gpu=2           one run per GPU
+    snakemake --executor slurm --jobs 8 --cores 64 --set-threads run=8 ...       a cluster; needs that executor's plugin
+
+`make study` calls it with a lock, quieter, and with a summary at its end. A profile is the set of papermill parameter files in
+notebooks/profiles/<profile>/; <run>.yaml belongs to the notebook whose name stands before its first dot.
+"""
+
+import sys
+from pathlib import Path
+
+import yaml
+from fer_helpers import paths
+from snakemake.logging import logger
+
+PROFILE = config.get("profile", "smoke")
+GPUS = int(config.get("gpus", 0))
+RUNS = sorted(glob_wildcards(f"notebooks/profiles/{PROFILE}/{{run,[^/]+}}.yaml").run)
+DRAWN = paths.cache_dir() / "drawn"
+RUNNER = ("report.py", "run.py", "study.py")  # a change of these changes no number
+TEMPLATES = sorted(str(file) for file in Path("fer_helpers/templates").rglob("*") if file.is_file() and file.suffix != ".pyc")
+PACKAGE = sorted({str(module) for module in Path("fer_helpers").rglob("*.py") if module.name not in RUNNER} - set(TEMPLATES))
+
+# Snakemake announces every pass of its scheduler; a reader wants the notebooks' own lines and "3 of 9 steps done".
+logger.addFilter(lambda record: not str(record.msg).startswith(("Select jobs", "Execute ", "Finished jobid", "Touching")))
+
+
+def generated_data(wildcards) -> list[str]:
+    """The data sets to draw before a run, those that it names if it says `data: generated`."""
+    file = Path(f"notebooks/profiles/{wildcards.profile}/{wildcards.run}.yaml")
+    parameters = yaml.safe_load(file.read_text()) or {}
+    names = [parameters.get("dataset", []), parameters.get("datasets", [])] if parameters.get("data") == "generated" else []
+    return [str(DRAWN / name) for value in names for name in ([value] if isinstance(value, str) else value)]
+
+
+def compared_runs(wildcards) -> list[str]:
+    """What the scoreboard compares, and so waits for: the claims and the numbers of all other runs of its profile."""
+    if "scoreboard" not in wildcards.run:
+        return []
+    return ["data/claims.csv", *(f"reports/{wildcards.profile}/{run}/results.csv" for run in RUNS if "scoreboard" not in run)]
+
+
+localrules:
+    study,
+    render,
+    collect,
+    index,
+
+
+wildcard_constraints:
+    profile="[^/]+",
+    run="[^/]+",
+
+
+rule study:
+    input:
+        "reports/index.html",
+
+
+rule draw:
+    input:
+        "fer_helpers/datasets/generated.py",
+    output:
+        touch(DRAWN / "{dataset}"),
+    shell:
+        "exec {sys.executable:q} -m fer_helpers.datasets.generated {wildcards.dataset}"
+
+
+# Declared is only what a notebook writes at its very end: Snakemake deletes the outputs of a job that fails or is run again, and
+# run.json, the notebook as far as it got, its page, and the backups of its epochs must outlive that.
+rule run:
+    input:
+        compared_runs,
+        PACKAGE,
+        notebook=lambda wildcards: f"notebooks/{wildcards.run.partition('.')[0]}.ipynb",
+        parameters="notebooks/profiles/{profile}/{run}.yaml",
+        faces=ancient(generated_data),
+    output:
+        "reports/{profile}/{run}/results.csv",
+    # Training uses every core, so that two at once would only slow each other down; with GPUs, one run for each of them.
+    threads: max(1, workflow.cores // max(1, GPUS))
+    resources:
+        gpu=1 if GPUS else 0,
+    # exec leaves no shell in between, so that a run whose Snakemake was killed ends too.
+    shell:
+        "exec {sys.executable:q} -m fer_helpers.run {input.parameters} --run-dir reports/{wildcards.profile}/{wildcards.run}"
+        " --gpus {GPUS} --end-with-parent"
+
+
+rule render:
+    input:
+        "reports/{profile}/{run}/results.csv",
+        "fer_helpers/report.py",
+        TEMPLATES,
+    output:
+        "reports/{profile}/{run}.html",
+    priority: 1  # a page as soon as its run has ended
+    shell:
+        "{sys.executable:q} -m fer_helpers.report render reports/{wildcards.profile}/{wildcards.run}"
+
+
+rule collect:
+    input:
+        expand("reports/{{profile}}/{run}/results.csv", run=RUNS),
+        "fer_helpers/report.py",
+    output:
+        "reports/{profile}/results.csv",
+    shell:
+        "{sys.executable:q} -m fer_helpers.report collect reports/{wildcards.profile}"
+
+
+rule index:
+    input:
+        f"reports/{PROFILE}/results.csv",
+        expand("reports/{profile}/{run}.html", profile=PROFILE, run=RUNS),
+        "fer_helpers/report.py",
+        TEMPLATES,
+    output:
+        "reports/index.html",
+    shell:
+        "{sys.executable:q} -m fer_helpers.report index"
+
+
+onerror:
+    shell("{sys.executable:q} -m fer_helpers.report collect reports/{PROFILE} && {sys.executable:q} -m fer_helpers.report index")

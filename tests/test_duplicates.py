@@ -1,0 +1,114 @@
+"""Copies are found whether they are exact, brightened or re-encoded, and those that cross from training to test are named."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import ndimage
+
+from fer_helpers.datasets.table import make_table
+from fer_helpers.duplicates import copies_in_train, duplicate_groups, near_constant, near_duplicate_groups, near_duplicates, pixel_hashes
+
+
+def faces(count: int, side: int = 48) -> np.ndarray:
+    """Smooth random images with values from 60 to 180, uint8 (count, side, side, 1)."""
+    noise = np.random.default_rng(0).normal(size=(count, side, side))
+    blurred = ndimage.gaussian_filter(noise, (0, 4, 4))
+    lowest, highest = blurred.min(axis=(1, 2), keepdims=True), blurred.max(axis=(1, 2), keepdims=True)
+    return (60 + 120 * (blurred - lowest) / (highest - lowest)).astype("uint8")[..., None]
+
+
+def table_of(*rows: tuple[str, str, str | None]) -> pd.DataFrame:
+    return make_table([{"image": image, "path": image, "expression": expression, "split": split} for image, expression, split in rows])
+
+
+# By hand: a, c and e hold the same pixels; b and d do; f stands alone.
+TABLE = table_of(
+    ("a", "happy", "train"), ("b", "sad", "test"), ("c", "happy", "train"), ("d", "fear", "test"), ("e", "happy", "val"), ("f", "sad", "train")
+)
+PIXELS = faces(3)[[0, 1, 0, 1, 0, 2]]
+
+
+def test_hash_is_that_of_the_decoded_pixels():
+    pixels = faces(1)
+    assert pixel_hashes(pixels).tolist() == [hashlib.sha256(pixels[0].tobytes()).hexdigest()[:16]]
+
+
+def test_one_changed_pixel_changes_the_hash():
+    changed = faces(1)
+    changed[0, 20, 20, 0] ^= 1
+    assert pixel_hashes(faces(1)).item() != pixel_hashes(changed).item()
+
+
+def test_groups_of_the_same_pixels_are_those_found_by_hand():
+    groups = duplicate_groups(TABLE, pixel_hashes(PIXELS)).sort_values("members", ignore_index=True)
+    assert groups.to_dict("records") == [
+        {"images": 3, "splits": "train+val", "expressions": "happy", "members": "a c e", "conflicting": False, "crosses_splits": True},
+        {"images": 2, "splits": "test", "expressions": "fear+sad", "members": "b d", "conflicting": True, "crosses_splits": False},
+    ]
+
+
+def test_image_without_a_split_counts_as_another_split():
+    table = table_of(("a", "happy", "train"), ("b", "happy", None))
+    assert duplicate_groups(table, pixel_hashes(faces(1)[[0, 0]]))["splits"].tolist() == ["none+train"]
+
+
+def test_different_images_make_no_group():
+    groups = duplicate_groups(TABLE.head(3), pixel_hashes(faces(3)))
+    assert len(groups) == 0
+    assert list(groups) == ["images", "splits", "expressions", "members", "conflicting", "crosses_splits"]
+
+
+def test_copies_in_train_are_the_images_outside_it_that_stand_in_it_too():
+    assert copies_in_train(TABLE, pixel_hashes(PIXELS)).tolist() == [False, False, False, False, True, False]
+
+
+def test_brightened_and_re_encoded_copies_are_near_duplicates_and_other_faces_are_not():
+    originals = faces(20)
+    brightened = (originals[3] * 0.8 + 40).astype("uint8")
+    noisy = np.clip(originals[7] + np.random.default_rng(1).normal(0, 4, originals[7].shape), 0, 255).astype("uint8")
+    pairs = near_duplicates(np.stack([*originals, brightened, noisy]))
+    assert pairs[["first", "second"]].to_numpy().tolist() == [[3, 20], [7, 21]]
+
+
+def test_correlations_are_pearsons_of_the_thumbnails():
+    pixels = np.concatenate([faces(8), faces(2)])
+    thumbnails = pixels.reshape(10, 16, 3, 16, 3).mean(axis=(2, 4)).reshape(10, 256)
+    expected = np.corrcoef(thumbnails)
+    pairs = near_duplicates(pixels, correlation=-0.2)
+    found = {(row.first, row.second): row.correlation for row in pairs.itertuples()}
+    assert set(found) == {(first, second) for first, second in zip(*np.triu_indices(10, 1), strict=True) if expected[first, second] >= -0.2}
+    for pair, correlation in found.items():
+        assert correlation == pytest.approx(expected[pair], abs=1e-4)
+    assert found[0, 8] == pytest.approx(1)
+
+
+def test_colour_images_are_compared_by_their_grey():
+    grey = faces(2)
+    coloured = np.repeat(grey[:1], 3, axis=3)
+    pairs = near_duplicates(np.concatenate([np.repeat(grey, 3, axis=3), coloured]))
+    assert pairs[["first", "second"]].to_numpy().tolist() == [[0, 2]]
+
+
+def test_plain_image_is_near_no_face():
+    pixels = np.concatenate([faces(5), np.full((1, 48, 48, 1), 128, "uint8")])
+    assert len(near_duplicates(pixels)) == 0
+
+
+def test_groups_join_what_any_chain_of_pairs_joins():
+    pairs = pd.DataFrame({"first": [0, 4, 2], "second": [4, 5, 3]})
+    groups = near_duplicate_groups(pairs, images=7)
+    assert {frozenset(np.flatnonzero(groups == group)) for group in set(groups)} == {frozenset({0, 4, 5}), frozenset({2, 3}), frozenset({1}), frozenset({6})}
+
+
+def test_no_pairs_leave_each_image_alone():
+    pairs = near_duplicates(faces(4))
+    assert len(pairs) == 0
+    assert sorted(near_duplicate_groups(pairs, images=4)) == [0, 1, 2, 3]
+
+
+def test_near_constant_images_are_those_of_small_standard_deviation():
+    checks = np.indices((48, 48)).sum(axis=0)[None, ..., None] % 2
+    pixels = np.concatenate([100 + 2 * amplitude * checks for amplitude in (0, 4, 6)]).astype("uint8")  # deviations 0, 4 and 6 by hand
+    assert near_constant(pixels, deviation=5.0).tolist() == [True, True, False]

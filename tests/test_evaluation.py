@@ -1,0 +1,186 @@
+"""Every metric agrees with scikit-learn or its formula, and 95 % intervals cover about 95 % of the time."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from fer_helpers import evaluation
+from fer_helpers.evaluation import confusion, cross_entropy, proportion_interval, scores
+
+CLASSES = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "anger"]
+
+
+def random_case(seed: int, images: int = 200, classes: int = 7, sharpness: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of uneven classes, all present, and probabilities that favour the label."""
+    random = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(classes), random.choice(classes, images - classes, p=random.dirichlet(np.full(classes, 3.0)))])
+    logits = random.normal(size=(images, classes)) + sharpness * np.eye(classes)[labels]
+    probabilities = np.exp(logits)
+    return labels, probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+def value(scored, metric: str, expression: str = "") -> float:
+    return scored.loc[(scored["metric"] == metric) & (scored["expression"] == expression), "value"].item()
+
+
+def wilson(count: int, total: int) -> tuple[float, float]:
+    """The interval as in Wilson (1927), with z = 1.96."""
+    z, share = stats.norm.ppf(0.975), count / total
+    middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z / (1 + z**2 / total) * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    return middle - half, middle + half
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_metrics_of_the_whole_set_are_those_of_scikit_learn(seed):
+    labels, probabilities = random_case(seed)
+    predicted = probabilities.argmax(axis=1)
+    scored = scores(labels, probabilities, CLASSES)
+    assert value(scored, "accuracy") == pytest.approx(metrics.accuracy_score(labels, predicted), abs=1e-9)
+    assert value(scored, "balanced_accuracy") == pytest.approx(metrics.balanced_accuracy_score(labels, predicted), abs=1e-9)
+    assert value(scored, "macro_f1") == pytest.approx(metrics.f1_score(labels, predicted, average="macro"), abs=1e-9)
+    assert value(scored, "log_loss") == pytest.approx(metrics.log_loss(labels, probabilities), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_metrics_of_each_expression_are_those_of_scikit_learn(seed):
+    labels, probabilities = random_case(seed)
+    predicted = probabilities.argmax(axis=1)
+    expected = metrics.precision_recall_fscore_support(labels, predicted, zero_division=np.nan)
+    scored = scores(labels, probabilities, CLASSES)
+    for metric, values in zip(("precision", "recall", "f1"), expected, strict=False):
+        for place, expression in enumerate(CLASSES):
+            assert value(scored, metric, expression) == pytest.approx(values[place], abs=1e-9, nan_ok=True)
+
+
+def test_scores_of_a_small_set_are_those_counted_by_hand():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    probabilities = np.eye(3)[[0, 0, 1, 1, 1, 0]]
+    scored = scores(labels, probabilities, ["neutral", "happy", "sad"])
+    assert value(scored, "accuracy") == pytest.approx(4 / 6)
+    assert value(scored, "balanced_accuracy") == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert value(scored, "macro_f1") == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
+    assert value(scored, "precision", "neutral") == pytest.approx(2 / 3)
+    assert value(scored, "recall", "happy") == 1
+    assert np.isnan(value(scored, "precision", "sad"))
+    assert value(scored, "f1", "sad") == 0
+
+
+def test_n_counts_the_images_that_each_proportion_is_of():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    scored = scores(labels, np.eye(3)[[0, 0, 1, 1, 1, 0]], ["neutral", "happy", "sad"])
+    counts = scored.set_index(["metric", "expression"])["n"]
+    assert {metric: counts[metric, ""] for metric in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")} == dict.fromkeys(
+        ("accuracy", "balanced_accuracy", "macro_f1", "log_loss"), 6
+    )
+    assert [counts["recall", name] for name in ("neutral", "happy", "sad")] == [3, 2, 1]
+    assert [counts["f1", name] for name in ("neutral", "happy", "sad")] == [3, 2, 1]
+    assert [counts["precision", name] for name in ("neutral", "happy", "sad")] == [3, 3, 0]
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_expression_that_the_set_does_not_hold_has_no_row_and_no_weight_in_the_means():
+    labels, probabilities = random_case(0)
+    kept = labels != 5
+    labels, predicted = labels[kept], probabilities[kept].argmax(axis=1)
+    scored = scores(labels, probabilities[kept], CLASSES)
+    assert (predicted == 5).any()
+    assert "disgust" not in set(scored["expression"])
+    present = [0, 1, 2, 3, 4, 6]
+    assert value(scored, "macro_f1") == pytest.approx(metrics.f1_score(labels, predicted, average="macro", labels=present), abs=1e-9)
+    recalls = metrics.recall_score(labels, predicted, average=None, labels=present)
+    assert value(scored, "balanced_accuracy") == pytest.approx(recalls.mean(), abs=1e-9)
+
+
+def test_first_of_equal_probabilities_is_the_prediction():
+    scored = scores(np.array([0, 1]), np.full((2, 2), 0.5), ["neutral", "happy"])
+    assert value(scored, "recall", "neutral") == 1
+    assert value(scored, "recall", "happy") == 0
+
+
+def test_confusion_has_labels_in_rows_and_predictions_in_columns():
+    assert confusion(np.array([0, 0, 2]), np.array([0, 2, 1]), 4).tolist() == [[1, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+
+
+def test_cross_entropy_is_the_mean_negative_logarithm_of_the_labels_probability():
+    probabilities = np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]])
+    assert cross_entropy(np.array([0, 2]), probabilities) == pytest.approx((np.log(2) + np.log(10)) / 2, abs=1e-9)
+
+
+def test_impossible_label_costs_a_finite_amount():
+    assert cross_entropy(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(-np.log(1e-7), rel=1e-6)
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 1), (1, 1), (0, 50), (50, 50), (3, 7), (37, 111), (2_500, 3_589)])
+def test_interval_of_a_proportion_is_wilsons(count, total):
+    assert proportion_interval(count, total) == pytest.approx(wilson(count, total), abs=1e-9)
+
+
+def test_proportion_of_nothing_has_no_interval():
+    assert np.isnan(proportion_interval(0, 0)).all()
+
+
+def test_accuracy_precision_and_recall_carry_wilsons_interval():
+    labels, probabilities = random_case(3)
+    predicted = probabilities.argmax(axis=1)
+    scored = scores(labels, probabilities, CLASSES).set_index(["metric", "expression"])
+    hits = predicted == labels
+    for place, expression in enumerate(CLASSES):
+        expected = wilson(int(hits[labels == place].sum()), int((labels == place).sum()))
+        assert scored.loc[("recall", expression), ["ci_low", "ci_high"]].tolist() == pytest.approx(expected, abs=1e-9)
+        expected = wilson(int(hits[predicted == place].sum()), int((predicted == place).sum()))
+        assert scored.loc[("precision", expression), ["ci_low", "ci_high"]].tolist() == pytest.approx(expected, abs=1e-9)
+    assert scored.loc[("accuracy", ""), ["ci_low", "ci_high"]].tolist() == pytest.approx(wilson(int(hits.sum()), len(hits)), abs=1e-9)
+
+
+def test_log_loss_carries_no_interval():
+    scored = scores(*random_case(0), CLASSES).set_index("metric")
+    assert scored.loc["log_loss", ["ci_low", "ci_high"]].isna().all()
+
+
+def test_bootstrap_intervals_are_those_of_drawing_the_images_anew():
+    labels, probabilities = random_case(1, images=300, classes=3, sharpness=1.0)
+    predicted = probabilities.argmax(axis=1)
+    random = np.random.default_rng(0)
+    drawn = [random.integers(0, 300, 300) for _ in range(300)]
+    scored = scores(labels, probabilities, CLASSES[:3]).set_index(["metric", "expression"])
+    for metric, by_hand in (
+        ("macro_f1", lambda chosen: metrics.f1_score(labels[chosen], predicted[chosen], average="macro")),
+        ("balanced_accuracy", lambda chosen: metrics.balanced_accuracy_score(labels[chosen], predicted[chosen])),
+    ):
+        expected = np.percentile([by_hand(chosen) for chosen in drawn], [2.5, 97.5])
+        assert scored.loc[(metric, ""), ["ci_low", "ci_high"]].tolist() == pytest.approx(expected.tolist(), abs=0.015)
+
+
+def test_same_seed_gives_the_same_intervals_and_another_seed_others():
+    case = random_case(0)
+    first, again, other = (scores(*case, CLASSES, seed=seed) for seed in (1, 1, 2))
+    assert first.equals(again)
+    assert not first.equals(other)
+    assert first["value"].equals(other["value"])
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say(monkeypatch):
+    monkeypatch.setattr(evaluation, "RESAMPLES", 400)
+    random = np.random.default_rng(0)
+    population = np.array([[0.30, 0.08, 0.02], [0.05, 0.25, 0.05], [0.04, 0.06, 0.15]])  # shares of images by label and prediction
+    hits, labelled, predicted = np.diag(population), population.sum(axis=1), population.sum(axis=0)
+    truth = {
+        ("accuracy", ""): hits.sum(),
+        ("recall", "happy"): hits[1] / labelled[1],
+        ("precision", "sad"): hits[2] / predicted[2],
+        ("balanced_accuracy", ""): (hits / labelled).mean(),
+        ("macro_f1", ""): (2 * hits / (labelled + predicted)).mean(),
+        ("f1", "neutral"): 2 * hits[0] / (labelled[0] + predicted[0]),
+    }
+    samples, images = 300, 300
+    covered = dict.fromkeys(truth, 0)
+    for sample in range(samples):
+        cells = random.choice(9, images, p=population.ravel())
+        scored = scores(cells // 3, np.eye(3)[cells % 3], CLASSES[:3], seed=sample).set_index(["metric", "expression"])
+        for key, true in truth.items():
+            covered[key] += scored.at[key, "ci_low"] <= true <= scored.at[key, "ci_high"]
+    # What a coverage of 0.93 to 0.97 gives in all but one of a thousand simulations.
+    low, high = stats.binom.ppf(0.0005, samples, 0.93), stats.binom.ppf(0.9995, samples, 0.97)
+    assert {key: count for key, count in covered.items() if not low <= count <= high} == {}
