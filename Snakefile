@@ -18,7 +18,12 @@ from snakemake.logging import logger
 PROFILE = config.get("profile", "smoke")
 GPUS = int(config.get("gpus", 0))
 RUNS = sorted(glob_wildcards(f"notebooks/profiles/{PROFILE}/{{run,[^/]+}}.yaml").run)
+PARAMETERS = {run: yaml.safe_load(Path(f"notebooks/profiles/{PROFILE}/{run}.yaml").read_text()) or {} for run in RUNS}
+ON_GENERATED = {run: parameters for run, parameters in PARAMETERS.items() if parameters.get("data") == "generated"}
+RESULTS = [f"reports/{PROFILE}/{run}/results.csv" for run in RUNS]
+GENERATED = sorted({parameters["dataset"] for parameters in ON_GENERATED.values() if "dataset" in parameters})
 DRAWN = paths.cache_dir() / "drawn"
+
 RUNNER = ("report.py", "run.py", "study.py")  # a change of these changes no number
 TEMPLATES = sorted(str(file) for file in Path("fer_helpers/templates").rglob("*") if file.is_file() and file.suffix != ".pyc")
 PACKAGE = sorted({str(module) for module in Path("fer_helpers").rglob("*.py") if module.name not in RUNNER} - set(TEMPLATES))
@@ -28,18 +33,19 @@ logger.addFilter(lambda record: not str(record.msg).startswith(("Select jobs", "
 
 
 def generated_data(wildcards) -> list[str]:
-    """The data sets to draw before a run, those that it names if it says `data: generated`."""
-    file = Path(f"notebooks/profiles/{wildcards.profile}/{wildcards.run}.yaml")
-    parameters = yaml.safe_load(file.read_text()) or {}
-    names = [parameters.get("dataset", []), parameters.get("datasets", [])] if parameters.get("data") == "generated" else []
-    return [str(DRAWN / name) for value in names for name in ([value] if isinstance(value, str) else value)]
+    """What to draw before a run with `data: generated`: every data set that the profile names, for not every notebook names its own."""
+    return [str(DRAWN / name) for name in GENERATED] if wildcards.run in ON_GENERATED else []
 
 
-def compared_runs(wildcards) -> list[str]:
-    """What the scoreboard compares, and so waits for: the claims and the numbers of all other runs of its profile."""
+def compared_numbers(wildcards) -> list[str]:
+    """What the scoreboard compares, and so waits for: the claims, and the results of all other runs."""
     if "scoreboard" not in wildcards.run:
         return []
-    return ["data/claims.csv", *(f"reports/{wildcards.profile}/{run}/results.csv" for run in RUNS if "scoreboard" not in run)]
+    return ["data/claims.csv", *(f"reports/{PROFILE}/{run}/results.csv" for run in RUNS if "scoreboard" not in run)]
+
+
+wildcard_constraints:
+    run="[^/]+",
 
 
 localrules:
@@ -49,18 +55,16 @@ localrules:
     index,
 
 
-wildcard_constraints:
-    profile="[^/]+",
-    run="[^/]+",
-
-
+# The results are asked for by name: pages and index are written after a failure too, and Snakemake would make do with those.
 rule study:
     input:
+        RESULTS,
         "reports/index.html",
 
 
 rule draw:
     input:
+        "fer_helpers/datasets/drawing.py",
         "fer_helpers/datasets/generated.py",
     output:
         touch(DRAWN / "{dataset}"),
@@ -72,49 +76,48 @@ rule draw:
 # run.json, the notebook as far as it got, its page, and the backups of its epochs must outlive that.
 rule run:
     input:
-        compared_runs,
         PACKAGE,
+        compared_numbers,
+        ancient(generated_data),
         notebook=lambda wildcards: f"notebooks/{wildcards.run.partition('.')[0]}.ipynb",
-        parameters="notebooks/profiles/{profile}/{run}.yaml",
-        faces=ancient(generated_data),
+        parameters=f"notebooks/profiles/{PROFILE}/{{run}}.yaml",
     output:
-        "reports/{profile}/{run}/results.csv",
+        f"reports/{PROFILE}/{{run}}/results.csv",
     # Training uses every core, so that two at once would only slow each other down; with GPUs, one run for each of them.
     threads: max(1, workflow.cores // max(1, GPUS))
     resources:
         gpu=1 if GPUS else 0,
     # exec leaves no shell in between, so that a run whose Snakemake was killed ends too.
     shell:
-        "exec {sys.executable:q} -m fer_helpers.run {input.parameters} --run-dir reports/{wildcards.profile}/{wildcards.run}"
-        " --gpus {GPUS} --end-with-parent"
+        "exec {sys.executable:q} -m fer_helpers.run {input.parameters:q} --run-dir reports/{PROFILE}/{wildcards.run} --gpus {GPUS} --end-with-parent"
 
 
 rule render:
     input:
-        "reports/{profile}/{run}/results.csv",
+        f"reports/{PROFILE}/{{run}}/results.csv",
         "fer_helpers/report.py",
         TEMPLATES,
     output:
-        "reports/{profile}/{run}.html",
+        f"reports/{PROFILE}/{{run}}.html",
     priority: 1  # a page as soon as its run has ended
     shell:
-        "{sys.executable:q} -m fer_helpers.report render reports/{wildcards.profile}/{wildcards.run}"
+        "{sys.executable:q} -m fer_helpers.report render reports/{PROFILE}/{wildcards.run}"
 
 
 rule collect:
     input:
-        expand("reports/{{profile}}/{run}/results.csv", run=RUNS),
+        RESULTS,
         "fer_helpers/report.py",
     output:
-        "reports/{profile}/results.csv",
+        f"reports/{PROFILE}/results.csv",
     shell:
-        "{sys.executable:q} -m fer_helpers.report collect reports/{wildcards.profile}"
+        "{sys.executable:q} -m fer_helpers.report collect reports/{PROFILE}"
 
 
 rule index:
     input:
         f"reports/{PROFILE}/results.csv",
-        expand("reports/{profile}/{run}.html", profile=PROFILE, run=RUNS),
+        [f"reports/{PROFILE}/{run}.html" for run in RUNS],
         "fer_helpers/report.py",
         TEMPLATES,
     output:
@@ -123,5 +126,6 @@ rule index:
         "{sys.executable:q} -m fer_helpers.report index"
 
 
+# After a failure too there is an index, in which the run that failed stands out.
 onerror:
     shell("{sys.executable:q} -m fer_helpers.report collect reports/{PROFILE} && {sys.executable:q} -m fer_helpers.report index")

@@ -44,12 +44,12 @@ CROPPED, WHOLE, DROPPED, UNREADABLE, BOX_OUTSIDE = "cropped", "whole", "dropped"
 LONGEST_VIEW = 1024  # pixels: larger images are searched in a smaller copy
 HAAR_SCALE_STEP = 1.1
 HAAR_NEIGHBOURS = 3
-SMALLEST_FACE = 0.15  # of the shorter side of what is searched, border included
 
 # Eyes, measured on 600 images of FER-2013, each also turned by 8 degrees: the two angles differ by 8 to within 2 degrees for nine in ten.
 EYE_SEARCH_SIDE = 200  # pixels to which a face is brought: OpenCV's eye cascade is made of windows of 20
-EYE_SEARCH_SHARE = 0.6  # of the face, from its top: below are nostrils and mouth corners
-EYE_NEIGHBOURS = 5
+EYE_ROWS = (0.1, 0.6)  # of the face, from its top: below are nostrils and mouth corners
+EYE_SCALE_STEP = 1.15
+EYE_NEIGHBOURS = 3
 EYE_WIDTHS = (0.12, 0.4)  # of the face's side, as the two below
 EYE_DISTANCES = (0.25, 0.65)
 LARGEST_EYE_RATIO = 1.7
@@ -76,7 +76,8 @@ class CropSettings:
         outside: how parts of a crop beyond the image are filled: `replicate` its edge, or `reflect` it.
         channels: 1 for grey, 3 for RGB.
         detect_side: shorter side in pixels to which smaller images are enlarged for the search.
-        detect_border: width of an edge-replicating border around them during the search, as a fraction of that side.
+        detect_border: width of an edge-replicating border during the search, as a fraction of the shorter side; for faces that fill their image.
+        smallest_face: side of the smallest face that `haar` looks for, as a fraction of the shorter side; dlib looks for 80 pixels and more.
 
     Raises:
         ValueError: a setting has no such value; the message says which it has.
@@ -92,13 +93,14 @@ class CropSettings:
     channels: int = 1
     detect_side: int = 128
     detect_border: float = 0.25
+    smallest_face: float = 0.25
 
     def __post_init__(self):
         choices = {"detector": DETECTORS, "no_face": ("keep", "drop"), "interpolation": INTERPOLATIONS, "outside": OUTSIDE, "channels": (1, 3)}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {getattr(self, name)!r}")
-        ranges = {"size": (1, math.inf), "margin": (0, math.inf), "detect_side": (16, LONGEST_VIEW), "detect_border": (0, 1)}
+        ranges = {"size": (1, math.inf), "margin": (0, math.inf), "detect_side": (16, LONGEST_VIEW), "detect_border": (0, 1), "smallest_face": (0, 1)}
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is from {low} to {high}, not {getattr(self, name)!r}")
@@ -220,7 +222,7 @@ class FaceCropper:
 
     def __init__(self, settings: CropSettings):
         self.settings = settings
-        self._boxes_in = _detector(settings.detector)
+        self._boxes_in = _detector(settings)
         self._eye_cascade = _cascade("haarcascade_eye.xml")
 
     def crop(self, image: np.ndarray, box: Box | None = None) -> Crop:
@@ -253,12 +255,16 @@ class FaceCropper:
     def _tilt(self, grey: np.ndarray, box: Box) -> float | None:
         """Degrees by which the eyes inside a box stand out of level, None where no plausible pair is found."""
         face = cut_square(grey[..., None], square_around(box, 0.0))
-        face = resize(face, EYE_SEARCH_SIDE, "area" if len(face) > EYE_SEARCH_SIDE else "bicubic")
-        smallest, largest = (round(EYE_SEARCH_SIDE * width) for width in EYE_WIDTHS)
-        upper = np.ascontiguousarray(face[: round(EYE_SEARCH_SIDE * EYE_SEARCH_SHARE), :, 0])
-        found = self._eye_cascade.detectMultiScale(upper, HAAR_SCALE_STEP, EYE_NEIGHBOURS, minSize=(smallest,) * 2, maxSize=(largest,) * 2)
-        pair = eye_pair([((x + width / 2) / EYE_SEARCH_SIDE, (y + height / 2) / EYE_SEARCH_SIDE, width / EYE_SEARCH_SIDE) for x, y, width, height in found])
+        pair = eye_pair(self._eyes(resize(face, EYE_SEARCH_SIDE, "area" if len(face) > EYE_SEARCH_SIDE else "bicubic")))
         return None if pair is None else round(eye_line_angle(*pair), 2)
+
+    def _eyes(self, face: np.ndarray) -> list[Eye]:
+        """All that looks like an eye in a grey face (EYE_SEARCH_SIDE, EYE_SEARCH_SIDE, 1)."""
+        top, bottom = (round(EYE_SEARCH_SIDE * share) for share in EYE_ROWS)
+        smallest, largest = (round(EYE_SEARCH_SIDE * width) for width in EYE_WIDTHS)
+        found = self._eye_cascade.detectMultiScale(face[top:bottom], EYE_SCALE_STEP, EYE_NEIGHBOURS, minSize=(smallest,) * 2, maxSize=(largest,) * 2)
+        in_pixels = [(x + width / 2, top + y + height / 2, width) for x, y, width, height in found]
+        return [tuple(float(value) / EYE_SEARCH_SIDE for value in eye) for eye in in_pixels]
 
     def _without_face(self, image: np.ndarray) -> Crop:
         if self.settings.no_face == "drop":
@@ -266,21 +272,21 @@ class FaceCropper:
         return Crop(WHOLE, resize(image, self.settings.size, self.settings.interpolation))
 
 
-def _detector(name: str) -> Callable[[np.ndarray], list[Box]]:
-    """A function from a grey image (height, width) to the boxes of its faces."""
-    if name == "haar":
-        return _haar_detector()
-    if name == "dlib":
+def _detector(settings: CropSettings) -> Callable[[np.ndarray], list[Box]]:
+    """A function from what `search_view` returns to the boxes of the faces in it."""
+    if settings.detector == "haar":
+        return _haar_detector(settings.smallest_face / (1 + 2 * settings.detect_border))
+    if settings.detector == "dlib":
         return _dlib_detector(_import_dlib())
-    return lambda grey: []
+    return lambda view: []
 
 
-def _haar_detector() -> Callable[[np.ndarray], list[Box]]:
+def _haar_detector(smallest_share: float) -> Callable[[np.ndarray], list[Box]]:
     cascade = _cascade("haarcascade_frontalface_default.xml")
 
-    def boxes(grey: np.ndarray) -> list[Box]:
-        smallest = round(SMALLEST_FACE * min(grey.shape))
-        return [tuple(map(int, box)) for box in cascade.detectMultiScale(grey, HAAR_SCALE_STEP, HAAR_NEIGHBOURS, minSize=(smallest, smallest))]
+    def boxes(view: np.ndarray) -> list[Box]:
+        smallest = round(smallest_share * min(view.shape))
+        return [tuple(map(int, box)) for box in cascade.detectMultiScale(view, HAAR_SCALE_STEP, HAAR_NEIGHBOURS, minSize=(smallest, smallest))]
 
     return boxes
 
@@ -291,7 +297,7 @@ def _cascade(file_name: str) -> cv2.CascadeClassifier:
 
 def _dlib_detector(dlib: ModuleType) -> Callable[[np.ndarray], list[Box]]:
     detector = dlib.get_frontal_face_detector()
-    return lambda grey: [(face.left(), face.top(), face.width(), face.height()) for face in detector(grey, 0)]
+    return lambda view: [(face.left(), face.top(), face.width(), face.height()) for face in detector(view, 0)]
 
 
 def _import_dlib() -> ModuleType:

@@ -1,4 +1,4 @@
-"""Figures of a data set: how many images, what they look like on average, how far their taggers agree."""
+"""Figures of a data set: how many images, how bright, what they look like on average, how far their taggers agree."""
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,24 @@ def class_counts(table: pd.DataFrame) -> Figure:
         axis.set(title=f"{split}: {counts.loc[split].sum():,} images", xlabel="number of images")
     axes[0, 0].set_ylabel("expression")
     axes[0, 0].invert_yaxis()
+    return figure
+
+
+def grey_values(pixels: np.ndarray) -> Figure:
+    """How bright images are: the grey values of all pixels, and the mean of each image.
+
+    Args:
+        pixels: uint8 (n, side, side, channels).
+    """
+    figure, (all_pixels, means) = plt.subplots(1, 2, figsize=(9.5, 3.2), layout="constrained")
+    counts = np.bincount(pixels.ravel(), minlength=256)
+    all_pixels.bar(np.arange(256), counts / counts.sum(), width=1.0, color=PALETTE[0])
+    all_pixels.set(title="All pixels", xlabel="grey value (0 black, 255 white)", ylabel="share of the pixels")
+    all_pixels.yaxis.set_major_formatter(PercentFormatter(1))
+    of_images = pixels.mean(axis=(1, 2, 3))
+    means.hist(of_images, bins=np.arange(0, 257, 4), weights=np.full(len(of_images), 1 / len(of_images)), color=PALETTE[1])
+    means.set(title="Mean of each image", xlabel="mean grey value of an image", ylabel="share of the images")
+    means.yaxis.set_major_formatter(PercentFormatter(1))
     return figure
 
 

@@ -108,10 +108,13 @@ def _values(value: object) -> Iterator[object]:
 
 
 def _looks_like_number(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
     try:
-        return isinstance(value, str) and bool(float(value) or True)
+        float(value)
     except ValueError:
         return False
+    return True
 
 
 def check_parameters(notebook: Path, parameters: dict) -> None:

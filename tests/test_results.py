@@ -56,7 +56,7 @@ def probabilities(count: int, seed: int = 0) -> np.ndarray:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, float_precision="round_trip", keep_default_na=True)
+    return pd.read_csv(path)
 
 
 def test_results_have_exactly_the_designed_columns(project):

@@ -105,10 +105,8 @@ def _notes(table: pd.DataFrame) -> tuple[str, ...]:
     hidden = int((table["split"] == VAL_OR_TEST).sum())
     if not hidden:
         return ()
-    return (
-        f"The file names of this copy do not tell PublicTest from PrivateTest ({hidden:,} images): they can only be used together, "
-        "and validation images have to come from the training set.",
-    )
+    told = f"The file names of this copy do not tell PublicTest from PrivateTest ({hidden:,} images): they can only be used together, "
+    return (told + "and validation images have to come from the training set.",)
 
 
 def _from_csv(tree: FileTree, csv_name: str, location: Path) -> FaceDataset:

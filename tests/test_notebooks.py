@@ -1,0 +1,230 @@
+"""Every notebook keeps to the rules that make it easy to read, to review and to run without a screen; none is executed here."""
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+import yaml
+from nbformat import NotebookNode
+
+from fer_helpers import paths
+
+FILES = sorted(paths.notebooks_dir().glob("*.ipynb"))
+PROFILES = sorted((paths.notebooks_dir() / "profiles").glob("*/*.yaml"))
+LONGEST_CELL = 30  # lines
+LONGEST_MEDIAN = 6
+MOST_CODE_CELLS_IN_A_ROW = 2
+ABSOLUTE_PATH = re.compile(r"^(~|/[A-Za-z]|[A-Za-z]:[\\/]|\\\\)")
+PATH_OF_A_MACHINE = re.compile(r"(?<![\w.:/])(~|/(home|Users|root|tmp|work|mnt|media|opt|var|srv|content|kaggle|data))/|[A-Za-z]:\\")
+
+every_notebook = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+every_profile = pytest.mark.parametrize("file", PROFILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+
+
+def read(file: Path) -> NotebookNode:
+    """A notebook as it lies on disk, not brought up to date by nbformat."""
+    return nbformat.read(file, as_version=nbformat.NO_CONVERT)
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Its code cells in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def nodes(notebook: NotebookNode) -> Iterator[ast.AST]:
+    """The nodes of all its code; a cell that is not plain Python, as one with a magic, is a SyntaxError."""
+    for cell in code_cells(notebook):
+        yield from ast.walk(ast.parse(cell.source))
+
+
+def parameters_cell(notebook: NotebookNode) -> NotebookNode:
+    """The one cell tagged `parameters`."""
+    (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    return cell
+
+
+def default_values(notebook: NotebookNode) -> dict[str, object]:
+    """The notebook's own value of each parameter."""
+    statements = ast.parse(parameters_cell(notebook).source).body
+    return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
+
+
+def notebook_of(profile: Path) -> Path:
+    """`01_huang_2024.seed1.yaml` is for `01_huang_2024.ipynb`."""
+    return paths.notebooks_dir() / f"{profile.name.partition('.')[0]}.ipynb"
+
+
+def test_there_are_notebooks_and_profiles():
+    assert FILES
+    assert PROFILES
+
+
+# ---------------------------------------------------------------------------------------------------------- the file
+
+
+@every_notebook
+def test_notebook_is_valid_and_its_cells_have_ids_of_their_own(file):
+    notebook = read(file)
+    nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+@every_notebook
+def test_notebook_carries_no_output_and_no_trace_of_an_execution(file):
+    notebook = read(file)
+    assert [cell.id for cell in code_cells(notebook) if cell.outputs or cell.execution_count is not None] == []
+    assert [cell.id for cell in notebook.cells if set(cell.metadata) - {"tags"}] == []
+    assert "papermill" not in notebook.metadata
+
+
+@every_notebook
+def test_notebook_runs_in_the_kernel_that_every_machine_has(file):
+    assert read(file).metadata.kernelspec.name == "python3"
+
+
+@every_notebook
+def test_notebook_names_no_path_of_a_machine(file):
+    notebook = read(file)
+    strings = [node.value for node in nodes(notebook) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert [text for text in strings if ABSOLUTE_PATH.match(text)] == []
+    assert [cell.source for cell in notebook.cells if PATH_OF_A_MACHINE.search(cell.source)] == []
+
+
+@every_notebook
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
+def test_notebook_passes_ruff(file, command):
+    done = subprocess.run([sys.executable, "-m", "ruff", *command, str(file)], cwd=paths.PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --------------------------------------------------------------------------------------------------------- parameters
+
+
+@every_notebook
+def test_parameters_are_literals_one_a_line_each_with_its_help(file):
+    source = parameters_cell(read(file)).source
+    for line, statement in zip(source.splitlines(), ast.parse(source).body, strict=True):
+        assert isinstance(statement, ast.Assign) and [type(target) for target in statement.targets] == [ast.Name], line
+        ast.literal_eval(statement.value)
+        assert re.search(r"\S  # \S", line), f"no help behind: {line}"
+
+
+@every_notebook
+def test_papermill_finds_the_same_parameters(file):
+    """It reads them with a parser of its own, which overlooks what it does not understand."""
+    found = papermill.inspect_notebook(str(file))
+    assert list(found) == list(default_values(read(file)))
+    assert [name for name, about in found.items() if not about["help"]] == []
+
+
+@every_notebook
+def test_run_bears_the_name_of_its_notebook_and_ends_in_the_last_code_cell(file):
+    notebook = read(file)
+    assert default_values(notebook)["run_dir"] == ""
+    starts = [node for node in nodes(notebook) if isinstance(node, ast.Call) and ast.unparse(node.func) == "results.start"]
+    assert [start.args[0].value for start in starts] == [file.stem]
+    assert "run.finish(" in code_cells(notebook)[-1].source
+
+
+# ------------------------------------------------------------------------------------------------------------- rhythm
+
+
+@every_notebook
+def test_notebook_begins_with_its_only_title(file):
+    notebook = read(file)
+    titles = [place for place, cell in enumerate(notebook.cells) if cell.cell_type == "markdown" and re.search(r"^# ", cell.source, re.MULTILINE)]
+    assert titles == [0]
+
+
+@every_notebook
+def test_cells_are_short(file):
+    lines = {cell.id: len(cell.source.splitlines()) for cell in code_cells(read(file))}
+    assert {name: length for name, length in lines.items() if not 0 < length <= LONGEST_CELL} == {}
+    assert statistics.median(lines.values()) <= LONGEST_MEDIAN
+
+
+@every_notebook
+def test_prose_stands_before_every_step(file):
+    """A heading alone is no prose."""
+    prose = ""
+    for kind, group in groupby(read(file).cells, key=lambda cell: cell.cell_type):
+        cells = list(group)
+        if kind == "markdown":
+            prose = "\n".join(line for line in cells[-1].source.splitlines() if not line.startswith("#")).strip()
+        else:
+            assert len(cells) <= MOST_CODE_CELLS_IN_A_ROW, f"{len(cells)} code cells in a row from {cells[0].id}"
+            assert prose, f"no sentence before {cells[0].id}"
+
+
+@every_notebook
+def test_imports_stand_in_one_cell_at_the_top(file):
+    importing = [place for place, cell in enumerate(code_cells(read(file))) if re.search(r"^\s*(import|from) ", cell.source, re.MULTILINE)]
+    assert len(importing) == 1
+    assert importing[0] <= 1  # only the parameters may stand before
+
+
+@every_notebook
+def test_no_class_and_no_function_that_is_used_twice_is_defined(file):
+    notebook = read(file)
+    everything = list(nodes(notebook))
+    assert [node.name for node in everything if isinstance(node, ast.ClassDef)] == []
+    used = Counter(node.id for node in everything if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    assert [node.name for node in everything if isinstance(node, ast.FunctionDef) and used[node.name] > 1] == []
+
+
+def test_no_function_is_defined_in_two_notebooks():
+    defined = Counter(node.name for file in FILES for node in nodes(read(file)) if isinstance(node, ast.FunctionDef))
+    assert [name for name, times in defined.items() if times > 1] == []
+
+
+@every_notebook
+def test_no_branch_is_switched_off(file):
+    conditions = [node.test for node in nodes(read(file)) if isinstance(node, ast.If | ast.IfExp | ast.While)]
+    assert [ast.unparse(condition) for condition in conditions if isinstance(condition, ast.Constant)] == []
+
+
+# ----------------------------------------------------------------------------------------------------------- profiles
+
+
+@every_profile
+def test_profile_sets_only_parameters_of_its_notebook(file):
+    """`run_dir` is the runner's to give."""
+    known = set(default_values(read(notebook_of(file)))) - {"run_dir"}
+    assert set(yaml.safe_load(file.read_text(encoding="utf-8"))) - known == set()
+
+
+@every_profile
+def test_profile_gives_each_parameter_a_value_of_its_type(file):
+    """YAML reads `1e-4` as a string, `on` as a truth value and `1` as a whole number; only the last is as good as 1.0."""
+    defaults = default_values(read(notebook_of(file)))
+    for name, value in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+        good = (int, float) if type(defaults[name]) is float else (type(defaults[name]),)
+        assert type(value) in good, f"{name}: {value!r} is no {good[-1].__name__}"
+
+
+@every_profile
+def test_profile_says_how_it_is_run_by_hand(file):
+    comments = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    profile = file.relative_to(paths.PROJECT).as_posix()
+    assert f"# papermill notebooks/{notebook_of(file).name} out.ipynb -f {profile}" in comments
+
+
+@pytest.mark.parametrize("file", [file for file in PROFILES if file.parent.name == "smoke"], ids=lambda file: file.stem)
+def test_smoke_profile_needs_no_photographs(file):
+    if "data" in default_values(read(notebook_of(file))):
+        assert yaml.safe_load(file.read_text(encoding="utf-8"))["data"] == "generated"
+
+
+@every_notebook
+def test_every_notebook_has_a_smoke_profile(file):
+    assert [profile for profile in PROFILES if profile.parent.name == "smoke" and notebook_of(profile) == file]
