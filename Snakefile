@@ -65,7 +65,7 @@ rule study:
 rule draw:
     input:
         "fer_helpers/datasets/drawing.py",
-        "fer_helpers/datasets/generated.py",
+        [module for module in PACKAGE if "datasets" in Path(module).parts],
     output:
         touch(DRAWN / "{dataset}"),
     shell:

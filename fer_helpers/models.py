@@ -86,6 +86,10 @@ def efficientnet(
     for layer in _batchnorms(body):
         layer.momentum = batchnorm_momentum
     body.trainable = not frozen
+    if frozen:
+        for layer in body.layers:
+            if isinstance(layer, layers.Dropout):
+                layer.rate = 0.0  # a network around the body passes its own `training` on, and would drop blocks of it
     return body
 
 
@@ -120,7 +124,7 @@ def _load_file(body: keras.Model, variant: str, path: Path) -> None:
     try:
         body.load_weights(path)
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path} does not hold the weights of an EfficientNet-{variant} without its top: {error}") from error
+        raise ValueError(f"{path} does not hold the weights of an EfficientNet-{variant} without its top: {str(error).partition(chr(10))[0]}") from error
 
 
 def _normalise_as_imagenet(body: keras.Model) -> None:
@@ -166,5 +170,4 @@ def classifier(body: keras.Model, head: keras.Model) -> keras.Model:
     A frozen body runs in inference mode, so that its BatchNorm layers use their stored statistics.
     """
     images = keras.Input(body.input_shape[1:], name="images")
-    features = body(images, training=False) if not body.trainable else body(images)
-    return keras.Model(images, head(features), name=f"{body.name}_{head.name}")
+    return keras.Model(images, head(body(images)), name=f"{body.name}_{head.name}")

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 
@@ -121,9 +122,7 @@ class Run:
         self.about["data"].append(entry)
         self._write_about()
 
-    def add_predictions(
-        self, table: pd.DataFrame, probabilities: np.ndarray, classes: list[str], **keys: str | int | None
-    ) -> None:
+    def add_predictions(self, table: pd.DataFrame, probabilities: np.ndarray, classes: list[str], **keys: str | int | None) -> None:
         """Keep what a model said of each image, so that every metric can be computed again.
 
         Args:
@@ -142,8 +141,9 @@ class Run:
 
         A run that was killed finds them again; one with other parameters, data or committed code begins anew.
         """
-        return self._backups() / training
+        return self._backups / training
 
+    @cached_property
     def _backups(self) -> Path:
         parameters = {key: value for key, value in self.about["parameters"].items() if key != "run_dir"}
         same = [parameters, [entry["table_hash"] for entry in self.about["data"]], self.about["commit"], self.about["backend"]]
@@ -163,7 +163,7 @@ class Run:
         seconds = (ended - datetime.fromisoformat(self.about["started"])).total_seconds()
         self.about |= {"status": "finished", "ended": ended.isoformat(timespec="seconds"), "seconds": round(seconds)} | about
         self._write_about()
-        shutil.rmtree(self._backups(), ignore_errors=True)
+        shutil.rmtree(self._backups, ignore_errors=True)
 
     def _write_about(self) -> None:
         write_json(self.about, self.folder / "run.json")

@@ -33,7 +33,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from fer_helpers import paths
 
-LEFT_BY_AN_EARLIER_RUN = ("results.csv", "predictions.csv.gz", "history.csv", "executed.ipynb.gz")
+LEFT_BY_AN_EARLIER_RUN = ("results.csv", "predictions.csv.gz", "history.csv", "executed.ipynb", "executed.ipynb.gz")
 LONGEST_ERROR = 500  # characters
 
 
@@ -53,7 +53,7 @@ def run_notebook(parameter_file: Path, run_dir: str, cell_timeout: int | None = 
     notebook = _notebook_of(parameter_file)
     working_copy = folder / "executed.ipynb"
     _begin(folder, notebook)
-    say(folder.name, f"started {datetime.now():%H:%M:%S}")
+    say(folder.name, f"started {datetime.now().astimezone():%H:%M:%S}")
     try:
         parameters = read_parameters(parameter_file) | {"run_dir": run_dir}
         check_parameters(notebook, parameters)
@@ -62,7 +62,7 @@ def run_notebook(parameter_file: Path, run_dir: str, cell_timeout: int | None = 
         error = ""
     except KeyboardInterrupt:
         error = "stopped by hand"
-    except Exception as exception:  # noqa: BLE001 whatever it was, the run has failed of it, and run.json has to say so
+    except Exception as exception:  # whatever it was, the run has failed of it, and run.json has to say so
         error = in_one_sentence(exception)
     where = _keep_executed(working_copy if working_copy.exists() else notebook, folder, failed=bool(error))
     working_copy.unlink(missing_ok=True)
@@ -140,6 +140,10 @@ class KernelOfThisPython(AsyncKernelManager):
         """What ipykernel itself would install for this interpreter."""
         return KernelSpec(**get_kernel_dict())
 
+    async def start_kernel(self, **arguments: object) -> None:
+        """Start it with no way to the console: what a notebook prints arrives as messages, and would be seen twice."""
+        await super().start_kernel(**arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
 
 class Console:
     """A file that prints each whole line behind the name of a run, so that epochs can be followed as they end."""
@@ -176,7 +180,6 @@ def execute(notebook: Path, executed: Path, parameters: dict, cell_timeout: int 
         parameters,
         kernel_name="python3",
         kernel_manager_class=KernelOfThisPython,
-        extra_arguments=["--log-level=CRITICAL"],  # of the kernel's own log, which calls its regular end an error
         progress_bar=False,
         stdout_file=Console(executed.parent.name),
         autosave_cell_every=30,
@@ -218,7 +221,7 @@ def gpu_of_its_own(gpus: int) -> Iterator[None]:
 def in_one_sentence(error: Exception) -> str:
     """Name and message of an exception, that of the notebook where it was raised there."""
     if isinstance(error, DeadKernelError):
-        return "DeadKernelError: the kernel died, killed from outside or out of memory"
+        return "DeadKernelError: the kernel died, out of memory, killed from outside or crashed in compiled code"
     if isinstance(error, PapermillExecutionError):
         name, message = error.ename, error.evalue
     else:

@@ -107,7 +107,7 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False) -> int:
             write_note(lock, "")
     if status == 0 and after == before:
         print(f"\nProfile {profile} is up to date: no notebook was run. To run them again: make study PROFILE={profile} FORCE=1")
-    print(f"\nReports: {(paths.reports_dir() / 'index.html').as_uri()}")
+    print(f"\nReports: {(paths.reports_dir() / 'index.html').as_uri()}", flush=True)  # before what goes to stderr
     for line in complaints(profile, after) if status else []:
         print_red(line)
     return status

@@ -173,6 +173,7 @@ class EpochBackup(keras.callbacks.Callback):
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         model.load_weights(finished[-1] / "model.weights.h5")
+        _set_random_states(model, np.load(finished[-1] / "random_states.npy"))
         self.history = pd.read_csv(finished[-1] / "history.csv")
         print(f"resumed after epoch {len(self.history)}", flush=True)
         return len(self.history)
@@ -180,6 +181,7 @@ class EpochBackup(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Let the batches of this epoch be drawn."""
         self.train.begin_epoch(epoch)
+        self._learning_rate = float(self.model.optimizer.learning_rate)  # at the epoch's first step
         self._timer = cv2.getTickCount()
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
@@ -188,11 +190,12 @@ class EpochBackup(keras.callbacks.Callback):
         for name, (inputs, targets) in self.scored.items():
             loss, accuracy = score(self.model, inputs, targets)
             logs |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
-        row = {"epoch": epoch + 1} | logs | {"learning_rate": float(self.model.optimizer.learning_rate), "seconds": round(seconds, 1)}
+        row = {"epoch": epoch + 1} | logs | {"learning_rate": self._learning_rate, "seconds": round(seconds, 1)}
         self.history = pd.concat([self.history, pd.DataFrame([row])], ignore_index=True)
         with paths.written_whole(self._epoch_folder(epoch + 1)) as partial:
             partial.mkdir()
             self.model.save_weights(partial / "model.weights.h5")
+            np.save(partial / "random_states.npy", _random_states(self.model))
             self.history.to_csv(partial / "history.csv", index=False)
         self._remove_others()
 
@@ -204,6 +207,18 @@ class EpochBackup(keras.callbacks.Callback):
         for folder in self.folder.glob("epoch_????"):
             if folder not in {self._epoch_folder(epoch) for epoch in needed}:
                 shutil.rmtree(folder)
+
+
+def _random_states(model: keras.Model) -> np.ndarray:
+    """States of the random generators of all Dropout layers, (layers, 2), which Keras leaves out of a weights file."""
+    states = [keras.ops.convert_to_numpy(variable) for variable in model.non_trainable_variables if variable.name == "seed_generator_state"]
+    return np.array(states)
+
+
+def _set_random_states(model: keras.Model, states: np.ndarray) -> None:
+    variables = [variable for variable in model.non_trainable_variables if variable.name == "seed_generator_state"]
+    for variable, state in zip(variables, states, strict=True):
+        variable.assign(state)
 
 
 def score(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> tuple[float, float]:

@@ -24,9 +24,7 @@ def table_of(*rows: tuple[str, str, str | None]) -> pd.DataFrame:
 
 
 # By hand: a, c and e hold the same pixels; b and d do; f stands alone.
-TABLE = table_of(
-    ("a", "happy", "train"), ("b", "sad", "test"), ("c", "happy", "train"), ("d", "fear", "test"), ("e", "happy", "val"), ("f", "sad", "train")
-)
+TABLE = table_of(("a", "happy", "train"), ("b", "sad", "test"), ("c", "happy", "train"), ("d", "fear", "test"), ("e", "happy", "val"), ("f", "sad", "train"))
 PIXELS = faces(3)[[0, 1, 0, 1, 0, 2]]
 
 

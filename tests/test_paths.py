@@ -79,7 +79,10 @@ def test_full_disk_names_the_file_and_the_next_step_and_leaves_the_old_file(tmp_
 
 def test_folder_that_cannot_be_made_is_named_with_the_next_step(tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
-    with pytest.raises(OSError, match=r"could not write .*/cache/faces\.npy: .*; free some space or set FER_CACHE_DIR"), paths.written_whole(tmp_path / "cache" / "faces.npy"):
+    with (
+        pytest.raises(OSError, match=r"could not write .*/cache/faces\.npy: .*; free some space or set FER_CACHE_DIR"),
+        paths.written_whole(tmp_path / "cache" / "faces.npy"),
+    ):
         pass
 
 
@@ -94,9 +97,7 @@ def test_what_a_killed_process_of_the_same_number_left_is_written_anew(tmp_path)
     assert list(tmp_path.iterdir()) == [tmp_path / "epoch_0001"]
 
 
-@pytest.mark.parametrize(
-    ("variable", "folder", "default"), [("FER_DATA_DIR", paths.data_dir, "data/raw"), ("FER_CACHE_DIR", paths.cache_dir, "data/cache")]
-)
+@pytest.mark.parametrize(("variable", "folder", "default"), [("FER_DATA_DIR", paths.data_dir, "data/raw"), ("FER_CACHE_DIR", paths.cache_dir, "data/cache")])
 def test_folders_come_from_the_environment_or_lie_in_the_project(monkeypatch, variable, folder, default):
     project = Path(__file__).resolve().parent.parent
     monkeypatch.setenv(variable, "~/faces")

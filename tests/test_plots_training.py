@@ -7,7 +7,9 @@ from fer_helpers import plots_training
 
 
 def test_learning_curves_draw_each_set_and_mark_the_chosen_epoch():
-    history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [2.0, 1.5, 1.0], "accuracy": [0.2, 0.4, 0.6], "val_loss": [2.1, 1.7, 1.6], "val_accuracy": [0.1, 0.3, 0.5]})
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3], "loss": [2.0, 1.5, 1.0], "accuracy": [0.2, 0.4, 0.6], "val_loss": [2.1, 1.7, 1.6], "val_accuracy": [0.1, 0.3, 0.5]}
+    )
     loss, accuracy = plots_training.learning_curves(history, chosen=3, sets={"": "training", "val_": "validation"}).axes
     assert [line.get_label() for line in accuracy.lines] == ["training", "validation", "chosen epoch (3)"]
     np.testing.assert_array_equal(accuracy.lines[1].get_ydata(), history["val_accuracy"])

@@ -3,6 +3,7 @@
 import gzip
 import json
 import subprocess
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -78,10 +79,8 @@ def test_reported_number_is_one_row_with_what_the_run_knows_filled_in(project):
     run.add("accuracy", 0.625, interval=(0.5, 0.75), model="B0", init="scratch", n=8, seed=3, protocol="clean", claim="small_2020.table1")
     run.finish()
     (row,) = read_csv(project / "reports/smoke/small.b0/results.csv").to_dict("records")
-    expected = {
-        **{"run": "small.b0", "paper": "small_2020", "notebook": "01_small", "claim": "small_2020.table1", "protocol": "clean"},
-        **{"metric": "accuracy", "value": 0.625, "ci_low": 0.5, "ci_high": 0.75, "n": 8, "seed": 3, "model": "B0", "init": "scratch"},
-    }
+    expected = {"run": "small.b0", "paper": "small_2020", "notebook": "01_small", "claim": "small_2020.table1", "protocol": "clean"}
+    expected |= {"metric": "accuracy", "value": 0.625, "ci_low": 0.5, "ci_high": 0.75, "n": 8, "seed": 3, "model": "B0", "init": "scratch"}
     assert {column: row[column] for column in expected} == expected
     assert row["backend"] == run.about["backend"]
     assert row["device"] == run.about["device"]
@@ -151,10 +150,8 @@ def test_record_names_the_data_and_its_hash(project):
     run.add_data(FaceDataset("fer2013", Path("/somewhere/fer2013.zip"), table, skipped, notes=("a note",)))
     run.add_data(FaceDataset("ckplus", Path("/somewhere/ckplus"), faces(3), generated=True))
     real, generated = json.loads((run.folder / "run.json").read_text())["data"]
-    assert real == {
-        **{"dataset": "fer2013", "source": "real photographs", "found_as": "fer2013.zip"},
-        **{"images": 6, "skipped": 1, "table_hash": table_hash(table), "notes": ["a note"]},
-    }
+    expected = {"dataset": "fer2013", "source": "real photographs", "found_as": "fer2013.zip", "images": 6, "skipped": 1}
+    assert real == expected | {"table_hash": table_hash(table), "notes": ["a note"]}
     assert generated["source"] == "generated faces"
 
 
@@ -228,11 +225,12 @@ def test_rows_of_a_score_carry_what_was_scored(project):
 
 
 @pytest.mark.parametrize("name", ["results.csv", "predictions.csv.gz"])
-def test_same_table_gives_the_same_bytes_and_reads_back_as_it_was(tmp_path, name):
+def test_same_table_gives_the_same_bytes_at_any_time_and_reads_back_as_it_was(tmp_path, monkeypatch, name):
     table = pd.DataFrame({"image": ["a", "b"], "value": [0.1, 1 / 3]})
-    for folder in ("first", "second"):
-        results.write_csv(table, tmp_path / folder / name)
-    first, second = ((tmp_path / folder / name).read_bytes() for folder in ("first", "second"))
+    for seconds in (1_000_000_000, 2_000_000_000):
+        monkeypatch.setattr(time, "time", lambda seconds=seconds: seconds)
+        results.write_csv(table, tmp_path / str(seconds) / name)
+    first, second = ((tmp_path / folder / name).read_bytes() for folder in ("1000000000", "2000000000"))
     assert first == second
     assert (gzip.decompress(first) if name.endswith(".gz") else first) == b"image,value\na,0.1\nb,0.3333333333333333\n"
 

@@ -77,6 +77,8 @@ def test_a_file_that_holds_no_parameters_is_refused(tmp_path, text, error, named
 
 
 def test_an_unknown_parameter_fails_the_run_and_the_known_ones_are_listed(run_with, about, project):
+    (project / RUN_DIR).mkdir(parents=True)
+    written(project / RUN_DIR / "executed.ipynb", "cut off when an earlier run was killed")
     error = run_with({"epoch": 3})
     assert error == f"ValueError: 00_any.ipynb has no parameter epoch: its parameters are {PARAMETERS}"
     assert (about()["status"], about()["error"]) == ("failed", error)
@@ -118,7 +120,7 @@ def test_an_exception_fails_the_run_and_its_traceback_is_kept(run_with, about, p
 
 def test_a_kernel_that_dies_fails_the_run_even_after_the_notebook_has_called_itself_finished(run_with, about, project):
     error = run_with({"ending": "killed"})
-    assert error == 'DeadKernelError: the kernel died, killed from outside or out of memory (in cell [7]: if ending == "killed":)'
+    assert error == 'DeadKernelError: the kernel died, out of memory, killed from outside or crashed in compiled code (in cell [7]: if ending == "killed":)'
     assert (about()["status"], about()["error"]) == ("failed", error)
     statuses = [cell.metadata.papermill.status for cell in executed(project).cells if cell.cell_type == "code"]
     assert statuses == ["completed"] * 6 + ["failed", "pending"]

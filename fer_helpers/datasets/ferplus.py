@@ -68,7 +68,7 @@ def _row(values: dict[str, str], where: str, images: dict[str, str]) -> tuple[di
     folder = USAGE_FOLDERS[usage]
     image = images.get(f"{folder}/{name}")
     if image is None:
-        return {}, f"no file {folder}/{name}: named in {where}, but not there"
+        return {}, f"no file {folder}/{name}, though fer2013new.csv names it"
     votes = _votes(values, where)
     label = majority(votes)
     if label is None:
