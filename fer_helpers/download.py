@@ -417,7 +417,8 @@ def _refusal(status: int, source: Source, archive: Path) -> str:
     if status == requests.codes.unauthorized:
         return _refused_credentials()
     if status == requests.codes.forbidden:
-        return f"Kaggle forbids the download of {source.slug} (403): sign in and accept its terms on {source.page} (or see there whether it was withdrawn), then run this again"
+        what_to_do = f"sign in and accept its terms on {source.page} (or see there whether it was withdrawn), then run this again"
+        return f"Kaggle forbids the download of {source.slug} (403): {what_to_do}"
     if status == requests.codes.not_found:
         return f"Kaggle has no data set {source.slug} (404): see whether {source.page} has moved, or put another copy at {archive}"
     return f"Kaggle answered with an error ({status}): run the same command again later, {_by_hand(source, archive)}"

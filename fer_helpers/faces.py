@@ -10,6 +10,8 @@ import hashlib
 import json
 import math
 import os
+import threading
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -51,7 +53,7 @@ EYE_SEARCH_SIDE = 200  # pixels to which a face is brought; at 128 an eighth few
 EYE_ROWS = (0.1, 0.6)  # of the face, from its top: below are nostrils and mouth corners
 EYE_SCALE_STEP = 1.15
 EYE_NEIGHBOURS = 3
-EYE_WIDTHS = (0.12, 0.4)  # of the face's side, as the two below
+EYE_WIDTHS = (0.12, 0.4)  # of the face's side, as the distances
 EYE_DISTANCES = (0.25, 0.65)
 LARGEST_EYE_RATIO = 1.7
 LARGEST_TILT = 25.0  # degrees: a frontal detector finds no face that is tilted more, so such a pair is no pair of eyes
@@ -461,7 +463,8 @@ def _cut_chunks(chunks: list[list[_Job]], settings: CropSettings, workers: int) 
     if settings.detector == "dlib":
         _import_dlib()  # here the error is one sentence, there it would be a traceback of another process
     try:
-        yield from Parallel(workers, return_as="generator", batch_size=1)(delayed(_cut_chunk_in_process)(settings, chunk) for chunk in chunks)
+        processes = Parallel(workers, backend="loky", return_as="generator", batch_size=1)
+        yield from processes(delayed(_cut_chunk_in_process)(os.getpid(), settings, chunk) for chunk in chunks)
     except BrokenProcessPool as error:
         raise RuntimeError("a process that cropped faces was ended from outside, as when the memory runs out: try workers=1") from error
 
@@ -477,14 +480,28 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def _cut_chunk_in_process(settings: CropSettings, jobs: list[_Job]) -> tuple[np.ndarray, list[dict]]:
+def _cut_chunk_in_process(caller: int, settings: CropSettings, jobs: list[_Job]) -> tuple[np.ndarray, list[dict]]:
+    _prepare_process(caller)
     return _cut_chunk(_cropper_of_process(settings), jobs)
+
+
+@lru_cache(maxsize=1)
+def _prepare_process(caller: int) -> None:
+    """One thread, since there is a process for every core, and an end when the process that started this one is killed."""
+    cv2.setNumThreads(1)
+    if os.getppid() == caller:  # not so where joblib, itself called in a process of its own, works without further ones
+        threading.Thread(target=_end_after, args=(caller,), daemon=True).start()
+
+
+def _end_after(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 @lru_cache(maxsize=1)
 def _cropper_of_process(settings: CropSettings) -> FaceCropper:
     """Loading the cascades takes as long as three images: once a process is enough."""
-    cv2.setNumThreads(1)
     return FaceCropper(settings)
 
 

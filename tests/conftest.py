@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import socket
 import zipfile
 from collections.abc import Callable
@@ -12,6 +13,10 @@ import pytest
 from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+DESK = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +89,37 @@ def write_files() -> Callable[[Path, dict[str, bytes | str]], Path]:
 def lay_out(request, tmp_path, write_files) -> Callable[[dict[str, bytes | str]], Path]:
     """The same hand-made data set once as a folder and once as a zip."""
     return lambda files: write_files(tmp_path / f"data{request.param}", files)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium; the test is skipped where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: install it from the distribution's packages")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Opens a file with the network off; fails the test if the page asks for anything else or logs an error."""
+    contexts, complaints = [], []
+
+    def open_file(file: Path, *, viewport: dict = DESK, scheme: str = "light"):
+        context = chromium.new_context(offline=True, viewport=viewport, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: complaints.append(request.url) if request.url != file.as_uri() and not request.url.startswith("data:") else None)
+        page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(file.as_uri())
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -476,10 +476,10 @@ def tar_with(path: Path, name: str, kind: bytes = tarfile.REGTYPE, points_to: st
 
 
 def assert_nothing_is_extracted(archive: Path, reason: str) -> None:
-    before = {path for path in archive.parent.rglob("*")}
+    before = set(archive.parent.rglob("*"))
     with pytest.raises(download.DownloadError, match=f"was not extracted, .*{reason}: do not trust this archive"):
         download.extract(archive, archive.parent / "folder")
-    assert {path for path in archive.parent.rglob("*")} == before
+    assert set(archive.parent.rglob("*")) == before
 
 
 @pytest.mark.parametrize("name", OUTSIDE)

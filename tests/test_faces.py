@@ -3,12 +3,15 @@
 import errno
 import math
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from PIL import Image
 
@@ -318,16 +321,39 @@ def test_processes_that_crop_do_not_load_keras():
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
-def test_script_without_a_main_guard_can_share_the_work(drawn_people, tmp_path):
-    drawn_people.to_pickle(tmp_path / "table.pickle")
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import pandas\nfrom fer_helpers.faces import CropSettings, crop_faces\n"
-        f"table = pandas.read_pickle({str(tmp_path / 'table.pickle')!r})\n"
-        "print(len(crop_faces(table, CropSettings(align=False), workers=2).pixels))\n"
-    )
-    ended = subprocess.run([sys.executable, script], cwd=paths.PROJECT, env=os.environ | {"PYTHONPATH": str(paths.PROJECT)}, capture_output=True, check=True)
+@pytest.fixture
+def cropping_script(drawn_people, tmp_path) -> Callable[[int], list]:
+    """The command of a script, without a main guard, that crops the drawn faces some number of times over in two processes."""
+
+    def command(times: int) -> list:
+        drawn_people.to_pickle(tmp_path / "table.pickle")
+        script = tmp_path / "script.py"
+        script.write_text(
+            f"import sys\nsys.path.insert(0, {str(paths.PROJECT)!r})\n"
+            "import pandas\nfrom fer_helpers.faces import CropSettings, crop_faces\n"
+            f"table = pandas.concat([pandas.read_pickle({str(tmp_path / 'table.pickle')!r})] * {times})\n"
+            "print(len(crop_faces(table, CropSettings(align=False), workers=2).pixels))\n"
+        )
+        return [sys.executable, script]
+
+    return command
+
+
+def test_script_without_a_main_guard_can_share_the_work(cropping_script, drawn_people):
+    ended = subprocess.run(cropping_script(1), capture_output=True, check=True)
     assert int(ended.stdout) == len(drawn_people)
+
+
+def test_processes_end_when_the_one_that_started_them_is_killed(cropping_script):
+    started = psutil.Popen(cropping_script(100), stderr=subprocess.PIPE)
+    while not re.search(rb"[1-9]%", started.stderr.read1()):
+        assert started.poll() is None  # the bar moves on once the processes have cropped something
+    children = started.children(recursive=True)
+    assert len(children) >= 2
+    started.kill()
+    started.wait()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
 
 
 # Crops kept on disk

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -15,9 +14,6 @@ from fer_helpers import report
 from fer_helpers.figures import table_html
 from fer_helpers.results import COLUMNS
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 PHONE = {"width": 375, "height": 700}
 DESK = {"width": 1280, "height": 900}
 GENERATED = {
@@ -108,38 +104,6 @@ def failed_notebook() -> nbformat.NotebookNode:
     return new_notebook(cells=cells)
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    """A headless Chromium for all tests of this file."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(chromium):
-    """Opens a file with the network off; fails the test if the page asks for anything else or logs an error."""
-    contexts, complaints = [], []
-
-    def open_file(file: Path, *, viewport: dict = DESK, scheme: str = "light"):
-        context = chromium.new_context(offline=True, viewport=viewport, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: complaints.append(request.url) if request.url != file.as_uri() and not request.url.startswith("data:") else None)
-        page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(file.as_uri())
-        return page
-
-    yield open_file
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
 # Relative luminance and contrast as WCAG 2.2 defines them, for every element that shows text of its own, against the first background behind it.
 LOW_CONTRASTS = """() => {
   const rgb = color => color.match(/[\\d.]+/g).map(Number);
@@ -162,7 +126,6 @@ LOW_CONTRASTS = """() => {
 }"""
 
 
-@needs_chromium
 def test_page_opens_with_the_network_off_and_shows_its_figures(tmp_path, open_page):
     page = open_page(report.render(write_run(tmp_path / "cpu")))
     images = page.eval_on_selector_all("img", "all => all.map(image => [image.naturalWidth > 0, image.alt])")
@@ -170,7 +133,6 @@ def test_page_opens_with_the_network_off_and_shows_its_figures(tmp_path, open_pa
     assert page.eval_on_selector_all("script, iframe, link[rel=stylesheet]", "all => all.length") == 0
 
 
-@needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_is_readable_in_light_and_dark(tmp_path, open_page, scheme):
     failed = report.render(write_run(tmp_path / "smoke", "failed", notebook=failed_notebook(), status="failed", error="it broke", data=[GENERATED]))
@@ -184,7 +146,6 @@ def test_page_is_readable_in_light_and_dark(tmp_path, open_page, scheme):
         assert (background == "rgb(255, 255, 255)") == (scheme == "light")
 
 
-@needs_chromium
 def test_pages_do_not_scroll_sideways_on_a_phone(tmp_path, open_page):
     rows = (results_row(),)
     for file in (report.render(write_run(tmp_path / "smoke", data=[GENERATED], rows=rows)), report.write_index(tmp_path)):
@@ -194,7 +155,6 @@ def test_pages_do_not_scroll_sideways_on_a_phone(tmp_path, open_page):
         assert page.eval_on_selector_all(".scroll", "all => all.some(box => box.scrollWidth > box.clientWidth)")
 
 
-@needs_chromium
 def test_contents_stand_beside_the_text_on_a_desk_and_are_folded_on_a_phone(tmp_path, open_page):
     file = report.render(write_run(tmp_path / "cpu"))
     for viewport, shown, hidden in ((DESK, ".beside", ".above"), (PHONE, ".above", ".beside")):
@@ -207,7 +167,6 @@ def test_contents_stand_beside_the_text_on_a_desk_and_are_folded_on_a_phone(tmp_
     assert page.url.endswith("#Training")
 
 
-@needs_chromium
 def test_every_scrolling_box_can_be_reached_with_the_keyboard(tmp_path, open_page):
     page = open_page(report.render(write_run(tmp_path / "cpu")), viewport=PHONE)
     page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")

@@ -112,29 +112,33 @@ def faces_of_people(people: range, pictures_each: int = 7) -> tuple[np.ndarray, 
     return np.array(faces), np.array(classes)
 
 
-def accuracy_on_strangers(shuffled: bool) -> float:
+@pytest.fixture(scope="module")
+def accuracy_on_strangers() -> Callable[..., float]:
     """Accuracy of gradient histograms with logistic regression, seven classes of equal size, on people it was not trained on."""
     histogram = cv2.HOGDescriptor((48, 48), (16, 16), (8, 8), (8, 8), 9)
-    (train, train_classes), (test, test_classes) = faces_of_people(range(70)), faces_of_people(range(1_000, 1_040))
-    if shuffled:
-        train_classes = generator(22).permutation(train_classes)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
-    model.fit([histogram.compute(face) for face in train], train_classes)
-    return model.score([histogram.compute(face) for face in test], test_classes)
+    (train, train_classes), (test, test_classes) = faces_of_people(range(50)), faces_of_people(range(1_000, 1_040))
+    train, test = ([histogram.compute(face) for face in faces] for faces in (train, test))
+
+    def accuracy(shuffled: bool) -> float:
+        classes = generator(22).permutation(train_classes) if shuffled else train_classes
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
+        return model.fit(train, classes).score(test, test_classes)
+
+    return accuracy
 
 
-def test_expressions_of_strangers_can_be_told_from_gradients():
+def test_expressions_of_strangers_can_be_told_from_gradients(accuracy_on_strangers):
     assert accuracy_on_strangers(shuffled=False) > 3 / 7
 
 
-def test_shuffled_labels_teach_nothing_about_strangers():
+def test_shuffled_labels_teach_nothing_about_strangers(accuracy_on_strangers):
     # 280 test images: four standard errors of an accuracy of 1/7 are 0.08.
-    assert accuracy_on_strangers(shuffled=True) < 1 / 7 + 0.09
+    assert accuracy_on_strangers(shuffled=True) < 1 / 7 + 0.08
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)  # a minute or two on two free cores
-@pytest.mark.parametrize(("shuffled", "low", "high"), [(False, 0.5, 0.99), (True, 0.0, 1 / 7 + 0.08)], ids=["true labels", "shuffled labels"])
+@pytest.mark.parametrize(("shuffled", "low", "high"), [(False, 0.25, 0.99), (True, 0.0, 1 / 7 + 0.08)], ids=["true labels", "shuffled labels"])
 def test_efficientnet_b0_from_random_weights_learns_the_expressions_of_strangers(shuffled, low, high):
     keras = pytest.importorskip("keras")
     keras.utils.set_random_seed(0)
