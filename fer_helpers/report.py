@@ -35,6 +35,7 @@ from fer_helpers import paths, templates
 from fer_helpers.results import COLUMNS, write_csv
 
 DOWNLOADS = ("results.csv", "predictions.csv.gz", "history.csv", "run.json")
+README_MARKS = ("<!-- results -->", "<!-- /results -->")
 HEADLINES = 3  # accuracies that the index shows of one run, in the order in which the run reported them
 STREAM_LINES = 12  # longer output on stdout is folded
 LOG_LINES = 200  # a longer log keeps this many lines, half from its start and half from its end
@@ -477,8 +478,39 @@ def _near(known: np.ndarray, value: float, tolerance: float) -> bool:
 # -------------------------------------------------------------------------------------------------------- command line
 
 
+# ------------------------------------------------------------------------------------------------------------- README
+
+
+def results_table(profile_folder: Path) -> str:
+    """The accuracies and verdicts of a profile's finished runs, in Markdown, as README.md shows them.
+
+    Of several seeds the first is shown; the run's page has all.
+    """
+    lines = ["| run | model, initial weights | scored on | protocol | accuracy, 95 % interval | n |", "|---|---|---|---|---|---|"]
+    verdicts = []
+    for run in (run for run in read_runs(profile_folder) if run.status == "finished"):
+        results = pd.read_csv(run.folder / "results.csv")
+        rows = results[results["metric"] == "accuracy"].drop_duplicates(["model", "init", "split", "protocol"])
+        for row in rows.itertuples():
+            interval = f"{row.value:.1%} [{row.ci_low:.1%}, {row.ci_high:.1%}]".replace("%", " %")
+            model = f"{row.model}, {row.init}, seed {int(row.seed)}"
+            lines.append(f"| `{run.name}` | {model} | {row.dataset}, {row.split} | {row.protocol} | {interval} | {int(row.n):,} |")
+        verdicts += [f"- `{run.name}`: {run.about['verdict']}"] if run.about.get("verdict") else []
+    return "\n".join([*lines, "", "Verdicts, as the runs computed them:", "", *verdicts])
+
+
+def write_readme(profile_folder: Path) -> Path:
+    """Put a profile's table of results between the two marks in README.md."""
+    target = paths.PROJECT / "README.md"
+    before, begin, rest = target.read_text(encoding="utf-8").partition(README_MARKS[0])
+    _, end, after = rest.partition(README_MARKS[1])
+    with paths.written_whole(target) as partial:
+        partial.write_text("\n".join([before + begin, results_table(profile_folder), end + after]), encoding="utf-8")
+    return target
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Run one of the three commands and print the file that it wrote."""
+    """Run one of the commands and print the file that it wrote."""
     parser = argparse.ArgumentParser(prog="python -m fer_helpers.report", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("render", help="write the page of one run")
@@ -489,6 +521,9 @@ def main(arguments: list[str] | None = None) -> None:
     command.set_defaults(write=collect)
     command = commands.add_parser("index", help="write the index of all runs")
     command.set_defaults(write=write_index, folder=paths.reports_dir())
+    command = commands.add_parser("readme", help="write the results of a profile into README.md")
+    command.add_argument("folder", type=Path, help="reports/<profile>")
+    command.set_defaults(write=write_readme)
     chosen = parser.parse_args(arguments)
     print(chosen.write(chosen.folder))
 

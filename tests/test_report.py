@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from fer_helpers import report
+from fer_helpers import paths, report
 from fer_helpers.figures import table_html
 from fer_helpers.results import COLUMNS
 
@@ -417,3 +417,15 @@ def test_command_line_renders_and_prints_the_page(tmp_path, capsys):
     folder = write_run(tmp_path / "cpu")
     report.main(["render", str(folder)])
     assert capsys.readouterr().out.strip() == str(tmp_path / "cpu" / "alam_2022.html")
+
+
+def test_the_readme_shows_what_the_committed_results_say():
+    shown = (paths.PROJECT / "README.md").read_text().partition(report.README_MARKS[0])[2].partition(report.README_MARKS[1])[0]
+    assert shown.strip() == report.results_table(paths.reports_dir() / "cpu").strip()
+
+
+def test_the_table_of_results_rounds_the_rows_of_results_csv(tmp_path):
+    write_run(tmp_path / "cpu", rows=(results_row(init="scratch"),), verdict="not testable here")
+    table = report.results_table(tmp_path / "cpu")
+    assert "| `alam_2022` | EfficientNetB0, scratch, seed 1 | ckplus, test | clean | 45.3 % [41.0 %, 49.7 %] | 510 |" in table
+    assert "- `alam_2022`: not testable here" in table

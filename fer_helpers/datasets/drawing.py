@@ -89,7 +89,7 @@ def draw_identity(random: np.random.Generator) -> Identity:
         lip_thickness=random.uniform(0.04, 0.075),
         hairline=random.uniform(-0.72, -0.52),
         long_hair=bool(random.random() < 0.4),
-        expressiveness=random.uniform(0.75, 1.1),
+        expressiveness=random.uniform(0.85, 1.05),
         skin=tuple(np.clip(skin, 30, 255)),
         hair=tuple(np.clip(hair + random.normal(0, 6, 3), 8, 240)),
         iris=tuple(iris.astype(float)),
@@ -188,9 +188,9 @@ def draw_face(
     if framing not in ("crop", "portrait"):
         raise ValueError(f"framing is crop or portrait, not {framing!r}")
     side = max(144, size) if framing == "crop" else max(256, size)
-    share, middle = (random.uniform(0.48, 0.56), 0.5) if framing == "crop" else (random.uniform(0.24, 0.29), 0.44)
-    tilt = random.normal(0, 5 if framing == "crop" else 3)
-    centre = side * (np.array([0.5, middle]) + random.normal(0, 0.025, 2))
+    share, middle = (random.uniform(0.51, 0.55), 0.5) if framing == "crop" else (random.uniform(0.24, 0.29), 0.44)
+    tilt = random.normal(0, 3)
+    centre = side * (np.array([0.5, middle]) + random.normal(0, 0.012, 2))
     canvas = Canvas(side, side * share, tuple(centre), float(np.clip(tilt, -14, 14)))
     actions = actions_of(expression, intensity * identity.expressiveness, random)
     _background(canvas, random)
@@ -252,12 +252,12 @@ def _shading(canvas: Canvas, identity: Identity, actions: Actions, random: np.ra
         (0, 1.08, 0.5, 0.12, -0.25),
         (0, eye_y - 0.02, 0.06, 0.08, -0.18 * max(0, actions.frown)),
     ]
-    canvas.shade(spots, (random.uniform(-0.22, 0.22), random.uniform(-0.12, 0.04)))
+    canvas.shade(spots, (random.uniform(-0.12, 0.12), random.uniform(-0.08, 0.02)))
 
 
 def _eye(canvas: Canvas, identity: Identity, actions: Actions, sign: int) -> None:
     x, y, width = sign * identity.eye_distance, identity.eye_height, identity.eye_size
-    opening = width * np.clip(0.46 + 0.34 * actions.lids, 0.08, 0.95)
+    opening = width * np.clip(0.46 + 0.42 * actions.lids, 0.08, 0.95)
     squint = 0.25 * opening if actions.lids < 0 else 0.0
     upper = curve((x - width, y), (x, y - 2 * opening + squint), (x + width, y))
     lower = curve((x + width, y), (x, y + 1.5 * opening - squint), (x - width, y))
@@ -275,12 +275,12 @@ def _eye(canvas: Canvas, identity: Identity, actions: Actions, sign: int) -> Non
 def _brow(canvas: Canvas, identity: Identity, actions: Actions, sign: int) -> None:
     y = identity.eye_height - identity.brow_height
     inner_x = 0.15 - 0.05 * actions.frown
-    inner_y = y + 0.02 - 0.15 * actions.inner_brow + 0.13 * actions.frown + 0.04 * actions.nose
-    outer_y = y + 0.05 - 0.13 * actions.outer_brow + 0.03 * actions.frown
+    inner_y = y + 0.02 - 0.20 * actions.inner_brow + 0.18 * actions.frown + 0.04 * actions.nose
+    outer_y = y + 0.05 - 0.18 * actions.outer_brow + 0.03 * actions.frown
     arch_y = y - 0.05 - 0.10 * (actions.inner_brow + actions.outer_brow) / 2 + 0.09 * actions.frown
     inner, outer = (sign * inner_x, inner_y), (sign * (identity.eye_distance + 0.19), outer_y)
     line = curve(inner, (sign * identity.eye_distance, arch_y), outer)
-    canvas.stroke(line, np.array(identity.hair) * 0.75, identity.brow_thickness)
+    canvas.stroke(line, np.array(identity.hair) * 0.45, identity.brow_thickness)
     if actions.frown > 0.35:
         canvas.stroke([(sign * 0.05, y - 0.02), (sign * 0.06, y + 0.13)], np.array(identity.skin) * 0.66, 0.02)
 
@@ -303,15 +303,15 @@ def _nose(canvas: Canvas, identity: Identity, actions: Actions) -> None:
 
 def _mouth(canvas: Canvas, identity: Identity, actions: Actions) -> None:
     jaw, skin = max(0.0, actions.jaw), np.array(identity.skin)
-    lip = skin * np.array([0.78, 0.52, 0.52])
+    lip = skin * np.array([0.62, 0.40, 0.40])
     y = identity.mouth_height + 0.06 * jaw
-    half = identity.mouth_width * (1 + 0.38 * actions.stretch + 0.12 * max(actions.left_corner, actions.right_corner, 0))
+    half = identity.mouth_width * (1 + 0.50 * actions.stretch + 0.12 * max(actions.left_corner, actions.right_corner, 0))
     thick = identity.lip_thickness * np.clip(1 - 0.65 * actions.press, 0.25, 1.2)
-    left = (-half, y - 0.12 * actions.left_corner)
-    right = (half, y - 0.12 * actions.right_corner)
+    left = (-half, y - 0.19 * actions.left_corner)
+    right = (half, y - 0.19 * actions.right_corner)
     smile = (actions.left_corner + actions.right_corner) / 2
-    middle_y = y + 0.07 * smile
-    opening = 0.30 * jaw
+    middle_y = y + 0.10 * smile
+    opening = 0.40 * jaw
     top, bottom = middle_y - opening * 0.6 - 0.09 * actions.nose, middle_y + opening * 1.3
     upper_outer, upper_inner = curve(left, (0, top - 2 * thick), right), curve(left, (0, top), right)
     lower_inner, lower_outer = curve(right, (0, bottom), left), curve(right, (0, bottom + 2.4 * thick), left)
@@ -335,9 +335,9 @@ def _fringe(canvas: Canvas, identity: Identity) -> None:
 def _photograph(pixels: np.ndarray, size: int, channels: int, random: np.random.Generator) -> np.ndarray:
     """Size, contrast, blur and noise of a photograph."""
     small = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA).astype("float32")
-    small = (small - 128) * random.uniform(0.75, 1.1) + 128 + random.uniform(-18, 18)
+    small = (small - 128) * random.uniform(0.85, 1.05) + 128 + random.uniform(-10, 10)
     small = cv2.GaussianBlur(small, (0, 0), random.uniform(0.2, 0.6) * max(1.0, size / 96))
     if channels == 1:
         small = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)[..., None]
-    noisy = small + random.normal(0, random.uniform(1, 6), small.shape)
+    noisy = small + random.normal(0, random.uniform(1, 3), small.shape)
     return np.clip(np.round(noisy), 0, 255).astype("uint8")

@@ -99,6 +99,9 @@ def write_fer2013(folder: Path, images: dict[str, int] = FER2013_IMAGES, seed: i
         images: how many of each split are drawn; copies come on top.
         seed: of everything.
         flaws: what is planted, counted in `generated.json`.
+
+    Raises:
+        ValueError: there are fewer training images than copies to plant.
     """
     encoded = [(face.split, face.expression, _jpeg(face.pixels), face.pixels) for face in draw_faces(images, FER2013_SHARES, seed)]
     encoded += _flawed(encoded, flaws, np.random.default_rng([seed, 9]))
@@ -112,7 +115,11 @@ def write_fer2013(folder: Path, images: dict[str, int] = FER2013_IMAGES, seed: i
 
 def _flawed(encoded: list[tuple], flaws: Flaws, random: np.random.Generator) -> list[tuple]:
     """The images to add so that the data set has these flaws."""
-    originals = iter(random.permutation([place for place, entry in enumerate(encoded) if entry[0] == "train"]))
+    in_train = [place for place, entry in enumerate(encoded) if entry[0] == "train"]
+    copied = sum(asdict(flaws).values()) - flaws.images_of_one_grey
+    if copied > len(in_train):
+        raise ValueError(f"{copied} copies need as many training images, and only {len(in_train)} are drawn: draw more or pass fewer flaws")
+    originals = iter(random.permutation(in_train))
 
     def copies(count: int, split: str, change: Callable[[tuple], tuple] = lambda entry: entry[1:]) -> list[tuple]:
         return [(split, *change(encoded[next(originals)])) for _ in range(count)]
@@ -156,14 +163,14 @@ def _jpeg(pixels: np.ndarray) -> bytes:
 def write_ferplus(folder: Path, images: dict[str, int] = FERPLUS_IMAGES, seed: int = 0) -> None:
     """`fer2013new.csv` and `data/FER2013{Train,Valid,Test}/fer0000000.png`, each folder with its `label.csv`.
 
-    The votes agree less where the expression is weak. In every 200 rows one has no image, as where the authors left one out, and one is
-    voted no face.
+    The votes agree less where the expression is weak. In every 200 rows two are voted no face by all; one of them has no image, as in the
+    real file, whose authors left out just the images that nobody took for a face.
     """
     header, lines, labels = ["Usage", "Image name", *ferplus.VOTE_COLUMNS], [], {}
     for number, face in enumerate(draw_faces(images, FERPLUS_SHARES, seed + 1)):
         random = np.random.default_rng([seed, 8, number])
         usage, split_folder = FERPLUS_USAGES[face.split]
-        votes = _votes(face, random) if number % 200 != 150 else [0] * 9 + [TAGGERS]
+        votes = _votes(face, random) if number % 200 not in (100, 150) else [0] * 9 + [TAGGERS]
         name = f"fer{number:07d}.png" if number % 200 != 100 else ""
         lines.append([usage, name, *votes])
         if name:
@@ -210,8 +217,12 @@ def ensure(name: str) -> Path:
     sources = (Path(drawing.__file__).read_bytes(), Path(__file__).read_bytes())
     folder = paths.cache_dir() / "generated" / hashlib.sha256(b"".join(sources)).hexdigest()[:12] / name
     if not folder.exists():
-        with paths.written_whole(folder) as partial:
-            WRITERS[name](partial)
+        try:
+            with paths.written_whole(folder) as partial:
+                WRITERS[name](partial)
+        except OSError:
+            if not folder.exists():  # else another process was done with it first
+                raise
     return folder
 
 

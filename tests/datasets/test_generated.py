@@ -144,6 +144,11 @@ def test_without_flaws_all_images_differ(tmp_path):
     assert max(hashes(list((tmp_path / "clean").rglob("*.jpg"))).values()) == 1
 
 
+def test_more_copies_than_training_images_is_an_error_that_says_so(tmp_path):
+    with pytest.raises(ValueError, match="20 copies need as many training images"):
+        generated.write_fer2013(tmp_path / "small", {"train": 15, "val": 10, "test": 10}, flaws=FLAWS)
+
+
 def test_csv_rows_hold_the_drawn_pixels_under_the_codes_of_2013(csv_folder):
     header, *rows = rows_of(csv_folder / "fer2013.csv")
     codes = {"anger": "0", "disgust": "1", "fear": "2", "happy": "3", "sad": "4", "surprise": "5", "neutral": "6"}
@@ -175,6 +180,7 @@ def test_ferplus_names_each_image_after_its_row_and_leaves_some_rows_without(fer
     _, *rows = rows_of(ferplus_folder / "fer2013new.csv")
     unnamed = sum(not row[1] for row in rows)
     assert 0 < unnamed < 20
+    assert {row[-1] for row in rows if not row[1]} == {"10"}  # left out were, as in the real file, rows that all voted no face
     assert all(row[1] in ("", f"fer{number:07d}.png") for number, row in enumerate(rows))
     assert len(list(ferplus_folder.rglob("*.png"))) == 620 - unnamed
 
@@ -258,6 +264,22 @@ def test_an_interrupted_drawing_leaves_nothing_and_is_drawn_the_next_time(quick_
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     monkeypatch.setitem(generated.WRITERS, "quick", write)
     assert (generated.ensure("quick") / "face.jpg").read_bytes() == b"face"
+
+
+def test_the_first_of_two_processes_that_draw_the_same_data_set_wins(quick_writer, monkeypatch):
+    write = generated.WRITERS["quick"]
+
+    def overtaken(folder: Path) -> None:
+        monkeypatch.setitem(generated.WRITERS, "quick", write)
+        with monkeypatch.context() as other_process:
+            other_process.setattr("os.getpid", lambda: -1)
+            (generated.ensure("quick") / "face.jpg").write_bytes(b"drawn by the other process")
+        write(folder)
+
+    monkeypatch.setitem(generated.WRITERS, "quick", overtaken)
+    folder = generated.ensure("quick")
+    assert (folder / "face.jpg").read_bytes() == b"drawn by the other process"
+    assert [path.name for path in folder.parent.iterdir()] == ["quick"]
 
 
 def test_a_change_of_the_code_that_draws_draws_anew(quick_writer, monkeypatch, tmp_path):
