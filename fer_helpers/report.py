@@ -6,6 +6,7 @@ python -m fer_helpers.report index                            # reports/index.ht
 """
 
 import argparse
+import ast
 import gzip
 import json
 import posixpath
@@ -32,6 +33,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from fer_helpers import paths, templates
+from fer_helpers.figures import table_html
 from fer_helpers.results import COLUMNS, write_csv
 
 DOWNLOADS = ("results.csv", "predictions.csv.gz", "history.csv", "run.json")
@@ -271,6 +273,7 @@ def notebook_body(notebook: NotebookNode) -> Body:
     exporter = NotebookExporter(template_name="notebook", extra_template_basedirs=[str(templates.FOLDER)])
     exporter.register_filter("log_lines", log_lines)
     exporter.register_filter("relative_paths", relative_paths)
+    exporter.register_filter("changed_parameters", changed_parameters)
     fragment, _ = exporter.from_notebook_node(notebook, {"stream_lines": STREAM_LINES})
     soup = BeautifulSoup(fragment, "html.parser")
     for element in soup.select("script, style"):
@@ -281,6 +284,24 @@ def notebook_body(notebook: NotebookNode) -> Body:
         link["href"] = _from_page(link["href"])
     title = soup.h1.extract().get_text() if soup.h1 else ""
     return Body(title, list(_mark_headings(soup)), str(soup))
+
+
+def changed_parameters(notebook: NotebookNode) -> str:
+    """A numbered table of what a run sets otherwise than its notebook, which holds the paper's setting; the deviations that are this run's alone."""
+    own, set_by_run = (_parameters_in(notebook, tag) for tag in ("parameters", "injected-parameters"))
+    changed = [name for name in set_by_run if name != "run_dir" and set_by_run[name][0] != own.get(name, ("", ""))[0]]
+    rows = [(name, own.get(name, ("", ""))[0], set_by_run[name][0], own.get(name, ("", ""))[1]) for name in changed]
+    frame = pd.DataFrame(rows, columns=["parameter", "the paper's setting, or ours where it is silent", "this run", "about the parameter"])
+    frame.index = pd.RangeIndex(1, len(frame) + 1, name="no.")
+    return table_html(frame, "Deviations of this run: what it sets otherwise.", results=False)
+
+
+def _parameters_in(notebook: NotebookNode, tag: str) -> dict[str, tuple[str, str]]:
+    """Values, as written, and comments of the parameters in the cell with a tag, by name."""
+    sources = [cell.source for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+    lines = [line.partition("  # ") for line in "\n".join(sources).splitlines() if " = " in line]
+    pairs = [(assignment.partition(" = "), comment) for assignment, _, comment in lines]
+    return {name: (repr(ast.literal_eval(value)), comment) for (name, _, value), comment in pairs}
 
 
 def _mark_headings(soup: BeautifulSoup) -> Iterator[tuple[int, str, str]]:

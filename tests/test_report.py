@@ -234,7 +234,7 @@ def test_code_is_folded_and_parameters_are_visible(soup):
     assert {detail.summary.get_text() for detail in soup.select("article details")} == {"code", "log, 201 lines"}
     assert [detail for detail in soup.select("article details") if detail.has_attr("open")] == []
     visible = [box.get_text().strip() for box in soup.select(".code") if not box.find_parent("details")]
-    assert visible == ["epochs = 3  # epochs of training", "epochs = 1"]
+    assert visible == ["epochs = 3  # epochs of training"]
 
 
 def test_log_keeps_its_start_and_its_end(soup):
@@ -285,7 +285,7 @@ def test_links_of_the_notebook_lead_from_the_page_to_the_same_files(soup):
 
 def test_tables_tell_their_headings_and_align_numbers(soup):
     assert all(heading.has_attr("scope") for heading in soup.find_all("th"))
-    markdown, wide, results = soup.select("article table")
+    _, markdown, wide, results = soup.select("article table")
     assert [cell.get("class") for cell in markdown.find_all("td")] == [None, ["number"]]
     assert {tuple(cell["class"]) for cell in wide.select("tbody td")} == {("number",)}
     assert results.find_parent("div")["aria-label"] == "Accuracy"
@@ -429,3 +429,17 @@ def test_the_table_of_results_rounds_the_rows_of_results_csv(tmp_path):
     table = report.results_table(tmp_path / "cpu")
     assert "| `alam_2022` | EfficientNetB0, scratch, seed 1 | ckplus, test | clean | 45.3 % [41.0 %, 49.7 %] | 510 |" in table
     assert "- `alam_2022`: not testable here" in table
+
+
+def test_what_a_run_sets_otherwise_is_a_numbered_table_of_deviations(soup):
+    table = next(table for table in soup.find_all("table") if "Deviations of this run" in table.caption.get_text())
+    assert [cell.get_text(strip=True) for cell in table.tbody.tr.find_all(["th", "td"])] == ["1", "epochs", "3", "1", "epochs of training"]
+
+
+def test_a_value_that_the_run_repeats_is_no_deviation():
+    cells = [("a = 1  # first\nb = 2  # second", "parameters"), ('a = 1\nb = "x # y"\nrun_dir = "reports/cpu/run"', "injected-parameters")]
+    notebook = new_notebook(cells=[new_code_cell(source, metadata={"tags": [tag]}) for source, tag in cells])
+    table = report.changed_parameters(notebook)
+    assert "x # y" in table
+    assert "first" not in table
+    assert "run_dir" not in table
