@@ -2,7 +2,7 @@
 #
 #   make study                                      every notebook on generated faces, minutes on two cores
 #   make study PROFILE=cpu FER_DATA_DIR=~/datasets  real data, hours on two cores
-#   make study PROFILE=gpu GPUS=2                   one experiment per GPU
+#   make study PROFILE=cpu GPUS=2                   the same on two GPUs, a run for each
 
 PYTHON  ?= python3
 PROFILE ?= smoke
