@@ -36,7 +36,7 @@ $(READY): requirements.lock pyproject.toml
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	    --extra tensorflow --extra dlib --extra dev \
-	    --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+	    --no-header --output-file requirements.lock
 
 clean:
 	rm -rf .venv .snakemake data/cache
