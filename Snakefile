@@ -8,6 +8,7 @@
 notebooks/profiles/<profile>/; <run>.yaml belongs to the notebook whose name stands before its first dot.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def compared_numbers(wildcards) -> list[str]:
 
 wildcard_constraints:
     run="[^/]+",
+
+
+def body_trained_by(wildcards) -> list[str]:
+    """The run whose saved body another run begins from, as its parameter `weights` names it, and so waits for."""
+    file = Path(f"notebooks/profiles/{wildcards.profile}/{wildcards.run}.yaml")
+    weights = str((yaml.safe_load(file.read_text()) or {}).get("weights", ""))
+    named = re.fullmatch(r"data/cache/models/(?P<profile>[^/.]+)\.(?P<run>[^/]+)\.weights\.h5", weights)
+    return [f"reports/{named['profile']}/{named['run']}/results.csv"] if named else []
 
 
 localrules:
