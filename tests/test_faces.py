@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from fer_helpers import faces, images, paths
-from fer_helpers.datasets import drawing, fer2013, generated
+from fer_helpers.datasets import drawing, fer2013
+from fer_helpers.datasets.generated import fer2013 as drawn_fer2013
 from fer_helpers.faces import CropSettings, FaceCropper, crop_faces, cut_square, eye_line_angle, eye_pair, search_view, share_inside, square_around
 
 BY_BOX = CropSettings(size=8, detector="box", align=False)
@@ -446,7 +447,7 @@ def test_missing_dlib_is_an_error_that_says_how_to_install_it(two_images, monkey
 def drawn_people(tmp_path_factory) -> pd.DataFrame:
     """Some 70 drawn faces in the layout of FER-2013, two plain grey images among them."""
     folder = tmp_path_factory.mktemp("drawn") / "fer2013"
-    generated.write_fer2013(folder, images={"train": 36, "val": 7, "test": 7})
+    drawn_fer2013.write(folder, images={"train": 36, "val": 7, "test": 7})
     return fer2013.load(folder).table
 
 

@@ -1,0 +1,5 @@
+"""`python -m fer_helpers.datasets.generated`."""
+
+from fer_helpers.datasets.generated import main
+
+main()
