@@ -28,6 +28,7 @@ USAGE_SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 PIXEL_VALUES = frozenset(map(str, range(256)))
 SIDE = 48
 PUBLISHED_COUNTS = {"train": 28_709, "val": 3_589, "test": 3_589}
+FOUND_AS = ("fer2013", "fer2013.zip", "fer2013.csv", "icml_face_data.csv")
 EXPECTED = "expected train/<class>/ and test/<class>/, or fer2013.csv; see data/README.md"
 
 

@@ -24,6 +24,7 @@ FOLDER_SPLITS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": 
 USAGE_FOLDERS = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}
 VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 VOTES = (*(f"votes_{canonical_expression(column, 'fer2013new.csv')}" for column in VOTE_COLUMNS[:8]), "votes_unknown", "votes_not_a_face")
+FOUND_AS = ("ferplus", "ferplus.zip")
 EXPECTED = "expected fer2013new.csv beside data/FER2013Train, FER2013Valid and FER2013Test; see data/README.md"
 
 

@@ -163,7 +163,7 @@ def test_missing_folder_says_what_is_missing_and_the_next_step(tmp_path):
 
 def test_name_without_data_says_where_to_put_it(tmp_path, monkeypatch):
     monkeypatch.setenv("FER_DATA_DIR", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=rf"no fer2013 in {tmp_path}: put the folder fer2013/ or the archive fer2013\.zip there"):
+    with pytest.raises(FileNotFoundError, match=rf"no fer2013 in {tmp_path}: put it there under one of the names fer2013, fer2013\.zip, "):
         datasets.load("fer2013")
 
 
