@@ -1,5 +1,7 @@
 """Scores with their intervals, from probabilities; scikit-learn and statsmodels where they have it."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, log_loss
@@ -9,17 +11,19 @@ CONFIDENCE = 0.95
 RESAMPLES = 2_000
 
 
-def scores(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], seed: int = 0) -> pd.DataFrame:
+def scores(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], seed: int = 0, groups: np.ndarray | None = None) -> pd.DataFrame:
     """Every metric of one model on one set of images.
 
-    Accuracy, precision and recall carry Wilson intervals (they are proportions of independent images); balanced accuracy and F1
-    bootstrap intervals over images; log loss none.
+    Of independent images, accuracy, precision and recall carry Wilson intervals (they are proportions); balanced accuracy and F1
+    bootstrap intervals over images. Where images come in groups, as frames of one person do, all intervals are bootstrapped over
+    groups, drawn whole (Field and Welsh 2007, J. R. Statist. Soc. B 69). Log loss has none.
 
     Args:
         labels: int array (n,), places in `classes`.
         probabilities: float array (n, len(classes)); the first of equal maxima is the prediction.
         classes: expression of each column.
         seed: of the bootstrap.
+        groups: for each image the group it belongs to, as its subject; None if images are independent.
 
     Returns:
         Columns metric, expression (empty for the whole), value, n, ci_low, ci_high. The n of a precision counts the images
@@ -28,8 +32,9 @@ def scores(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], se
     predicted = probabilities.argmax(axis=1)
     counts = confusion(labels, predicted, len(classes))
     total = len(labels)
-    rows = [_proportion("accuracy", "", int(np.trace(counts)), total)]
-    resampled = _resample(counts, seed)
+    resampled = _resample(counts, seed) if groups is None else _resample_groups(labels, predicted, len(classes), groups, seed)
+    proportion = partial(_proportion, independent=total if groups is None else len(set(groups)), grouped=groups is not None)
+    rows = [proportion("accuracy", "", int(np.trace(counts)), total, _shares(np.einsum("mii->m", resampled), resampled.sum(axis=(1, 2))))]
     present = counts.sum(axis=1) > 0
     # Only expressions that the set holds have a recall; scikit-learn takes the mean of the same.
     rows.append(_bootstrapped("balanced_accuracy", "", balanced_accuracy_score(labels, predicted), total, _recalls(resampled)[:, present].mean(axis=1)))
@@ -39,8 +44,9 @@ def scores(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], se
     rows.append({"metric": "log_loss", "expression": "", "value": cross_entropy(labels, probabilities), "n": total})
     for index in held:
         name, hits = classes[index], int(counts[index, index])
-        rows.append(_proportion("precision", name, hits, int(counts[:, index].sum())))
-        rows.append(_proportion("recall", name, hits, int(counts[index].sum())))
+        of_class = resampled[:, index, index]
+        rows.append(proportion("precision", name, hits, int(counts[:, index].sum()), _shares(of_class, resampled[:, :, index].sum(axis=1))))
+        rows.append(proportion("recall", name, hits, int(counts[index].sum()), _shares(of_class, resampled[:, index].sum(axis=1))))
         f1 = _f1s(counts[None])[0, index]
         rows.append(_bootstrapped("f1", name, f1, int(counts[index].sum()), _f1s(resampled)[:, index]))
     return pd.DataFrame(rows, columns=["metric", "expression", "value", "n", "ci_low", "ci_high"])
@@ -65,9 +71,15 @@ def proportion_interval(count: int, total: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _proportion(metric: str, expression: str, count: int, total: int) -> dict:
-    low, high = proportion_interval(count, total)
-    return {"metric": metric, "expression": expression, "value": count / total if total else float("nan"), "n": total, "ci_low": low, "ci_high": high}
+def _proportion(metric: str, expression: str, count: int, total: int, resampled: np.ndarray, independent: int, grouped: bool) -> dict:
+    """A row for a share of images, its interval Wilson's or, for images in groups, from the shares of resampled groups."""
+    value = count / total if total else float("nan")
+    if grouped and 0 < count < total:
+        return _bootstrapped(metric, expression, value, total, resampled)
+    # Without an error to resample a bootstrap says [1, 1]: then there are as many independent observations as groups, and no more.
+    observed = min(total, independent)
+    low, high = proportion_interval(observed if count == total else 0, observed) if grouped else proportion_interval(count, total)
+    return {"metric": metric, "expression": expression, "value": value, "n": total, "ci_low": low, "ci_high": high}
 
 
 def _bootstrapped(metric: str, expression: str, value: float, total: int, resampled: np.ndarray) -> dict:
@@ -81,6 +93,20 @@ def _resample(counts: np.ndarray, seed: int) -> np.ndarray:
     total = counts.sum()
     drawn = np.random.default_rng(seed).multinomial(total, counts.ravel() / total, size=RESAMPLES)
     return drawn.reshape(RESAMPLES, *counts.shape)
+
+
+def _resample_groups(labels: np.ndarray, predicted: np.ndarray, classes: int, groups: np.ndarray, seed: int) -> np.ndarray:
+    """Confusion matrices of resampled groups, (RESAMPLES, classes, classes): as many groups as there are, each drawn whole."""
+    names, members = np.unique(groups.astype(str), return_inverse=True)
+    of_group = np.zeros((len(names), classes * classes), "int64")
+    np.add.at(of_group, (members, labels * classes + predicted), 1)
+    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
+    return (drawn @ of_group).reshape(RESAMPLES, classes, classes)
+
+
+def _shares(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Counts over totals, missing where the total is 0."""
+    return np.divide(counts, totals, out=np.full(len(counts), np.nan), where=totals > 0)
 
 
 def _recalls(counts: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""EfficientNet-B0 to B7 (Tan and Le 2019, arXiv 1905.11946) and the heads that two of the papers put on them.
+"""EfficientNet-B0 to B7 (Tan and Le 2019, arXiv 1905.11946), the heads that the papers put on them, and one paper's baseline.
 
 Every network here takes raw RGB from 0 to 255, (n, side, side, 3): rescaling and normalisation are layers of the network.
 """
@@ -159,6 +159,24 @@ def two_layer_head(classes: int, hidden: int) -> keras.Sequential:
     return keras.Sequential([layers.Dense(hidden, activation="relu"), _softmax(classes)], name="two_layer_head")
 
 
+def softmax_head(classes: int) -> keras.Sequential:
+    """One fully connected layer and softmax on the features (jiang_2025, sec. 2.2.3; alam_2022, sec. 4.4)."""
+    return keras.Sequential([_softmax(classes)], name="softmax_head")
+
+
+def standard_cnn(side: int, classes: int, filters: tuple[int, int]) -> keras.Sequential:
+    """Two convolutions with 5x5 kernels, each with 2x2 max pooling, then softmax (alam_2022, table 1).
+
+    Args:
+        side: height and width of the images in pixels.
+        classes: number of expressions.
+        filters: of the two convolutions; the paper does not print them.
+    """
+    convolutions = [layer for number in filters for layer in (layers.Conv2D(number, 5, padding="same", activation="relu"), layers.MaxPooling2D(2))]
+    scaled = layers.Rescaling(1 / 255)
+    return keras.Sequential([keras.Input((side, side, 3)), scaled, *convolutions, layers.Flatten(), _softmax(classes)], name="standard_cnn")
+
+
 def _softmax(classes: int) -> layers.Dense:
     # float32 also under mixed precision: a softmax in 16 bits loses probabilities near 0 and 1.
     return layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")
@@ -171,3 +189,27 @@ def classifier(body: keras.Model, head: keras.Model) -> keras.Model:
     """
     images = keras.Input(body.input_shape[1:], name="images")
     return keras.Model(images, head(body(images)), name=f"{body.name}_{head.name}")
+
+
+def unfreeze_last(body: keras.Model, count: int, train_batchnorm: bool) -> list[str]:
+    """Train the last layers of a frozen body, pooling not counted; the model around it has to be compiled again.
+
+    Args:
+        body: as `efficientnet` builds it.
+        count: how many layers from the end; layers without weights count too, as they do in Keras's `layers[-count:]`.
+        train_batchnorm: let BatchNorm layers among them learn and use the statistics of the batch; else they keep what they have stored.
+
+    Returns:
+        Names of the layers that learn now.
+
+    Raises:
+        ValueError: the body has fewer layers.
+    """
+    without_pooling = [layer for layer in body.layers if not isinstance(layer, layers.GlobalAveragePooling2D | layers.GlobalMaxPooling2D)]
+    if not 0 < count <= len(without_pooling):
+        raise ValueError(f"{body.name} has {len(without_pooling)} layers before its pooling: {count} of them can't be unfrozen")
+    body.trainable = True
+    last = without_pooling[-count:]
+    for layer in body.layers:
+        layer.trainable = layer in last and (train_batchnorm or not isinstance(layer, layers.BatchNormalization))
+    return [layer.name for layer in last if layer.trainable_weights]

@@ -27,7 +27,8 @@ COLUMNS = (
     *("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "backend", "device", "seconds"),
 )
 WHOLE_NUMBERS = ("n", "seed", "image_size", "epochs")
-PROTOCOLS = ("paper", "clean")  # as the paper did it; or chosen on validation data and scored once
+# As the paper did it; chosen on validation data, no person on both sides, scored once; or something in between, for comparison.
+PROTOCOLS = ("paper", "clean", "between")
 REPORTED_PACKAGES = ("keras", "tensorflow", "jax", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "papermill")
 PROBABILITY_DECIMALS = 6  # metrics are computed from probabilities rounded like this, so that they can be computed again from the file
 PREDICTION_KEYS = ("dataset", "model", "init", "protocol", "split", "seed", "image_size")  # which rows of results.csv a prediction belongs to
@@ -60,7 +61,7 @@ class Run:
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """All predictions so far: `PREDICTION_KEYS`, image, label, then `p_<expression>` for each class."""
+        """All predictions so far: `PREDICTION_KEYS`, image, fold, group, label, then `p_<expression>` for each class."""
         return pd.concat(self._predictions, ignore_index=True) if self._predictions else pd.DataFrame()
 
     def add(self, metric: str, value: float, *, interval: tuple[float, float] | None = None, **columns) -> None:
@@ -85,7 +86,14 @@ class Run:
         self._rows.append(always | {"metric": metric, "value": float(value), "ci_low": low, "ci_high": high} | columns)
 
     def add_scores(
-        self, table: pd.DataFrame, probabilities: np.ndarray, classes: list[str], *, claims: dict[tuple[str, str], str] | None = None, **columns
+        self,
+        table: pd.DataFrame,
+        probabilities: np.ndarray,
+        classes: list[str],
+        *,
+        claims: dict[tuple[str, str], str] | None = None,
+        group_by: str | None = None,
+        **columns,
     ) -> pd.DataFrame:
         """Keep a model's predictions on some images and report every metric computed from them.
 
@@ -94,14 +102,16 @@ class Run:
             probabilities: float array (n, len(classes)).
             classes: expression of each column of `probabilities`.
             claims: id of the printed number that a metric is held against, by (metric, expression).
+            group_by: column of `table`, as `subject`, whose groups are drawn whole for the intervals.
             **columns: columns of `results.csv`; `model`, `init`, `seed`, `split` and `dataset` are needed.
 
         Returns:
             The metrics as `evaluation.scores` gives them.
         """
-        self.add_predictions(table, probabilities, classes, **{key: columns.get(key) for key in PREDICTION_KEYS})
+        self.add_predictions(table, probabilities, classes, group_by=group_by, **{key: columns.get(key) for key in PREDICTION_KEYS})
         rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
-        scored = evaluation.scores(class_indices(table, classes).to_numpy(), rounded, classes)
+        groups = None if group_by is None else table[group_by].to_numpy()
+        scored = evaluation.scores(class_indices(table, classes).to_numpy(), rounded, classes, groups=groups)
         for row in scored.to_dict("records"):
             interval = (row.pop("ci_low"), row.pop("ci_high"))
             claim = (claims or {}).get((row["metric"], row["expression"]), "")
@@ -122,7 +132,9 @@ class Run:
         self.about["data"].append(entry)
         self._write_about()
 
-    def add_predictions(self, table: pd.DataFrame, probabilities: np.ndarray, classes: list[str], **keys: str | int | None) -> None:
+    def add_predictions(
+        self, table: pd.DataFrame, probabilities: np.ndarray, classes: list[str], *, group_by: str | None = None, **keys: str | int | None
+    ) -> None:
         """Keep what a model said of each image, so that every metric can be computed again.
 
         Args:
@@ -131,7 +143,9 @@ class Run:
             classes: expression of each column of `probabilities`.
             **keys: `PREDICTION_KEYS`, as in the rows of `results.csv` that are computed from it.
         """
-        frame = table[["image"]].assign(**keys, label=table["expression"])[[*keys, "image", "label"]]
+        fold = table["fold"] if "fold" in table else pd.array([pd.NA] * len(table), "Int64")
+        group = pd.array([pd.NA] * len(table), "string") if group_by is None else table[group_by]
+        frame = table[["image"]].assign(**keys, fold=fold, group=group, label=table["expression"])[[*keys, "image", "fold", "group", "label"]]
         rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
         columns = pd.DataFrame(rounded, columns=[f"p_{name}" for name in classes], index=frame.index)
         self._predictions.append(pd.concat([frame, columns], axis=1))

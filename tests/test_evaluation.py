@@ -188,3 +188,36 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(monkeypatch):
     # What a coverage of 0.93 to 0.97 gives in all but one of a thousand simulations.
     low, high = stats.binom.ppf(0.0005, samples, 0.93), stats.binom.ppf(0.9995, samples, 0.97)
     assert {key: count for key, count in covered.items() if not low <= count <= high} == {}
+
+
+def frames_of(people: int, frames: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Labels, probabilities and people of images whose errors come by the person; and the accuracy that they are drawn from."""
+    random = np.random.default_rng(seed)
+    right = np.repeat(random.random(people) < 0.7, frames)
+    labels = np.repeat(np.arange(people) % 2, frames)
+    return labels, np.eye(2)[np.where(right, labels, 1 - labels)], np.repeat(np.arange(people), frames), 0.7
+
+
+def test_interval_over_groups_covers_where_the_one_over_images_is_too_narrow():
+    covered = {"groups": 0, "images": 0}
+    for seed in range(200):
+        labels, probabilities, people, truth = frames_of(40, 8, seed)
+        for name, groups in {"groups": people, "images": None}.items():
+            row = scores(labels, probabilities, ["neutral", "happy"], groups=groups).iloc[0]
+            covered[name] += row["ci_low"] <= truth <= row["ci_high"]
+    assert 0.90 <= covered["groups"] / 200 <= 0.99
+    assert covered["images"] / 200 < 0.65
+
+
+def test_groups_of_one_image_give_the_interval_of_independent_images():
+    labels, probabilities = random_case(3, images=400)
+    alone = scores(labels, probabilities, CLASSES, groups=np.arange(400)).iloc[0]
+    wilson_low, wilson_high = wilson(round(alone["value"] * 400), 400)
+    assert alone["ci_low"] == pytest.approx(wilson_low, abs=0.012)
+    assert alone["ci_high"] == pytest.approx(wilson_high, abs=0.012)
+
+
+def test_without_an_error_the_interval_over_groups_counts_groups_and_not_images():
+    labels = np.repeat([0, 1], 50)
+    row = scores(labels, np.eye(2)[labels], ["neutral", "happy"], groups=np.arange(100) // 10).iloc[0]
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(wilson(10, 10))

@@ -105,7 +105,7 @@ def test_unknown_column_is_refused_and_named():
 
 def test_unknown_protocol_is_refused_and_named():
     run = results.Run(Path("nowhere"), {})
-    with pytest.raises(ValueError, match="protocol is one of paper, clean, not 'best'"):
+    with pytest.raises(ValueError, match="protocol is one of paper, clean, between, not 'best'"):
         run.add("accuracy", 0.5, protocol="best")
 
 
@@ -182,7 +182,8 @@ def test_predictions_hold_every_image_with_its_label_and_probabilities(project):
     run.add_predictions(faces(6), probabilities(6), CLASSES, **SCORED | {"seed": 2})
     run.finish()
     predictions = read_csv(run.folder / "predictions.csv.gz")
-    assert list(predictions) == ["dataset", "model", "init", "protocol", "split", "seed", "image_size", "image", "label", "p_happy", "p_sad", "p_fear"]
+    keys = ["dataset", "model", "init", "protocol", "split", "seed", "image_size"]
+    assert list(predictions) == [*keys, "image", "fold", "group", "label", "p_happy", "p_sad", "p_fear"]
     assert predictions["seed"].tolist() == [1] * 3 + [2] * 6
     assert predictions["label"].tolist() == CLASSES * 3
     np.testing.assert_allclose(predictions.loc[predictions["seed"] == 2, ["p_happy", "p_sad", "p_fear"]], probabilities(6), atol=5.1e-7)
@@ -199,6 +200,19 @@ def test_every_metric_can_be_computed_again_from_the_predictions_to_the_last_dig
     assert reported["expression"].fillna("").tolist() == again["expression"].tolist()
     for column in ("metric", "value", "n", "ci_low", "ci_high"):
         np.testing.assert_array_equal(reported[column].to_numpy(), again[column].to_numpy())
+
+
+def test_fold_and_group_of_an_image_stand_beside_its_prediction_and_the_intervals_are_over_groups(project):
+    run = start()
+    table = faces(60).assign(subject=[f"S{number // 6}" for number in range(60)], fold=[number % 5 for number in range(60)])
+    grouped = run.add_scores(table, probabilities(60), CLASSES, group_by="subject", **SCORED)
+    run.finish()
+    predictions = read_csv(run.folder / "predictions.csv.gz")
+    assert predictions["fold"].tolist() == table["fold"].tolist()
+    assert predictions["group"].tolist() == table["subject"].tolist()
+    labels = predictions["label"].map(CLASSES.index).to_numpy()
+    again = evaluation.scores(labels, predictions[["p_happy", "p_sad", "p_fear"]].to_numpy(), CLASSES, groups=predictions["group"].to_numpy())
+    pd.testing.assert_frame_equal(grouped, again)
 
 
 def test_accuracy_in_the_results_is_the_share_of_predictions_that_name_the_label(project):

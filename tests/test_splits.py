@@ -1,4 +1,4 @@
-"""Official splits: who trains, who chooses, who is scored."""
+"""Official splits, and those made here: who trains, who chooses, who is scored, and who stands on both sides."""
 
 import pandas as pd
 import pytest
@@ -50,3 +50,116 @@ def test_a_split_that_lacks_an_expression_is_an_error_that_names_both():
     table = table_of(train=5, val=5, test=5)
     with pytest.raises(ValueError, match="'val' holds no image of sad"):
         splits.official(table[(table["split"] != "val") | (table["expression"] != "sad")])
+
+
+# ---------------------------------------------------------------------------------------------- random, sequence, subject
+
+
+def filmed(subjects: int = 20, expressions: tuple[str, ...] = ("happy", "sad", "anger"), frames: int = 3) -> pd.DataFrame:
+    """Each subject shows each expression in a sequence of so many frames."""
+    rows = [
+        {
+            "image": f"{subject:03}_{name}_{frame}",
+            "path": "",
+            "expression": name,
+            "subject": f"S{subject:03}",
+            "sequence": f"S{subject:03}_{name}",
+            "frame": frame,
+        }
+        for subject in range(subjects)
+        for name in expressions
+        for frame in range(frames)
+    ]
+    return make_table(rows)
+
+
+@pytest.mark.parametrize("by", ["random", "sequence", "subject"])
+def test_each_image_is_tested_in_one_of_the_folds_which_are_alike(by):
+    table = filmed()
+    assigned = splits.folds(table, by, 5, seed=1)
+    counts = pd.crosstab(assigned, table["expression"])
+    assert counts.shape == (5, 3)
+    assert counts.to_numpy().min() >= 9 and counts.to_numpy().max() <= 15  # 12 each if it came out even
+
+
+@pytest.mark.parametrize(("by", "whole"), [("sequence", "sequence"), ("subject", "subject"), ("subject", "sequence")])
+def test_groups_stay_on_one_side(by, whole):
+    table = filmed()
+    assigned = splits.folds(table, by, 5)
+    assert (assigned.groupby(table[whole]).nunique() == 1).all()
+
+
+def test_random_folds_put_frames_of_a_sequence_on_both_sides_and_sequence_folds_people():
+    table = filmed()
+    shares = {by: splits.tested_in(table, splits.folds(table, by, 5), 0) for by in ("random", "sequence", "subject")}
+    assert splits.share_in_train(shares["random"], "sequence") > 0.9
+    assert splits.share_in_train(shares["sequence"], "sequence") == 0
+    assert splits.share_in_train(shares["sequence"], "subject") > 0.9
+    assert splits.share_in_train(shares["subject"], "subject") == 0
+
+
+def test_share_in_train_is_the_one_counted_by_hand():
+    table = filmed(subjects=2, expressions=("happy",), frames=3).assign(split=["train", "test", "test", "test", "test", "train"])
+    table.loc[5, "sequence"] = "S009_happy"
+    assert splits.share_in_train(table, "sequence") == 2 / 4
+    assert splits.share_in_train(table, "subject") == 1
+
+
+def test_share_of_unknown_groups_is_unknown():
+    table = filmed(subjects=2).assign(sequence=pd.array([pd.NA] * 18, "string"), split="test")
+    assert pd.isna(splits.share_in_train(table, "sequence"))
+
+
+def test_folds_depend_on_the_seed_alone():
+    table = filmed()
+    first, again, other = (splits.folds(table, "subject", 5, seed=seed) for seed in (3, 3, 4))
+    pd.testing.assert_series_equal(first, again)
+    assert (first != other).any()
+
+
+def test_leaving_one_subject_out_tests_each_in_a_fold_of_its_own():
+    table = filmed(subjects=4)
+    assigned = splits.leave_one_subject_out(table)
+    assert assigned.groupby(table["subject"]).unique().map(list).to_dict() == {"S000": [0], "S001": [1], "S002": [2], "S003": [3]}
+
+
+def test_validation_people_come_out_of_the_training_set_and_are_nobody_else():
+    divided = splits.tested_in(filmed(), splits.folds(filmed(), "subject", 5), 2)
+    chosen = splits.with_validation(divided, "subject", 0.25, seed=0)
+    people = {split: set(rows["subject"]) for split, rows in chosen.groupby("split")}
+    assert {split: len(members) for split, members in people.items()} == {"train": 12, "val": 4, "test": 4}
+    assert not people["train"] & people["val"]
+    assert (chosen["split"] == "test").equals(divided["split"] == "test")
+
+
+def test_an_unknown_way_to_split_is_an_error_that_names_the_known():
+    with pytest.raises(ValueError, match="random, sequence, subject, not 'person'"):
+        splits.folds(filmed(), "person", 5)
+
+
+def test_an_image_without_a_subject_is_an_error_that_names_it():
+    table = filmed()
+    table.loc[7, "subject"] = pd.NA
+    with pytest.raises(ValueError, match=f"1 images have no subject, the first is {table.loc[7, 'image']}"):
+        splits.folds(table, "subject", 5)
+
+
+def test_fewer_subjects_than_folds_is_an_error_that_counts_both():
+    with pytest.raises(ValueError, match="5 folds by subject need as many of them, and there are 4"):
+        splits.folds(filmed(subjects=4), "subject", 5)
+
+
+def test_an_expression_too_rare_for_the_folds_is_an_error_that_names_it():
+    table = filmed()
+    rare = table[(table["expression"] != "anger") | (table["subject"] == "S003")].reset_index(drop=True)
+    with pytest.raises(ValueError, match="anger has 1 subjects, too few for 5 folds by subject"):
+        splits.folds(rare, "subject", 5)
+    with pytest.raises(ValueError, match="anger has 3 images, too few for 5 folds by random"):
+        splits.folds(rare, "random", 5)
+
+
+def test_a_fold_that_tests_what_nobody_showed_in_training_is_an_error():
+    table = filmed(subjects=3)
+    alone = table[(table["expression"] != "anger") | (table["subject"] == "S001")].reset_index(drop=True)
+    with pytest.raises(ValueError, match="fold 1 holds all images of anger"):
+        splits.tested_in(alone, splits.leave_one_subject_out(alone), 1)
