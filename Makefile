@@ -2,6 +2,7 @@
 #
 #   make study                                      every notebook on generated faces, minutes on two cores
 #   make study PROFILE=cpu FER_DATA_DIR=~/datasets  real data, hours on two cores
+#   make study PROFILE=paper RUN=04_alam_2022       one run of a profile
 #   make study PROFILE=cpu GPUS=2                   the same on two GPUs, a run for each
 
 PYTHON  ?= python3
@@ -16,7 +17,7 @@ export PROFILE
 .PHONY: study test lab lock clean
 
 study: $(READY)
-	@$(BIN)/python -m fer_helpers.study --profile $(PROFILE) --cores $(CORES) --gpus $(GPUS) $(if $(FORCE),--force)
+	@$(BIN)/python -m fer_helpers.study --profile $(PROFILE) --cores $(CORES) --gpus $(GPUS) $(if $(RUN),--run $(RUN)) $(if $(FORCE),--force)
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -18,11 +18,11 @@ from snakemake.logging import logger
 
 PROFILE = config.get("profile", "smoke")
 GPUS = int(config.get("gpus", 0))
-RUNS = sorted(glob_wildcards(f"notebooks/profiles/{PROFILE}/{{run,[^/]+}}.yaml").run)
+RUNS = [config["run"]] if config.get("run") else sorted(glob_wildcards(f"notebooks/profiles/{PROFILE}/{{run,[^/]+}}.yaml").run)
 PARAMETERS = {run: yaml.safe_load(Path(f"notebooks/profiles/{PROFILE}/{run}.yaml").read_text()) or {} for run in RUNS}
 ON_GENERATED = {run: parameters for run, parameters in PARAMETERS.items() if parameters.get("data") == "generated"}
 RESULTS = [f"reports/{PROFILE}/{run}/results.csv" for run in RUNS]
-GENERATED = sorted({parameters["dataset"] for parameters in ON_GENERATED.values() if "dataset" in parameters})
+GENERATED = sorted({name for parameters in ON_GENERATED.values() for name in parameters.get("data_sets", [parameters.get("dataset")]) if name})
 DRAWN = paths.cache_dir() / "drawn"
 
 RUNNER = ("report.py", "run.py", "study.py")  # a change of these changes no number

@@ -37,3 +37,21 @@ def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     ours = results.drop(columns="paper")
     joined = printed.merge(ours, on="claim", how="inner")
     return joined[["where", "metric", "expression", "paper", "value", "ci_low", "ci_high", "n", "protocol", "split", "init"]]
+
+
+def printed_table(results: pd.DataFrame, claims: pd.DataFrame, where: str) -> pd.DataFrame:
+    """A table as the paper prints it, cited competitors included, with ours beside the rows that we have results for.
+
+    Args:
+        results: rows of `results.csv`.
+        claims: rows of `data/claims.csv`.
+        where: the printed table, as in `table 1`.
+
+    Returns:
+        Columns claim, where, model (the method, as printed), metric, expression, paper (as printed), then ours: value, ci_low, ci_high, n,
+        protocol, split, init, seed. A printed row that several results name stands there once for each; one that none names, once, with
+        ours missing.
+    """
+    printed = claims.loc[claims["where"] == where, ["claim", "where", "model", "metric", "expression", "value"]].rename(columns={"value": "paper"})
+    ours = results[["claim", "value", "ci_low", "ci_high", "n", "protocol", "split", "init", "seed"]]
+    return printed.merge(ours, on="claim", how="left")

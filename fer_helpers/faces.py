@@ -32,7 +32,7 @@ from tqdm import tqdm
 from fer_helpers import paths
 from fer_helpers.datasets.files import read_encoded, split_at_container
 from fer_helpers.datasets.table import LayoutError, skipped_images
-from fer_helpers.images import INTERPOLATIONS, decode, decoded, resize
+from fer_helpers.images import INTERPOLATIONS, Cut, ImageFiles, decode, decoded, resize
 
 CROPS_VERSION = 1  # raise it whenever the same settings would give other pixels: crops kept under a lower one are made again
 
@@ -208,6 +208,45 @@ def _as_report(records: list[dict]) -> pd.DataFrame:
     report["angle"] = report["angle"].astype("float64")
     report["box"] = pd.Series([None if box is None else tuple(box) for box in report["box"]], dtype="object")
     return report.astype(dict.fromkeys(("image", "detector", "outcome", "reason"), "string"))
+
+
+def boxed_faces(table: pd.DataFrame, settings: CropSettings) -> ImageFiles:
+    """The faces of a table at its own boxes, cut as `crop_faces` cuts them, but each time they are asked for: for more than memory holds.
+
+    Rows to leave out beforehand are listed by `images.unreadable(table, box_cut(settings))`.
+
+    Args:
+        table: rows of the one table.
+        settings: with `detector="box"` and `align=False`.
+
+    Raises:
+        ValueError: the table is empty or has no boxes, or the settings are others.
+    """
+    _check(table, settings, workers=None)
+    return ImageFiles(table, settings.size, settings.channels, settings.interpolation, box_cut(settings))
+
+
+def box_cut(settings: CropSettings) -> Cut:
+    """A function that cuts the face out of an image at its box; it may be called by several threads at once.
+
+    It raises ValueError for a box less than half of which lies inside the image, and for a missing one if `no_face` is `drop`.
+
+    Raises:
+        ValueError: the settings need a detector, of faces or of eyes, which threads can't share.
+    """
+    if settings.detector != "box" or settings.align:
+        raise ValueError("faces are cut at the table's boxes only with detector='box' and align=False: choose these, or use crop_faces")
+    cropper = FaceCropper(settings)
+
+    def cut(image: np.ndarray, box: object) -> np.ndarray:
+        crop = cropper.crop(image, _as_box("this image", box))
+        if crop.outcome == BOX_OUTSIDE:
+            raise ValueError(_outside_reason(crop.box, "the image", image))
+        if crop.pixels is None:
+            raise ValueError("no box is given for the face, and no_face is 'drop'")
+        return crop.pixels
+
+    return cut
 
 
 # One image
@@ -520,9 +559,13 @@ def _cut_one(cropper: FaceCropper, job: _Job) -> tuple[Crop, str]:
         return Crop(UNREADABLE), reason
     crop = cropper.crop(image, job.box)
     if crop.outcome == BOX_OUTSIDE:
-        height, width = image.shape[:2]
-        return crop, f"less than half of the box {crop.box} (x, y, width, height) lies inside {job.path}, which is {width} x {height} pixels"
+        return crop, _outside_reason(crop.box, job.path, image)
     return crop, ""
+
+
+def _outside_reason(box: Box, path: str, image: np.ndarray) -> str:
+    height, width = image.shape[:2]
+    return f"less than half of the box {box} (x, y, width, height) lies inside {path}, which is {width} x {height} pixels"
 
 
 def _read(job: _Job, channels: int) -> tuple[np.ndarray | None, str]:

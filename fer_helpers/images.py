@@ -1,16 +1,18 @@
-"""From the table to arrays: every image decoded once, into one uint8 array."""
+"""From the table to arrays: every image decoded once, into one uint8 array, or each time it is asked for, where memory would not hold them all."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from fer_helpers.datasets import fer2013
 from fer_helpers.datasets.files import FileTree, read_encoded, split_at_container
-from fer_helpers.datasets.table import skipped_images
+from fer_helpers.datasets.table import LayoutError, skipped_images
 
 INTERPOLATIONS = {
     "nearest": cv2.INTER_NEAREST,
@@ -20,6 +22,10 @@ INTERPOLATIONS = {
     "lanczos": cv2.INTER_LANCZOS4,
 }
 BATCH = 1_000  # images held undecoded at a time
+
+Cut = Callable[[np.ndarray, object], np.ndarray]  # (image, box of the table) -> the part of the image to keep
+
+_reading = threading.Lock()  # a zip archive is not to be read by two threads at once, as when Keras prepares batches while a model is scored
 
 
 @dataclass(frozen=True)
@@ -69,17 +75,126 @@ def read_images(table: pd.DataFrame, side: int, channels: int = 1, interpolation
     return Images(pixels[: len(kept)], table.iloc[kept].reset_index(drop=True), skipped_images(skipped), resized)
 
 
+class ImageFiles:
+    """Images decoded each time they are asked for, so that memory does not grow with their number; indexed like `Images.pixels`.
+
+    `files[array of places]`, `files[mask]` and `files[start:stop]` are uint8 arrays (m, side, side, channels), `files[place]` is one image;
+    so it can stand wherever `training.Batches` and `training.predict` take an array. Bytes are read one after the other, and decoded in
+    threads. It may be used by several threads at once.
+
+    Args:
+        table: rows of the one table.
+        side: height and width of the result in pixels.
+        channels: 1 for grey, 3 for RGB; grey photographs are repeated to three channels.
+        interpolation: one of `INTERPOLATIONS`.
+        cut: called with each image (height, width, channels) and the table's box, by several threads at once; returns what is to be
+            resized, or raises ValueError. See `faces.boxed_faces`. Without it the whole image is.
+
+    Raises:
+        ValueError: the table is empty or one of a CSV file, or the interpolation has no known name; on indexing, an image can't be read or
+            cut. `unreadable` lists such images beforehand.
+    """
+
+    ndim = 4
+
+    def __init__(self, table: pd.DataFrame, side: int, channels: int = 3, interpolation: str = "area", cut: Cut | None = None):
+        _check_interpolation(interpolation)
+        if not len(table):
+            raise ValueError("there is no image to read: the table is empty")
+        self._paths = table["path"].tolist()
+        if ".csv/" in self._paths[0]:
+            raise ValueError(f"{self._paths[0]} is a row of a CSV file, which can only be read as a whole: use read_images")
+        self._boxes = table["box"].tolist() if "box" in table else [None] * len(table)
+        self._interpolation, self._cut = interpolation, cut
+        self.shape = (len(table), side, side, channels)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, chosen: int | slice | np.ndarray) -> np.ndarray:
+        places = np.arange(len(self))[chosen]
+        pixels = np.empty((places.size, *self.shape[1:]), "uint8")
+        try:
+            for row, image in enumerate(self._images(places.ravel().tolist())):
+                pixels[row] = image
+        except ValueError as error:
+            raise ValueError(f"{error}; images.unreadable lists all such rows of a table: leave them out first") from error
+        return pixels.reshape(*places.shape, *self.shape[1:])
+
+    def fault(self, place: int) -> str:
+        """Why the image at a place can't be given, '' if it can."""
+        try:
+            self._image(place, self._content(place))
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def _images(self, places: list[int]) -> Iterator[np.ndarray]:
+        with ThreadPoolExecutor() as threads:  # OpenCV decodes outside Python's global lock
+            for start in range(0, len(places), BATCH):
+                batch = places[start : start + BATCH]
+                yield from threads.map(self._image, batch, map(self._content, batch))
+
+    def _content(self, place: int) -> bytes:
+        """The undecoded bytes of one image."""
+        path = self._paths[place]
+        try:
+            with _reading:
+                return next(read_encoded([path]))
+        except (OSError, KeyError, LayoutError) as error:  # gone, or not to be read; a member or an archive that is damaged
+            raise ValueError(f"{path} can't be read: {error}") from error
+
+    def _image(self, place: int, content: bytes) -> np.ndarray:
+        """One image (side, side, channels)."""
+        path, (_, side, _, channels) = self._paths[place], self.shape
+        image = decode(content, channels)
+        if image is None:
+            raise ValueError(f"{path} can't be decoded: the file is damaged or no image")
+        if self._cut is not None:
+            try:
+                image = self._cut(image, self._boxes[place])
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
+        return resize(image, side, self._interpolation)
+
+
+def unreadable(table: pd.DataFrame, cut: Cut | None = None) -> pd.DataFrame:
+    """The images that `ImageFiles` could not give, found by reading all and keeping none in memory.
+
+    Args:
+        table: rows of the one table.
+        cut: as for `ImageFiles`; with it, images are listed also whose face can't be cut.
+
+    Returns:
+        Columns `image` and `reason`, in the order of the table.
+    """
+    files = ImageFiles(table, side=1, cut=cut)
+    skipped = []
+    with ThreadPoolExecutor() as threads, tqdm(total=len(table), desc="images that can't be read", unit="image", mininterval=2) as bar:
+        for start in range(0, len(table), BATCH):
+            places = range(start, min(start + BATCH, len(table)))
+            for place, fault in zip(places, threads.map(files.fault, places), strict=True):
+                bar.update()
+                if fault:
+                    skipped.append((table["image"].iloc[place], fault))
+    return skipped_images(skipped)
+
+
 def resize(image: np.ndarray, side: int, interpolation: str) -> np.ndarray:
     """An image (height, width, channels) as (side, side, channels), uint8.
 
     Raises:
         ValueError: the interpolation has no known name.
     """
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"no interpolation is called {interpolation!r}: there are {', '.join(INTERPOLATIONS)}")
+    _check_interpolation(interpolation)
     if image.shape[:2] == (side, side):
         return image
     return cv2.resize(image, (side, side), interpolation=INTERPOLATIONS[interpolation]).reshape(side, side, -1)
+
+
+def _check_interpolation(interpolation: str) -> None:
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"no interpolation is called {interpolation!r}: there are {', '.join(INTERPOLATIONS)}")
 
 
 def decoded(paths: list[str], channels: int) -> Iterator[np.ndarray | None]:

@@ -191,6 +191,16 @@ def classifier(body: keras.Model, head: keras.Model) -> keras.Model:
     return keras.Model(images, head(body(images)), name=f"{body.name}_{head.name}")
 
 
+def set_trainable(body: keras.Model, trainable: bool) -> None:
+    """Let all layers of a body learn, or none; the model around it has to be compiled again.
+
+    Setting the flag of a Keras model leaves those of its layers as they are once they were set one by one.
+    """
+    body.trainable = trainable
+    for layer in body.layers:
+        layer.trainable = trainable
+
+
 def unfreeze_last(body: keras.Model, count: int, train_batchnorm: bool) -> list[str]:
     """Train the last layers of a frozen body, pooling not counted; the model around it has to be compiled again.
 

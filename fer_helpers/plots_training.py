@@ -74,3 +74,105 @@ def embedding(points: np.ndarray, expressions: pd.Series, title: str) -> Figure:
     axis.set(title=title, xlabel="first dimension (no unit)", ylabel="second dimension (no unit)")
     sns.move_legend(axis, "center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title="label")
     return figure
+
+
+def accuracy_by_size(rows: pd.DataFrame) -> Figure:
+    """Accuracy against the side of the input, one panel a data set, with printed numbers where there are any.
+
+    Args:
+        rows: columns `dataset`, `image_size`, `value`, `ci_low`, `ci_high`, and `paper`, missing where nothing is printed.
+    """
+    names = list(dict.fromkeys(rows["dataset"]))
+    figure, axes = plt.subplots(1, len(names), figsize=(5.2 * len(names), 3.4), sharey=True, squeeze=False, layout="constrained")
+    for axis, name in zip(axes[0], names, strict=True):
+        part = rows[rows["dataset"] == name].sort_values("image_size")
+        places = np.arange(len(part))
+        spread = np.abs(part[["ci_low", "ci_high"]].to_numpy(float).T - part["value"].to_numpy(float))
+        axis.errorbar(places, part["value"], yerr=spread, fmt="o", capsize=3, color=PALETTE[0], label="ours, 95 % interval")
+        axis.scatter(places, part["paper"].astype(float), marker="D", color="black", zorder=3, label="printed in the paper")
+        axis.set(title=name, xlabel="side of the input (pixels)", ylabel="accuracy (share)", xticks=places, ylim=(0, 1.03))
+        axis.set_xticklabels([f"{side:,}" for side in part["image_size"]])
+        axis.grid(axis="y", alpha=0.3)
+    axes[0, 0].legend(frameon=False, loc="lower left")
+    return figure
+
+
+def accuracy_by_leakage(pooled: pd.DataFrame, by_fold: pd.DataFrame, title: str) -> Figure:
+    """Accuracy under splits that leak less and less, one line a model.
+
+    Args:
+        pooled: columns `split`, `model`, `value`, `ci_low`, `ci_high`, `sequence_shared`, `subject_shared`: shares of the test images
+            whose sequence or person is in the training set, missing where unknown; in the order in which splits are drawn.
+        by_fold: columns `split`, `model`, `value`: the folds, drawn small.
+    """
+    places = {split: place for place, split in enumerate(dict.fromkeys(pooled["split"]))}
+    figure, axis = plt.subplots(figsize=(9.5, 4.2), layout="constrained")
+    models = list(dict.fromkeys(pooled["model"]))
+    for order, (model, colour) in enumerate(zip(models, PALETTE, strict=False)):
+        moved = 0.12 * (order - (len(models) - 1) / 2)
+        part, folds = pooled[pooled["model"] == model], by_fold[by_fold["model"] == model]
+        spread = np.abs(part[["ci_low", "ci_high"]].to_numpy(float).T - part["value"].to_numpy(float))
+        axis.errorbar(part["split"].map(places) + moved, part["value"], yerr=spread, fmt="o-", capsize=3, color=colour, label=model)
+        axis.scatter(folds["split"].map(places) + moved + 0.05, folds["value"], s=9, color=colour, alpha=0.5)
+    shares = pooled.drop_duplicates("split").set_index("split")
+    axis.set_xticks(list(places.values()), [_leak_label(split, shares.loc[split]) for split in places])
+    axis.set(title=title, xlabel="how the images were divided, and how many test images have a relative in the training set", ylabel="accuracy (share)", ylim=(0, 1.03))
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def _leak_label(split: str, shares: pd.Series) -> str:
+    known = {"same sequence": shares["sequence_shared"], "same person": shares["subject_shared"]}
+    lines = [f"{name}: {share:.0%}" for name, share in known.items() if not pd.isna(share)]
+    return "\n".join(["random, by image" if split == "random" else f"by {split}", *lines])
+
+
+def implied_coefficients(implied: pd.DataFrame) -> Figure:
+    """The compound coefficient that each dimension of a published network implies, one line a dimension (Tan and Le 2019, sec. 3.3).
+
+    Args:
+        implied: one row a network, one column a dimension.
+    """
+    figure, axis = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
+    for dimension, colour, marker in zip(implied, PALETTE, "os^", strict=False):
+        axis.plot(implied.index, implied[dimension], marker=marker, color=colour, label=f"from its {dimension}")
+    axis.set(title="The coefficient that scaled B0, by dimension", xlabel="network", ylabel="implied coefficient (no unit)")
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend(frameon=False)
+    return figure
+
+
+def valence_arousal(affect: pd.DataFrame, title: str) -> Figure:
+    """Mean valence and arousal of each expression, with bars of one standard deviation.
+
+    Args:
+        affect: one row an expression; columns (`valence` or `arousal`, `mean` or `std`), from -1 to 1.
+    """
+    figure, axis = plt.subplots(figsize=(6.5, 5), layout="constrained")
+    for (expression, row), colour in zip(affect.iterrows(), PALETTE, strict=False):
+        valence, arousal = row["valence"], row["arousal"]
+        axis.errorbar(valence["mean"], arousal["mean"], xerr=valence["std"], yerr=arousal["std"], fmt="o", color=colour, elinewidth=0.8, label=expression)
+    axis.axhline(0, color="grey", linewidth=0.5)
+    axis.axvline(0, color="grey", linewidth=0.5)
+    axis.set(title=title, xlabel="valence (−1 unpleasant to 1 pleasant)", ylabel="arousal (−1 calm to 1 excited)", xlim=(-1, 1), ylim=(-1, 1))
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def source_by_target(cells: pd.DataFrame, names: list[str], title: str, label: str) -> Figure:
+    """A score of every pair of data sets, those that trained in rows, those that tested in columns; a pair without a score stays blank.
+
+    Args:
+        cells: columns `source`, `target`, `value` (a share), `floor` (what knowing nothing would score) and `images` (how many were scored).
+        names: the data sets, in the order of rows and columns.
+        label: what the colour stands for.
+    """
+    value = cells.pivot(index="source", columns="target", values="value").reindex(index=names, columns=names).astype(float)
+    lines = [f"{cell.value:.1%}\n(floor {cell.floor:.1%})\nn {cell.images:,}" for cell in cells.itertuples()]
+    text = cells.assign(text=lines).pivot(index="source", columns="target", values="text").reindex(index=names, columns=names).fillna("")
+    figure, axis = plt.subplots(figsize=(1.5 * len(names) + 2.4, 1.1 * len(names) + 1.3), layout="constrained")
+    sns.heatmap(value, annot=text, fmt="", vmin=0, vmax=1, cmap="Blues", linewidths=1, cbar_kws={"label": label}, ax=axis)
+    axis.set(title=title, xlabel="target: tests the head", ylabel="source: trains the head")
+    axis.set_yticklabels(names, rotation=0)
+    return figure

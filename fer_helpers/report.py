@@ -505,16 +505,17 @@ def _near(known: np.ndarray, value: float, tolerance: float) -> bool:
 def results_table(profile_folder: Path) -> str:
     """The accuracies and verdicts of a profile's finished runs, in Markdown, as README.md shows them.
 
-    Of several seeds the first is shown; the run's page has all.
+    Of several seeds the first is shown, and of folds what they give together; the run's page has all.
     """
     lines = ["| run | model, initial weights | scored on | protocol | accuracy, 95 % interval | n |", "|---|---|---|---|---|---|"]
     verdicts = []
     for run in (run for run in read_runs(profile_folder) if run.status == "finished"):
         results = pd.read_csv(run.folder / "results.csv")
-        rows = results[results["metric"] == "accuracy"].drop_duplicates(["model", "init", "split", "protocol"])
+        rows = results[(results["metric"] == "accuracy") & ~results["split"].str.contains(" fold ", na=False)]
+        rows = rows.drop_duplicates(["dataset", "model", "init", "split", "protocol", "image_size"])
         for row in rows.itertuples():
             interval = f"{row.value:.1%} [{row.ci_low:.1%}, {row.ci_high:.1%}]".replace("%", " %")
-            model = f"{row.model}, {row.init}, seed {int(row.seed)}"
+            model = f"{row.model}, {row.init}, {int(row.image_size)} px, seed {int(row.seed)}"
             lines.append(f"| `{run.name}` | {model} | {row.dataset}, {row.split} | {row.protocol} | {interval} | {int(row.n):,} |")
         verdicts += [f"- `{run.name}`: {run.about['verdict']}"] if run.about.get("verdict") else []
     return "\n".join([*lines, "", "Verdicts, as the runs computed them:", "", *verdicts])

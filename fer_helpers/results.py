@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -156,6 +157,22 @@ class Run:
         A run that was killed finds them again; one with other parameters, data or committed code begins anew.
         """
         return self._backups / training
+
+    def remember(self, training: str, compute: Callable[[Path], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """What one of this run's many trainings gave, computed once: a run that was killed finds it again.
+
+        Args:
+            training: name of the training, fit for a file.
+            compute: trains in the folder that it is given, as `training.fit` does, and returns what is to be kept; the folder is then removed.
+        """
+        kept = self._backups / f"{training}.npz"
+        if not kept.exists():
+            computed = compute(self.backup_dir(training))
+            with paths.written_whole(kept) as partial, open(partial, "wb") as file:
+                np.savez(file, **computed)
+            shutil.rmtree(self.backup_dir(training), ignore_errors=True)
+        with np.load(kept) as arrays:
+            return dict(arrays)
 
     @cached_property
     def _backups(self) -> Path:

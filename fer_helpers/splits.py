@@ -149,3 +149,19 @@ def _check_counts(table: pd.DataFrame, by: str, count: int) -> None:
     if len(rare):
         unit = "images" if by == "random" else f"{GROUPS[by]}s"
         raise ValueError(f"{rare.index[0]} has {rare.iloc[0]} {unit}, too few for {count} folds by {by}: use fewer folds, or drop the expression")
+
+
+def shared_expressions(source: pd.DataFrame, target: pd.DataFrame) -> list[str]:
+    """The expressions that two tables have in common, in canonical order: over these a model of one can be scored on the other.
+
+    Raises:
+        ValueError: there is none; the message lists those of each.
+    """
+    of_source, of_target = expressions_in(source), expressions_in(target)
+    shared = [expression for expression in of_source if expression in of_target]
+    if not shared:
+        raise ValueError(
+            f"no expression is in both data sets: one has {', '.join(of_source) or 'none'}, the other {', '.join(of_target) or 'none'}; "
+            "name two data sets that share at least one"
+        )
+    return shared

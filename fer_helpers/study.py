@@ -74,9 +74,9 @@ def write_note(lock: TextIO, text: str) -> None:
     lock.flush()
 
 
-def snakemake_arguments(profile: str, cores: int, gpus: int, force: bool) -> list[str]:
+def snakemake_arguments(profile: str, cores: int, gpus: int, force: bool, run: str = "") -> list[str]:
     """The command line of a study."""
-    arguments = ["--cores", str(cores), "--config", f"profile={profile}", f"gpus={gpus}", "--keep-going", "--rerun-incomplete"]
+    arguments = ["--cores", str(cores), "--config", f"profile={profile}", f"gpus={gpus}", f"run={run}", "--keep-going", "--rerun-incomplete"]
     arguments += ["--scheduler", "greedy", "--quiet", "host", "rules", "reason"]
     # Snakemake would also run everything again when a rule's wording changes; what a run's numbers depend on are its input files.
     arguments += ["--rerun-triggers", "mtime", "input"]
@@ -85,30 +85,32 @@ def snakemake_arguments(profile: str, cores: int, gpus: int, force: bool) -> lis
     return arguments
 
 
-def study(profile: str, cores: int, gpus: int = 0, force: bool = False) -> int:
-    """Bring the reports of a profile up to date, and say how that went.
+def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str = "") -> int:
+    """Bring the reports of a profile up to date, or of one of its runs, and say how that went.
 
     Returns:
         0 if every run of the profile has finished.
 
     Raises:
-        ValueError: no profile has that name.
+        ValueError: no profile has that name, or the profile has no such run.
         BlockingIOError: another study is running in this folder.
     """
     if profile not in profiles():
         raise ValueError(f"no profile is called {profile!r}: there are {', '.join(profiles()) or 'none'}")
+    if run and run not in run_records(profile):
+        raise ValueError(f"profile {profile} has no run {run!r}: there are {', '.join(run_records(profile))}")
     with only_study() as lock:
         if lock.read():  # killed, the last study has left Snakemake's own lock behind
             snakemake(["--unlock", "--cores", "1", "--quiet", "all", "--config", f"profile={profile}"], lock)
         before = run_records(profile)
-        status = snakemake(snakemake_arguments(profile, cores, gpus, force), lock)
+        status = snakemake(snakemake_arguments(profile, cores, gpus, force, run), lock)
         after = run_records(profile)
         if status >= 0:
             write_note(lock, "")
     if status == 0 and after == before:
         print(f"\nProfile {profile} is up to date: no notebook was run. To run them again: make study PROFILE={profile} FORCE=1")
     print(f"\nReports: {(paths.reports_dir() / 'index.html').as_uri()}", flush=True)  # before what goes to stderr
-    for line in complaints(profile, after) if status else []:
+    for line in complaints(profile, {name: about for name, about in after.items() if run in ("", name)}) if status else []:
         print_red(line)
     return status
 
@@ -130,12 +132,13 @@ def main() -> int:
     """Run the study from the command line; the exit status is 0 if every run of the profile has finished."""
     parser = argparse.ArgumentParser(prog="python -m fer_helpers.study", description="Run a profile of the study, or what is left of it.")
     parser.add_argument("--profile", default="smoke", help="a folder of notebooks/profiles")
+    parser.add_argument("--run", default="", metavar="RUN", help="only this run of the profile, as in 04_alam_2022")
     parser.add_argument("--cores", type=int, default=os.cpu_count(), metavar="N", help="processor cores to use")
     parser.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs to use, one for each run; 0 leaves the choice to the backend")
     parser.add_argument("--force", action="store_true", help="run all notebooks again, also those whose results are up to date")
     options = parser.parse_args()
     try:
-        return study(options.profile, options.cores, options.gpus, options.force)
+        return study(options.profile, options.cores, options.gpus, options.force, options.run)
     except (ValueError, BlockingIOError) as error:
         print_red(str(error))
         return 1

@@ -153,6 +153,21 @@ def fit(
     return backup.history
 
 
+def beginning_of(model: keras.Model) -> Callable[[], None]:
+    """A function that puts a compiled model back to the state it is in now, its optimiser included.
+
+    The first step of a network that was compiled anew takes up to a minute: folds can share one this way.
+    """
+    model.optimizer.build(model.trainable_variables)
+    state = [(variable, keras.ops.convert_to_numpy(variable)) for variable in (*model.variables, *model.optimizer.variables)]
+
+    def begin_again() -> None:
+        for variable, value in state:
+            variable.assign(value)
+
+    return begin_again
+
+
 class EpochBackup(keras.callbacks.Callback):
     """Scores the model after each epoch and writes everything needed to go on into one folder an epoch, written whole.
 
@@ -257,3 +272,36 @@ def load_epoch(model: keras.Model, backup_dir: Path, epoch: int) -> None:
     if not weights.is_file():
         raise FileNotFoundError(f"{weights} was not kept: name the column it is best by in fit(..., keep=...)")
     model.load_weights(weights)
+
+
+def fit_head(
+    head: keras.Model,
+    train: tuple[np.ndarray, np.ndarray],
+    val: tuple[np.ndarray, np.ndarray],
+    *,
+    name: str,
+    learning_rate: float,
+    schedule: str,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    backup_dir: Path,
+) -> pd.DataFrame:
+    """Train a head on the features that a frozen body gave to each image once, or go on with a training that was cut off.
+
+    Args:
+        head: not compiled; takes features (n, width).
+        train, val: features (n, width) and targets (n,), places in the list of classes; `val` is scored after each epoch.
+        name, learning_rate, schedule: as for `optimizer`.
+        batch_size, epochs: of the training.
+        seed: of the order.
+        backup_dir: folder of this training alone.
+
+    Returns:
+        The history, as `fit` returns it; the last epoch and the best by `val_accuracy` can be loaded.
+    """
+    head.build(train[0].shape)
+    batches = Batches(*train, batch_size, seed)
+    rate = optimizer(name, learning_rate, len(batches), epochs, schedule)
+    head.compile(optimizer=rate, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return fit(head, batches, {"val": val}, epochs, backup_dir)

@@ -528,3 +528,43 @@ def test_face_turned_by_ten_degrees_is_turned_back_by_ten_degrees_more(people, r
     differences = report["angle"].to_numpy() - upright["angle"].to_numpy()
     assert (~np.isnan(differences)).sum() > 15
     assert np.nanmedian(differences) == pytest.approx(10, abs=1.5)
+
+
+# Faces at the table's boxes, cut when asked for
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("margin", [0.0, 0.3])
+def test_faces_cut_when_asked_for_are_those_that_crop_faces_cuts(encode, lay_out, channels, margin):
+    files = {f"{side}.png": encode(gradient(side, side + 9, 3)) for side in (30, 48, 60)}
+    boxes = [(5, 5, 20, 16), (-3, 30.4, 21, 21), None]
+    table = table_of(lay_out(files), list(files), boxes)
+    settings = CropSettings(size=12, detector="box", align=False, channels=channels, margin=margin, interpolation="area")
+    streamed = faces.boxed_faces(table, settings)
+    np.testing.assert_array_equal(streamed[:], crop_faces(table, settings, workers=1).pixels)
+    assert streamed.shape == (3, 12, 12, channels)
+
+
+def test_boxes_outside_and_missing_ones_are_listed_beforehand_with_the_damaged_images(encode, lay_out):
+    image = encode(gradient()[..., 0])
+    location = lay_out({"a.png": image, "b.png": image, "c.png": image, "d.png": b""})
+    table = table_of(location, ["a.png", "b.png", "c.png", "d.png"], [(5, 5, 20, 20), (500, 5, 20, 20), None, (5, 5, 20, 20)])
+    kept, dropped = (CropSettings(size=8, detector="box", align=False, no_face=no_face) for no_face in ("keep", "drop"))
+    listed = images.unreadable(table, faces.box_cut(kept))
+    assert listed["image"].tolist() == ["b.png", "d.png"]
+    outside = "less than half of the box (500, 5, 20, 20) (x, y, width, height) lies inside the image, which is 60 x 48 pixels"
+    assert listed["reason"].tolist() == [f"{location}/b.png: {outside}", f"{location}/d.png can't be decoded: the file is damaged or no image"]
+    assert images.unreadable(table, faces.box_cut(dropped))["image"].tolist() == ["b.png", "c.png", "d.png"]
+    with pytest.raises(ValueError, match=rf"{location}/b\.png: less than half of the box .*; images\.unreadable lists all such rows"):
+        faces.boxed_faces(table, kept)[:]
+
+
+@pytest.mark.parametrize("settings", [CropSettings(detector="box"), CropSettings(align=False)])
+def test_only_boxes_without_alignment_are_cut_when_asked_for(settings):
+    with pytest.raises(ValueError, match="only with detector='box' and align=False: choose these, or use crop_faces"):
+        faces.box_cut(settings)
+
+
+def test_table_without_boxes_is_an_error_before_any_face_is_cut():
+    with pytest.raises(ValueError, match="detector='box' needs a data set that gives boxes"):
+        faces.boxed_faces(table_of("anywhere", ["a.png"]), BY_BOX)

@@ -2,7 +2,9 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -190,3 +192,130 @@ def test_every_interpolation_keeps_a_plain_image_plain(interpolation, channels):
 def test_unknown_interpolation_is_an_error_that_lists_the_known():
     with pytest.raises(ValueError, match="no interpolation is called 'cubic': there are nearest, bilinear, bicubic, area, lanczos"):
         resize(smooth(0)[..., None], 24, "cubic")
+
+
+# Decoded when asked for
+
+
+@pytest.fixture
+def twenty_images(encode, lay_out) -> pd.DataFrame:
+    """Twenty grey images of 8 pixels, each of one value, its number, in an order of their own."""
+    files = {f"{value}.png": encode(np.full((8, 8), value, "uint8")) for value in range(20)}
+    names = np.random.default_rng(0).permutation(list(files)).tolist()
+    return table_of(lay_out(files), names)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [slice(None), slice(3, 9), slice(18, 30), np.array([7, 0, 7, -1]), np.arange(20) % 3 == 0, np.array([], int), 4, np.array([[1, 2], [3, 4]])],
+    ids=["all", "slice", "slice beyond the end", "places", "mask", "none", "one", "two rows"],
+)
+def test_image_files_are_indexed_like_the_array_of_all_images(twenty_images, monkeypatch, chosen):
+    monkeypatch.setattr(images, "BATCH", 3)
+    files, read = images.ImageFiles(twenty_images, side=8, channels=1), read_images(twenty_images, side=8)
+    assert (len(files), files.shape, files.ndim) == (20, read.pixels.shape, read.pixels.ndim)
+    np.testing.assert_array_equal(files[chosen], read.pixels[chosen])
+    assert files[chosen].dtype == "uint8"
+
+
+def test_image_files_are_resized_and_turned_to_rgb(encode, lay_out):
+    colour = smooth(0, side=48, channels=3)
+    table = table_of(lay_out({"a.png": encode(colour), "b.png": encode(smooth(1))}), ["a.png", "b.png"])
+    pixels = images.ImageFiles(table, side=16)[:]
+    np.testing.assert_array_equal(pixels[0], resize(colour, 16, "area"))
+    np.testing.assert_array_equal(pixels[1], resize(np.repeat(smooth(1)[..., None], 3, axis=2), 16, "area"))
+
+
+def test_image_files_are_cut_before_they_are_resized(encode, lay_out):
+    table = table_of(lay_out({"a.png": encode(smooth(0)), "b.png": encode(smooth(1))}), ["a.png", "b.png"]).assign(box=[(4, 8), (16, 0)])
+    files = images.ImageFiles(table, side=10, channels=1, cut=lambda image, box: image[box[1] : box[1] + 10, box[0] : box[0] + 10])
+    np.testing.assert_array_equal(files[:][..., 0], np.stack([smooth(0)[8:18, 4:14], smooth(1)[0:10, 16:26]]))
+
+
+def test_memory_does_not_grow_with_the_number_of_image_files(encode, write_files, tmp_path):
+    files = {f"{value}.jpg": encode(smooth(value, side=64), ".jpg") for value in range(20)}
+    few = table_of(write_files(tmp_path / "data", files), list(files))
+
+    def peak(table: pd.DataFrame) -> int:
+        streamed = images.ImageFiles(table, side=64)
+        tracemalloc.start()
+        for start in range(0, len(streamed), 20):
+            streamed[start : start + 20]
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(few)  # whatever is set up once
+    many = pd.concat([few] * 50, ignore_index=True)
+    assert peak(many) < 1.5 * peak(few) < 10 * 20 * 64 * 64 * 3 < 1_000 * 64 * 64 * 3
+
+
+@pytest.mark.parametrize("content", [b"text", b""])
+def test_image_file_that_is_damaged_is_an_error_that_names_it_and_the_next_step(encode, lay_out, content):
+    location = lay_out({"a.png": encode(smooth(0)), "b.png": content})
+    files = images.ImageFiles(table_of(location, ["a.png", "b.png"]), side=8)
+    assert files[:1].shape == (1, 8, 8, 3)
+    with pytest.raises(ValueError, match=rf"{location}/b\.png can't be decoded: .*; images\.unreadable lists all such rows of a table: leave them out first"):
+        files[:]
+
+
+def test_image_file_that_is_gone_is_an_error_that_names_it(encode, lay_out):
+    location = lay_out({"a.png": encode(smooth(0))})
+    with pytest.raises(ValueError, match=rf"{location}/gone\.png can't be read: .*; images\.unreadable lists"):
+        images.ImageFiles(table_of(location, ["a.png", "gone.png"]), side=8)[np.array([1])]
+
+
+def test_all_unreadable_image_files_are_listed_in_the_order_of_the_table(encode, lay_out, monkeypatch):
+    monkeypatch.setattr(images, "BATCH", 2)
+    whole = encode(smooth(0))
+    files = {"a.png": whole, "b.png": whole[:200], "c.png": b"", "d.png": whole, "e.png": whole}
+    table = table_of(lay_out(files), [*files, "gone.png"]).assign(box=[1, 1, 1, 0, 1, 1])
+
+    def cut(image: np.ndarray, box: int) -> np.ndarray:
+        if not box:
+            raise ValueError("there is no face")
+        return image
+
+    without_cut, with_cut = images.unreadable(table), images.unreadable(table, cut)
+    assert without_cut["image"].tolist() == ["b.png", "c.png", "gone.png"]
+    assert with_cut["image"].tolist() == ["b.png", "c.png", "d.png", "gone.png"]
+    assert with_cut["reason"].tolist()[2] == f"{table['path'][3]}: there is no face"
+    assert all(path in reason for path, reason in zip(table["path"][[1, 2, 5]], without_cut["reason"], strict=True))
+
+
+def test_image_files_can_be_read_by_several_threads_at_once(twenty_images):
+    files = images.ImageFiles(twenty_images, side=8, channels=1)
+    expected = files[:]
+    with ThreadPoolExecutor(4) as threads:
+        for pixels in threads.map(lambda _: files[:], range(12)):
+            np.testing.assert_array_equal(pixels, expected)
+
+
+def test_image_files_stand_for_an_array_in_training(twenty_images):
+    from fer_helpers import training
+
+    class Mean:
+        @staticmethod
+        def predict_on_batch(inputs: np.ndarray) -> np.ndarray:
+            return inputs.mean(axis=(1, 2))
+
+    files, array = images.ImageFiles(twenty_images, side=8, channels=1), read_images(twenty_images, side=8).pixels
+    np.testing.assert_array_equal(training.predict(Mean, files, batch_size=6), training.predict(Mean, array, batch_size=6))
+    streamed, held = (training.Batches(inputs, np.arange(20), 6, seed=3) for inputs in (files, array))
+    assert len(streamed) == len(held) == 4
+    for step in range(4):
+        for one, other in zip(streamed[step], held[step], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "message"),
+    [
+        ([], {}, "there is no image to read: the table is empty"),
+        (["fer2013.csv/00001"], {}, r"anywhere/fer2013\.csv/00001 is a row of a CSV file, which can only be read as a whole: use read_images"),
+        (["a.png"], {"interpolation": "cubic"}, "no interpolation is called 'cubic'"),
+    ],
+)
+def test_image_files_of_what_cannot_be_streamed_are_an_error_at_once(names, options, message):
+    with pytest.raises(ValueError, match=message):
+        images.ImageFiles(table_of("anywhere", names), side=8, **options)

@@ -11,6 +11,7 @@ import pytest
 from keras.src.applications import efficientnet as keras_efficientnet
 from keras.src.legacy.saving import legacy_h5_format
 
+from fer_helpers import models
 from fer_helpers.models import VARIANTS, classifier, efficientnet, regularised_head, two_layer_head
 
 SIDE = 48
@@ -324,3 +325,53 @@ def test_classifier_maps_images_to_probabilities(scratch):
     model = classifier(scratch, two_layer_head(7, hidden=8))
     assert model.input_shape == (None, SIDE, SIDE, 3)
     assert output_of(model, photographs()).shape == (4, 7)
+
+
+# ------------------------------------------------------------------------------------------ two phases, and a baseline
+
+
+@pytest.fixture(scope="module")
+def two_phase_body():
+    return models.efficientnet("B0", 32, frozen=True)
+
+
+def trainable_layers(body) -> set[str]:
+    return {layer.name for layer in body.layers if layer.trainable_weights}
+
+
+@pytest.mark.parametrize(("batchnorm", "more"), [(False, set()), (True, {"block7a_project_bn", "top_bn"})])
+def test_the_last_six_layers_of_b0_hold_two_convolutions_and_two_batchnorms(two_phase_body, batchnorm, more):
+    models.set_trainable(two_phase_body, False)
+    learning = models.unfreeze_last(two_phase_body, 6, train_batchnorm=batchnorm)
+    assert set(learning) == trainable_layers(two_phase_body) == {"block7a_project_conv", "top_conv"} | more
+
+
+def test_all_layers_learn_again_after_only_the_last_did(two_phase_body):
+    models.set_trainable(two_phase_body, True)
+    everything = trainable_layers(two_phase_body)
+    models.unfreeze_last(two_phase_body, 6, train_batchnorm=False)
+    models.set_trainable(two_phase_body, True)
+    assert trainable_layers(two_phase_body) == everything
+    assert len(everything) > 100
+    models.set_trainable(two_phase_body, False)
+    assert trainable_layers(two_phase_body) == set()
+
+
+@pytest.mark.parametrize("count", [0, 10_000])
+def test_more_layers_than_there_are_cannot_be_unfrozen(two_phase_body, count):
+    with pytest.raises(ValueError, match=f"{count} of them can't be unfrozen"):
+        models.unfreeze_last(two_phase_body, count, train_batchnorm=False)
+
+
+def test_the_baseline_has_the_parameters_counted_by_hand():
+    network = models.standard_cnn(48, 7, (32, 64))
+    first, second, dense = 5 * 5 * 3 * 32 + 32, 5 * 5 * 32 * 64 + 64, 12 * 12 * 64 * 7 + 7
+    assert network.count_params() == first + second + dense
+    probabilities = network.predict_on_batch(np.zeros((2, 48, 48, 3), "uint8"))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_softmax_head_is_one_dense_layer():
+    head = models.softmax_head(8)
+    head.build((None, 1_792))
+    assert head.count_params() == 1_792 * 8 + 8

@@ -249,6 +249,23 @@ def test_same_table_gives_the_same_bytes_at_any_time_and_reads_back_as_it_was(tm
     assert (gzip.decompress(first) if name.endswith(".gz") else first) == b"image,value\na,0.1\nb,0.3333333333333333\n"
 
 
+def test_what_a_training_gave_is_computed_once_and_its_epochs_are_removed(project):
+    folders = []
+
+    def train(folder: Path) -> dict[str, np.ndarray]:
+        folder.mkdir(parents=True)
+        folders.append(folder)
+        return {"probabilities": np.array([0.25, 0.75])}
+
+    before, after_a_kill = start(run_dir="reports/cpu/small"), start(run_dir="reports/cpu/small")
+    for run in (before, after_a_kill):
+        np.testing.assert_array_equal(run.remember("fold_0", train)["probabilities"], [0.25, 0.75])
+    assert len(folders) == 1
+    assert not folders[0].exists()
+    after_a_kill.finish()
+    assert not folders[0].parent.exists()
+
+
 def test_killed_run_finds_its_backups_again(project):
     runs = [start(run_dir="reports/cpu/small", epochs=5) for _ in range(2)]
     for run in runs:

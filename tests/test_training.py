@@ -293,3 +293,34 @@ def test_optimizer_of_a_name_is_that_of_keras_with_the_documented_settings(name,
 def test_unknown_optimizer_or_schedule_is_an_error_that_lists_the_known(name, schedule, wrong):
     with pytest.raises(ValueError, match=rf"'{wrong}' is none of \w+, \w+, \w+"):
         optimizer(name, 0.1, 10, 10, schedule)
+
+
+def test_a_head_learns_features_that_tell_its_classes_apart_and_each_kept_epoch_can_be_loaded(tmp_path):
+    labels = np.random.default_rng(0).integers(0, 3, 120)
+    features = np.eye(3, dtype="float32")[labels]
+    seed_everything(0)
+    head = keras.Sequential([keras.layers.Dense(3, activation="softmax")])
+    regime = {"name": "sgd", "learning_rate": 0.5, "schedule": "staircase", "batch_size": 20, "epochs": 12}
+    history = training.fit_head(head, (features[:90], labels[:90]), (features[90:], labels[90:]), seed=0, backup_dir=tmp_path, **regime)
+    assert history["val_accuracy"].iloc[-1] == 1.0
+    assert history["learning_rate"].round(3).tolist() == [0.5] * 10 + [0.45] * 2
+    load_epoch(head, tmp_path, best_epoch(history, "val_accuracy"))
+    assert score(head, features[90:], labels[90:])[1] == 1.0
+
+
+def test_a_compiled_network_begins_again_as_it_was_with_its_optimiser():
+    inputs, targets = np.random.default_rng(0).normal(size=(64, 4)).astype("float32"), np.arange(64) % 3
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    begin_again = training.beginning_of(model)
+    before = model.get_weights()
+    runs = []
+    for _ in range(2):
+        begin_again()
+        np.testing.assert_array_equal(model.get_weights()[0], before[0])
+        model.fit(training.Batches(inputs, targets, 16, seed=1), epochs=2, verbose=0, shuffle=False)
+        runs.append(model.get_weights())
+    assert not np.array_equal(runs[0][0], before[0])
+    for first, second in zip(*runs, strict=True):
+        np.testing.assert_array_equal(first, second)

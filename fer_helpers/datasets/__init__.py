@@ -9,10 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 from fer_helpers import paths
-from fer_helpers.datasets import fer2013, ferplus
+from fer_helpers.datasets import affectnet, ckplus, fer2013, ferplus, jaffe, rafdb
 from fer_helpers.datasets.table import FaceDataset
 
-LOADERS: dict[str, ModuleType] = {module.NAME: module for module in (fer2013, ferplus)}
+LOADERS: dict[str, ModuleType] = {module.NAME: module for module in (fer2013, ferplus, ckplus, jaffe, rafdb, affectnet)}
 
 
 def load(name: str, data: str = "real", **options) -> FaceDataset:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+OTHER_CATEGORIES = ("none", "uncertain", "non-face")  # of AffectNet, where they are asked for: no expressions, labelled 8, 9 and 10
 
 SPELLINGS = {
     "neutral": "neutral",
@@ -87,14 +88,14 @@ def canonical_expression(spelling: str, where: str) -> str:
 def make_table(rows: list[dict]) -> pd.DataFrame:
     """Rows with at least `image`, `path` and `expression` as the one table, sorted by `image`.
 
-    Labels are places in `EXPRESSIONS`; columns that a row lacks are missing (`pd.NA`).
+    Labels are places in `EXPRESSIONS`, which `OTHER_CATEGORIES` follow; columns that a row lacks are missing (`pd.NA`).
 
     Raises:
         LayoutError: two rows have the same `image`.
     """
     extra = [column for column in (rows[0] if rows else {}) if column not in COLUMNS]
     table = pd.DataFrame(rows).reindex(columns=[*COLUMNS, *extra])
-    table["label"] = table["expression"].map(EXPRESSIONS.index).astype("int64")
+    table["label"] = table["expression"].map((*EXPRESSIONS, *OTHER_CATEGORIES).index).astype("int64")
     for column in ("image", "path", "expression", "split", "subject", "sequence"):
         table[column] = table[column].astype("string")
     table["frame"] = table["frame"].astype("Int64")
@@ -111,9 +112,9 @@ def skipped_images(pairs: list[tuple[str, str]]) -> pd.DataFrame:
 
 
 def expressions_in(table: pd.DataFrame) -> list[str]:
-    """The expressions that the table holds, in canonical order."""
+    """The expressions that the table holds, in canonical order, and after them any of `OTHER_CATEGORIES`."""
     present = set(table["expression"])
-    return [expression for expression in EXPRESSIONS if expression in present]
+    return [expression for expression in (*EXPRESSIONS, *OTHER_CATEGORIES) if expression in present]
 
 
 def class_indices(table: pd.DataFrame, classes: list[str]) -> pd.Series:

@@ -87,6 +87,12 @@ def test_expressions_of_a_table_come_in_canonical_order():
     assert expressions_in(table) == ["neutral", "sad", "contempt"]
 
 
+def test_affectnets_other_categories_come_after_the_expressions():
+    table = make_table([row("a.png", "non-face"), row("b.png", "contempt"), row("c.png", "none"), row("d.png", "uncertain")])
+    assert table["label"].tolist() == [10, 7, 8, 9]
+    assert expressions_in(table) == ["contempt", "none", "uncertain", "non-face"]
+
+
 def test_class_indices_are_places_in_the_given_classes():
     table = make_table([row("a.png", "sad"), row("b.png", "fear"), row("c.png", "sad")])
     indices = class_indices(table, ["fear", "sad"])

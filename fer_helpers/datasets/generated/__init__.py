@@ -1,6 +1,6 @@
 """Data sets of drawn faces, in the on-disk layout of each real one, so that the real loaders read them: one module a data set.
 
-    python -m fer_helpers.datasets.generated fer2013 ferplus     # draws them into data/cache/generated, if they are not there
+python -m fer_helpers.datasets.generated fer2013 ferplus     # draws them into data/cache/generated, if they are not there
 """
 
 import argparse
@@ -11,10 +11,23 @@ from pathlib import Path
 
 from fer_helpers import paths
 from fer_helpers.datasets import drawing
-from fer_helpers.datasets.generated import faces, fer2013, ferplus
+from fer_helpers.datasets.generated import affectnet, ckplus, faces, fer2013, ferplus, jaffe, rafdb
 
 # A second layout of a data set stands under a name of its own; the loaders of `fer_helpers.datasets` read the first.
-WRITERS: dict[str, Callable[[Path], None]] = {"fer2013": fer2013.write, "fer2013_csv": fer2013.write_csv, "ferplus": ferplus.write}
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "fer2013": fer2013.write,
+    "fer2013_csv": fer2013.write_csv,
+    "ferplus": ferplus.write,
+    "ckplus": ckplus.write,
+    "ckplus48": ckplus.write_ck48,
+    "jaffe": jaffe.write,
+    "rafdb": rafdb.write,
+    "rafdb_kaggle": rafdb.write_kaggle,
+    "affectnet": affectnet.write,
+    "affectnet_npy": affectnet.write_npy,
+    "affectnet_noamsegal": affectnet.write_noamsegal,
+    "affectnet_folders": affectnet.write_folders,
+}
 
 
 def ensure(name: str) -> Path:
