@@ -116,7 +116,7 @@ def accuracy_by_leakage(pooled: pd.DataFrame, by_fold: pd.DataFrame, title: str)
         axis.scatter(folds["split"].map(places) + moved + 0.05, folds["value"], s=9, color=colour, alpha=0.5)
     shares = pooled.drop_duplicates("split").set_index("split")
     axis.set_xticks(list(places.values()), [_leak_label(split, shares.loc[split]) for split in places])
-    axis.set(title=title, xlabel="how the images were divided, and how many test images have a relative in the training set", ylabel="accuracy (share)", ylim=(0, 1.03))
+    axis.set(title=title, xlabel="division, and share of the test images with a relative in the training set", ylabel="accuracy (share)", ylim=(0, 1.03))
     axis.grid(axis="y", alpha=0.3)
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
