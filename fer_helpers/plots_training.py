@@ -6,6 +6,8 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from fer_helpers.datasets.table import EXPRESSIONS
+
 PALETTE = sns.color_palette("colorblind")
 
 
@@ -70,7 +72,9 @@ def paper_against_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
 def embedding(points: np.ndarray, expressions: pd.Series, title: str) -> Figure:
     """Points (n, 2) of an embedding, coloured by expression."""
     figure, axis = plt.subplots(figsize=(6.5, 5), layout="constrained")
-    sns.scatterplot(x=points[:, 0], y=points[:, 1], hue=expressions.to_numpy(), palette="colorblind", s=9, linewidth=0, ax=axis)
+    colours = dict(zip(EXPRESSIONS, PALETTE, strict=False))  # the same for an expression in every figure
+    present = [expression for expression in EXPRESSIONS if (expressions == expression).any()]
+    sns.scatterplot(x=points[:, 0], y=points[:, 1], hue=expressions.to_numpy(), hue_order=present, palette=colours, s=9, linewidth=0, ax=axis)
     axis.set(title=title, xlabel="first dimension (no unit)", ylabel="second dimension (no unit)")
     sns.move_legend(axis, "center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title="label")
     return figure

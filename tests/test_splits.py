@@ -163,3 +163,15 @@ def test_a_fold_that_tests_what_nobody_showed_in_training_is_an_error():
     alone = table[(table["expression"] != "anger") | (table["subject"] == "S001")].reset_index(drop=True)
     with pytest.raises(ValueError, match="fold 1 holds all images of anger"):
         splits.tested_in(alone, splits.leave_one_subject_out(alone), 1)
+
+
+def test_shared_expressions_are_those_of_both_tables_in_canonical_order():
+    source = pd.DataFrame({"expression": ["anger", "happy", "neutral", "sad"]})
+    target = pd.DataFrame({"expression": ["contempt", "sad", "anger", "sad"]})
+    assert splits.shared_expressions(source, target) == splits.shared_expressions(target, source) == ["sad", "anger"]
+
+
+def test_two_data_sets_without_a_common_expression_are_an_error_that_lists_what_each_has():
+    source, target = pd.DataFrame({"expression": ["happy", "neutral"]}), pd.DataFrame({"expression": ["contempt", "fear"]})
+    with pytest.raises(ValueError, match="one has neutral, happy, the other fear, contempt; name two data sets"):
+        splits.shared_expressions(source, target)
