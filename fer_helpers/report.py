@@ -505,13 +505,13 @@ def _near(known: np.ndarray, value: float, tolerance: float) -> bool:
 def results_table(profile_folder: Path) -> str:
     """The accuracies and verdicts of a profile's finished runs, in Markdown, as README.md shows them.
 
-    Of several seeds the first is shown, and of folds what they give together; the run's page has all.
+    Of several seeds the first is shown, and of folds what they give together; scores without copies are left out. The run's page has all.
     """
     lines = ["| run | model, initial weights | scored on | protocol | accuracy, 95 % interval | n |", "|---|---|---|---|---|---|"]
     verdicts = []
     for run in (run for run in read_runs(profile_folder) if run.status == "finished"):
         results = pd.read_csv(run.folder / "results.csv")
-        rows = results[(results["metric"] == "accuracy") & ~results["split"].str.contains(" fold ", na=False)]
+        rows = results[(results["metric"] == "accuracy") & ~results["split"].str.contains(" fold | without copies", na=False)]
         rows = rows.drop_duplicates(["dataset", "model", "init", "split", "protocol", "image_size"])
         for row in rows.itertuples():
             interval = f"{row.value:.1%} [{row.ci_low:.1%}, {row.ci_high:.1%}]".replace("%", " %")

@@ -425,9 +425,14 @@ def test_the_readme_shows_what_the_committed_results_say():
 
 
 def test_the_table_of_results_rounds_the_rows_of_results_csv(tmp_path):
-    write_run(tmp_path / "cpu", rows=(results_row(init="scratch"),), verdict="not testable here")
+    write_run(
+        tmp_path / "cpu",
+        rows=(results_row(init="scratch", image_size=48), results_row(init="scratch", image_size=48, split="test fold 0")),
+        verdict="not testable here",
+    )
     table = report.results_table(tmp_path / "cpu")
-    assert "| `alam_2022` | EfficientNetB0, scratch, seed 1 | ckplus, test | clean | 45.3 % [41.0 %, 49.7 %] | 510 |" in table
+    assert "| `alam_2022` | EfficientNetB0, scratch, 48 px, seed 1 | ckplus, test | clean | 45.3 % [41.0 %, 49.7 %] | 510 |" in table
+    assert "fold" not in table
     assert "- `alam_2022`: not testable here" in table
 
 
