@@ -1,9 +1,10 @@
-# make study | test | lab | lock | clean        what each needs, .venv included, is made first
+# make study | test | verify | lab | lock | clean        what each needs, .venv included, is made first
 #
 #   make study                                      every notebook on generated faces, minutes on two cores
 #   make study PROFILE=cpu FER_DATA_DIR=~/datasets  real data, hours on two cores
 #   make study PROFILE=paper RUN=04_alam_2022       one run of a profile
 #   make study PROFILE=cpu GPUS=2                   the same on two GPUs, a run for each
+#   make verify RUN=cpu                             every metric of the committed runs anew from their predictions; or RUN=cpu/04_alam_2022
 
 PYTHON  ?= python3
 PROFILE ?= smoke
@@ -14,13 +15,16 @@ READY   := .venv/.ready
 
 export PROFILE
 
-.PHONY: study test lab lock clean
+.PHONY: study test verify lab lock clean
 
 study: $(READY)
 	@$(BIN)/python -m fer_helpers.study --profile $(PROFILE) --cores $(CORES) --gpus $(GPUS) $(if $(RUN),--run $(RUN)) $(if $(FORCE),--force)
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+verify: $(READY)
+	@$(BIN)/python -m fer_helpers.verify reports/$(or $(RUN),cpu)
 
 lab: $(READY)
 	@$(BIN)/jupyter lab notebooks

@@ -1,22 +1,28 @@
-"""Scores with their intervals, from probabilities; scikit-learn and statsmodels where they have it."""
+"""Scores with their intervals and calibration, from probabilities, and their spread over seeds; scikit-learn, SciPy and statsmodels where they have it."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, log_loss
+from scipy import stats
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, log_loss, precision_score
 from statsmodels.stats.proportion import proportion_confint
 
 CONFIDENCE = 0.95
+METRICS = ("accuracy", "balanced_accuracy", "macro_precision", "macro_f1", "log_loss", "ece", "precision", "recall", "f1")  # of `scores`
 RESAMPLES = 2_000
+CALIBRATION_BINS = 15  # as Guo et al. 2017 have them, table 1
 
 
 def scores(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], seed: int = 0, groups: np.ndarray | None = None) -> pd.DataFrame:
     """Every metric of one model on one set of images.
 
-    Of independent images, accuracy, precision and recall carry Wilson intervals (they are proportions); balanced accuracy and F1
-    bootstrap intervals over images. Where images come in groups, as frames of one person do, all intervals are bootstrapped over
-    groups, drawn whole (Field and Welsh 2007, J. R. Statist. Soc. B 69). Log loss has none.
+    Of independent images, accuracy, precision and recall carry Wilson intervals (they are proportions); balanced accuracy (which is the
+    macro recall), macro precision and F1 bootstrap intervals over images. Where images come in groups, as frames of one person do, all
+    intervals are bootstrapped over groups, drawn whole (Field and Welsh 2007, J. R. Statist. Soc. B 69). Log loss and the expected
+    calibration error (`ece`) have none.
 
     Args:
         labels: int array (n,), places in `classes`.
@@ -27,7 +33,8 @@ def scores(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], se
 
     Returns:
         Columns metric, expression (empty for the whole), value, n, ci_low, ci_high. The n of a precision counts the images
-        predicted as that expression, that of a recall and F1 those labelled so. A precision of nothing is missing (NaN).
+        predicted as that expression, that of a recall and F1 those labelled so. A precision of nothing is missing (NaN), and counts
+        as 0 in the macro precision.
     """
     predicted = probabilities.argmax(axis=1)
     counts = confusion(labels, predicted, len(classes))
@@ -39,9 +46,12 @@ def scores(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], se
     # Only expressions that the set holds have a recall; scikit-learn takes the mean of the same.
     rows.append(_bootstrapped("balanced_accuracy", "", balanced_accuracy_score(labels, predicted), total, _recalls(resampled)[:, present].mean(axis=1)))
     held = np.flatnonzero(present)
+    macro_precision = precision_score(labels, predicted, labels=held, average="macro", zero_division=0)
+    rows.append(_bootstrapped("macro_precision", "", macro_precision, total, _precisions(resampled)[:, held].mean(axis=1)))
     macro_f1 = f1_score(labels, predicted, labels=held, average="macro", zero_division=0)
     rows.append(_bootstrapped("macro_f1", "", macro_f1, total, _f1s(resampled)[:, held].mean(axis=1)))
     rows.append({"metric": "log_loss", "expression": "", "value": cross_entropy(labels, probabilities), "n": total})
+    rows.append({"metric": "ece", "expression": "", "value": expected_calibration_error(labels, probabilities), "n": total})
     for index in held:
         name, hits = classes[index], int(counts[index, index])
         of_class = resampled[:, index, index]
@@ -69,6 +79,64 @@ def proportion_interval(count: int, total: int) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = proportion_confint(count, total, alpha=1 - CONFIDENCE, method="wilson")
     return float(low), float(high)
+
+
+class OverSeeds(NamedTuple):
+    """A number over the seeds of a training: its mean, standard deviation (n - 1) and Student's 95 % interval of the mean."""
+
+    mean: float
+    sd: float
+    ci_low: float
+    ci_high: float
+
+
+def over_seeds(values: Sequence[float]) -> OverSeeds:
+    """Mean and spread of one number over seeds.
+
+    The interval is about the mean over all seeds on these test images (`scipy.stats.t`); it says nothing about other images. Of one
+    seed there is no spread and no interval (NaN).
+
+    Raises:
+        ValueError: there is no value.
+    """
+    if not len(values):
+        raise ValueError("no values to take the mean of: score at least one seed")
+    mean, nothing = float(np.mean(values)), float("nan")
+    if len(values) == 1:
+        return OverSeeds(mean, nothing, nothing, nothing)
+    sd = float(np.std(values, ddof=1))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * sd / len(values) ** 0.5
+    return OverSeeds(mean, sd, mean - half, mean + half)
+
+
+def calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS) -> pd.DataFrame:
+    """How often a model is right when it is so sure: a reliability diagram's numbers (Guo et al. 2017, ICML, sec. 2).
+
+    Args:
+        labels: int array (n,), columns of `probabilities`.
+        probabilities: float array (n, classes); the greatest of a row is the model's confidence in its prediction.
+        bins: number of bins of equal width, each closed on the right.
+
+    Returns:
+        One row a bin: `low`, `high` (its ends), `n` images, `confidence` (their mean), `accuracy`, `ci_low`, `ci_high` (Wilson's, of
+        independent images). An empty bin has no confidence, accuracy or interval (NaN).
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    confidence = probabilities.max(axis=1)
+    place = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, bins - 1)  # rounded probabilities may be a little over 1
+    images = np.bincount(place, minlength=bins)
+    hits = np.bincount(place, weights=probabilities.argmax(axis=1) == labels, minlength=bins)
+    frame = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": images})
+    frame["confidence"] = _shares(np.bincount(place, weights=confidence, minlength=bins), images)
+    frame["accuracy"] = _shares(hits, images)
+    frame[["ci_low", "ci_high"]] = [proportion_interval(int(right), int(total)) for right, total in zip(hits, images, strict=True)]
+    return frame
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
+    """Mean distance of accuracy and confidence over the bins of `calibration`, weighted by their images (Guo et al. 2017, eq. 3)."""
+    filled = calibration(labels, probabilities, bins).query("n > 0")
+    return float(np.average((filled["accuracy"] - filled["confidence"]).abs(), weights=filled["n"]))
 
 
 def _proportion(metric: str, expression: str, count: int, total: int, resampled: np.ndarray, independent: int, grouped: bool) -> dict:
@@ -112,6 +180,11 @@ def _shares(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
 def _recalls(counts: np.ndarray) -> np.ndarray:
     """Recall by class, (m, classes), of m confusion matrices; 0 where no image was drawn."""
     return np.einsum("mii->mi", counts) / np.maximum(counts.sum(axis=2), 1)
+
+
+def _precisions(counts: np.ndarray) -> np.ndarray:
+    """Precision by class, (m, classes), of m confusion matrices; 0 where nothing was predicted."""
+    return np.einsum("mii->mi", counts) / np.maximum(counts.sum(axis=1), 1)
 
 
 def _f1s(counts: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ PROTOCOLS = ("paper", "clean", "between")
 REPORTED_PACKAGES = ("keras", "tensorflow", "jax", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "papermill")
 PROBABILITY_DECIMALS = 6  # metrics are computed from probabilities rounded like this, so that they can be computed again from the file
 PREDICTION_KEYS = ("dataset", "model", "init", "protocol", "split", "seed", "image_size")  # which rows of results.csv a prediction belongs to
+HASHED = ("results.csv", "predictions.csv.gz", "history.csv")  # what run.json holds the SHA-256 of
 LITERALS = (str, int, float, bool, list, dict, tuple, type(None))
 
 
@@ -184,15 +186,18 @@ class Run:
     def finish(self, **about) -> None:
         """Write `results.csv` and `predictions.csv.gz`, mark the run as finished in `run.json`, and remove its backups.
 
+        What `fer_helpers.verify` needs is written too: a last column `check` of the predictions, and the SHA-256 of each of `HASHED`.
+
         Args:
             **about: what else `run.json` should hold, as in `init="scratch"` or `verdict="not testable here"`.
         """
         write_csv(self.results, self.folder / "results.csv")
         if self._predictions:
-            write_csv(self.predictions, self.folder / "predictions.csv.gz")
+            write_csv(with_check(self.predictions), self.folder / "predictions.csv.gz")
         ended = datetime.now(UTC)
         seconds = (ended - datetime.fromisoformat(self.about["started"])).total_seconds()
         self.about |= {"status": "finished", "ended": ended.isoformat(timespec="seconds"), "seconds": round(seconds)} | about
+        self.about["files"] = {name: paths.file_sha256(self.folder / name) for name in HASHED if (self.folder / name).exists()}
         self._write_about()
         shutil.rmtree(self._backups, ignore_errors=True)
 
@@ -290,6 +295,17 @@ def with_interval(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of results with one column `interval`, (low, high) or missing, as `figures.show_table` prints it."""
     ends = zip(rows["ci_low"], rows["ci_high"], strict=True)
     return rows.assign(interval=[None if pd.isna(low) else (low, high) for low, high in ends]).reset_index(drop=True)
+
+
+def with_check(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions with a last column `check`, from which a row that was changed later can be told: `row_check` of its text before it."""
+    lines = predictions.to_csv(index=False, header=False, lineterminator="\n").removesuffix("\n").split("\n")
+    return predictions.assign(check=[row_check(line) for line in lines])
+
+
+def row_check(line: str) -> str:
+    """CRC-32 of a line of CSV, eight hexadecimal digits; no change of a single digit leaves it as it is."""
+    return f"{zlib.crc32(line.encode()):08x}"
 
 
 def write_csv(frame: pd.DataFrame, target: Path) -> None:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from fer_helpers import evaluation
-from fer_helpers.evaluation import confusion, cross_entropy, proportion_interval, scores
+from fer_helpers.evaluation import calibration, confusion, cross_entropy, expected_calibration_error, over_seeds, proportion_interval, scores
 
 CLASSES = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "anger"]
 
@@ -39,6 +40,8 @@ def test_metrics_of_the_whole_set_are_those_of_scikit_learn(seed):
     scored = scores(labels, probabilities, CLASSES)
     assert value(scored, "accuracy") == pytest.approx(metrics.accuracy_score(labels, predicted), abs=1e-9)
     assert value(scored, "balanced_accuracy") == pytest.approx(metrics.balanced_accuracy_score(labels, predicted), abs=1e-9)
+    macro_precision = metrics.precision_score(labels, predicted, average="macro", zero_division=0)
+    assert value(scored, "macro_precision") == pytest.approx(macro_precision, abs=1e-9)
     assert value(scored, "macro_f1") == pytest.approx(metrics.f1_score(labels, predicted, average="macro"), abs=1e-9)
     assert value(scored, "log_loss") == pytest.approx(metrics.log_loss(labels, probabilities), abs=1e-9)
 
@@ -60,6 +63,7 @@ def test_scores_of_a_small_set_are_those_counted_by_hand():
     scored = scores(labels, probabilities, ["neutral", "happy", "sad"])
     assert value(scored, "accuracy") == pytest.approx(4 / 6)
     assert value(scored, "balanced_accuracy") == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert value(scored, "macro_precision") == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
     assert value(scored, "macro_f1") == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
     assert value(scored, "precision", "neutral") == pytest.approx(2 / 3)
     assert value(scored, "recall", "happy") == 1
@@ -134,9 +138,14 @@ def test_accuracy_precision_and_recall_carry_wilsons_interval():
     assert scored.loc[("accuracy", ""), ["ci_low", "ci_high"]].tolist() == pytest.approx(wilson(int(hits.sum()), len(hits)), abs=1e-9)
 
 
-def test_log_loss_carries_no_interval():
+@pytest.mark.parametrize("metric", ["log_loss", "ece"])
+def test_log_loss_and_calibration_error_carry_no_interval(metric):
     scored = scores(*random_case(0), CLASSES).set_index("metric")
-    assert scored.loc["log_loss", ["ci_low", "ci_high"]].isna().all()
+    assert scored.loc[metric, ["ci_low", "ci_high"]].isna().all()
+
+
+def test_scores_are_of_the_metrics_that_the_module_lists():
+    assert tuple(scores(*random_case(0), CLASSES)["metric"].unique()) == evaluation.METRICS
 
 
 def test_bootstrap_intervals_are_those_of_drawing_the_images_anew():
@@ -147,6 +156,7 @@ def test_bootstrap_intervals_are_those_of_drawing_the_images_anew():
     hits, labelled, predicted = np.einsum("mii->mi", counts), counts.sum(axis=2), counts.sum(axis=1)
     by_hand = {
         ("balanced_accuracy", ""): (hits / labelled).mean(axis=1),
+        ("macro_precision", ""): (hits / predicted).mean(axis=1),
         ("macro_f1", ""): (2 * hits / (labelled + predicted)).mean(axis=1),
         ("f1", "happy"): (2 * hits / (labelled + predicted))[:, 1],
     }
@@ -175,6 +185,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(monkeypatch):
         ("recall", "happy"): hits[1] / labelled[1],
         ("precision", "sad"): hits[2] / predicted[2],
         ("balanced_accuracy", ""): (hits / labelled).mean(),
+        ("macro_precision", ""): (hits / predicted).mean(),
         ("macro_f1", ""): (2 * hits / (labelled + predicted)).mean(),
         ("f1", "neutral"): 2 * hits[0] / (labelled[0] + predicted[0]),
     }
@@ -221,3 +232,88 @@ def test_without_an_error_the_interval_over_groups_counts_groups_and_not_images(
     labels = np.repeat([0, 1], 50)
     row = scores(labels, np.eye(2)[labels], ["neutral", "happy"], groups=np.arange(100) // 10).iloc[0]
     assert (row["ci_low"], row["ci_high"]) == pytest.approx(wilson(10, 10))
+
+
+def error_of_calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int) -> float:
+    """Guo et al. (2017), eq. 3, image by image."""
+    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    total = 0.0
+    for place in range(bins):
+        inside = [number for number, sure in enumerate(confidence) if place / bins < sure <= (place + 1) / bins]
+        total += abs(sum(hit[inside]) - sum(confidence[inside])) / len(labels)
+    return total
+
+
+@pytest.mark.parametrize("bins", [5, 15])
+@pytest.mark.parametrize("seed", range(5))
+def test_calibration_error_is_that_of_guo_2017(seed, bins):
+    labels, probabilities = random_case(seed)
+    assert expected_calibration_error(labels, probabilities, bins) == pytest.approx(error_of_calibration(labels, probabilities, bins), abs=1e-9)
+
+
+def test_scores_hold_the_calibration_error_over_fifteen_bins():
+    labels, probabilities = random_case(0)
+    assert value(scores(labels, probabilities, CLASSES), "ece") == pytest.approx(error_of_calibration(labels, probabilities, 15), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bins_of_calibration_are_those_of_scikit_learn(seed):
+    labels, probabilities = random_case(seed)
+    bins = calibration(labels, probabilities, 10)
+    hits, confidence = calibration_curve(probabilities.argmax(axis=1) == labels, probabilities.max(axis=1), n_bins=10)
+    filled = bins[bins["n"] > 0]
+    np.testing.assert_allclose(filled["accuracy"], hits, atol=1e-9, rtol=0)
+    np.testing.assert_allclose(filled["confidence"], confidence, atol=1e-9, rtol=0)
+    assert bins["n"].sum() == len(labels)
+
+
+def test_bins_of_calibration_are_closed_on_the_right_and_empty_ones_hold_nothing():
+    labels = np.array([0, 0, 1, 1])
+    bins = calibration(labels, np.array([[0.5, 0.5], [0.75, 0.25], [0.0, 1.0], [0.8, 0.2]]), bins=4)
+    assert bins["n"].tolist() == [0, 1, 1, 2]
+    assert bins["accuracy"].tolist() == pytest.approx([np.nan, 1, 1, 0.5], nan_ok=True)
+    assert bins["confidence"].tolist() == pytest.approx([np.nan, 0.5, 0.75, 0.9], nan_ok=True)
+    assert bins.loc[3, ["ci_low", "ci_high"]].tolist() == pytest.approx(wilson(1, 2))
+    assert bins.loc[0, ["ci_low", "ci_high"]].isna().all()
+
+
+def test_model_that_is_as_right_as_it_is_sure_has_hardly_an_error_of_calibration():
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(4), 20_000)
+    labels = (random.random((20_000, 1)) > probabilities.cumsum(axis=1)).sum(axis=1)
+    assert expected_calibration_error(labels, probabilities) < 0.02
+    assert expected_calibration_error((labels + 1) % 4, probabilities) > 0.3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_mean_over_seeds_has_the_interval_that_does_not_reject_its_ends(seed):
+    values = np.random.default_rng(seed).normal(0.6, 0.02, 5)
+    summary = over_seeds(values)
+    assert summary.mean == pytest.approx(sum(values) / 5, abs=1e-9)
+    assert summary.sd == pytest.approx(np.sqrt(sum((values - sum(values) / 5) ** 2) / 4), abs=1e-9)
+    assert stats.ttest_1samp(values, summary.ci_low).pvalue == pytest.approx(0.05, abs=1e-9)
+    assert stats.ttest_1samp(values, summary.ci_high).pvalue == pytest.approx(0.05, abs=1e-9)
+
+
+def test_one_seed_has_a_mean_and_no_spread():
+    assert over_seeds([0.5]) == pytest.approx((0.5, np.nan, np.nan, np.nan), nan_ok=True)
+
+
+def test_no_seed_is_an_error():
+    with pytest.raises(ValueError, match="score at least one seed"):
+        over_seeds([])
+
+
+def test_interval_over_seeds_covers_the_mean_at_its_rate():
+    random = np.random.default_rng(0)
+    summaries = [over_seeds(random.normal(0.6, 0.02, 3)) for _ in range(2_000)]
+    covered = sum(summary.ci_low <= 0.6 <= summary.ci_high for summary in summaries)
+    assert stats.binom.ppf(0.0005, 2_000, 0.95) <= covered <= stats.binom.ppf(0.9995, 2_000, 0.95)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.65, 0.97])
+def test_wilsons_interval_covers_at_its_rate(share):
+    counts = np.random.default_rng(0).binomial(500, share, 2_000)
+    intervals = {count: proportion_interval(int(count), 500) for count in np.unique(counts)}
+    covered = np.mean([intervals[count][0] <= share <= intervals[count][1] for count in counts])
+    assert 0.93 <= covered <= 0.97

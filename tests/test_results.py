@@ -1,10 +1,12 @@
 """A run leaves numbers that can be computed again from its predictions, and a record of how it came to them."""
 
+import binascii
 import gzip
 import json
 import subprocess
 import time
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
@@ -183,7 +185,7 @@ def test_predictions_hold_every_image_with_its_label_and_probabilities(project):
     run.finish()
     predictions = read_csv(run.folder / "predictions.csv.gz")
     keys = ["dataset", "model", "init", "protocol", "split", "seed", "image_size"]
-    assert list(predictions) == [*keys, "image", "fold", "group", "label", "p_happy", "p_sad", "p_fear"]
+    assert list(predictions) == [*keys, "image", "fold", "group", "label", "p_happy", "p_sad", "p_fear", "check"]
     assert predictions["seed"].tolist() == [1] * 3 + [2] * 6
     assert predictions["label"].tolist() == CLASSES * 3
     np.testing.assert_allclose(predictions.loc[predictions["seed"] == 2, ["p_happy", "p_sad", "p_fear"]], probabilities(6), atol=5.1e-7)
@@ -213,6 +215,25 @@ def test_fold_and_group_of_an_image_stand_beside_its_prediction_and_the_interval
     labels = predictions["label"].map(CLASSES.index).to_numpy()
     again = evaluation.scores(labels, predictions[["p_happy", "p_sad", "p_fear"]].to_numpy(), CLASSES, groups=predictions["group"].to_numpy())
     pd.testing.assert_frame_equal(grouped, again)
+
+
+def test_each_prediction_ends_in_the_crc_32_of_its_text(project):
+    run = start()
+    run.add_predictions(faces(6), probabilities(6), CLASSES, **SCORED | {"model": "B0, frozen"})
+    run.finish()
+    for line in gzip.decompress((run.folder / "predictions.csv.gz").read_bytes()).decode().splitlines()[1:]:
+        text, _, check = line.rpartition(",")
+        assert '"B0, frozen"' in text
+        assert check == f"{binascii.crc32(text.encode()):08x}"
+
+
+def test_record_of_a_finished_run_holds_the_hash_of_each_of_its_tables(project):
+    run = start()
+    run.add_scores(faces(6), probabilities(6), CLASSES, **SCORED)
+    (run.folder / "history.csv").write_text("epoch,loss\n1,0.5\n")
+    run.finish()
+    hashes = json.loads((run.folder / "run.json").read_text())["files"]
+    assert hashes == {name: sha256((run.folder / name).read_bytes()).hexdigest() for name in ("results.csv", "predictions.csv.gz", "history.csv")}
 
 
 def test_accuracy_in_the_results_is_the_share_of_predictions_that_name_the_label(project):
