@@ -1,4 +1,4 @@
-"""What the papers print: one row of `data/claims.csv` a number, and our results beside it."""
+"""What the papers print: one row of `data/claims.csv` a number, and our results beside it; `checks` asks whether the numbers are possible."""
 
 import pandas as pd
 
