@@ -1,6 +1,6 @@
 """Data sets of drawn faces, in the on-disk layout of each real one, so that the real loaders read them: one module a data set.
 
-python -m fer_helpers.datasets.generated fer2013 ferplus     # draws them into data/cache/generated, if they are not there
+    python -m fer_helpers.datasets.generated fer2013 ferplus     # draws them into data/cache/generated, if they are not there
 """
 
 import argparse
