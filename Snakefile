@@ -127,6 +127,8 @@ rule index:
     input:
         f"reports/{PROFILE}/results.csv",
         [f"reports/{PROFILE}/{run}.html" for run in RUNS],
+        "data/claims.csv",
+        [module for module in PACKAGE if "claims" in Path(module).parts],
         "fer_helpers/report.py",
         TEMPLATES,
     output:

@@ -8,6 +8,7 @@ python -m fer_helpers.report index                            # reports/index.ht
 import argparse
 import ast
 import gzip
+import hashlib
 import json
 import posixpath
 import re
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import jinja2
 import nbformat
@@ -32,21 +33,30 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from traitlets.config import Config
 
+from fer_helpers import claims as printed
 from fer_helpers import paths, templates
-from fer_helpers.figures import table_html
+from fer_helpers.claims import checks as consistency
+from fer_helpers.claims import verdicts
+from fer_helpers.figures import MINUS, MISSING, THIN_SPACE, table_html
 from fer_helpers.results import COLUMNS, write_csv
 
 DOWNLOADS = ("results.csv", "predictions.csv.gz", "history.csv", "run.json")
+EXECUTED = "executed.ipynb.gz"
+REPEATED = "ours: "
+CLAIMS_FROM_INDEX = "../data/claims.csv"
+OWN_IDS = ("main", "provenance", "rows")  # that the page of a run has, and no heading of a notebook may take
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
-HEADLINES = 3  # accuracies that the index shows of one run, in the order in which the run reported them
+ROWS_SHOWN = 2_500  # of a run's results.csv in its page, which stays below 3 MB
+ACCURACIES_SHOWN = 3  # of one run in the index, in the order in which the run reported them
 STREAM_LINES = 12  # longer output on stdout is folded
 LOG_LINES = 200  # a longer log keeps this many lines, half from its start and half from its end
 NOTEBOOK_FROM_PAGE = "../../notebooks"  # relative links in a notebook start there, its page lies in reports/<profile>/
 PAPERMILL_MARKER = "papermill-error-cell-tag"  # the cells in which papermill announces a failure; the page has its own banner
 # What stands before these folders in a path is particular to the machine that ran the notebook.
 PLACE_ON_MACHINE = re.compile(r"(?:[A-Za-z]:)?[\\/][^\s'\":]*[\\/](?=(?:site-packages|fer_helpers|notebooks|reports)[\\/])")
+VERDICT_WORDS = re.compile("|".join(sorted(verdicts.VERDICTS, key=len, reverse=True)))  # `reproduced` is a part of another
 NUMBER = re.compile(r"[+\-\u2212]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?\s*%?(\s*±\s*\d+(\.\d+)?\s*%?)?")
-MISSING = ("", "–", "NaN", "None", "<NA>")
+EMPTY_CELLS = ("", MISSING, "NaN", "None", "<NA>")
 PRINTED_NUMBER = re.compile(r"(?<![\w.])(?P<percent>\d+(?:\.(?P<percent_decimals>\d+))?)\s*%|(?<![\w.])(?P<plain>\d\.(?P<plain_decimals>\d{2,}))(?![\w.])")
 
 
@@ -128,9 +138,41 @@ class RunRecord:
         return f"{self.about['seconds'] / 60:.1f}" if "seconds" in self.about else ""
 
     @property
+    def verdict_words(self) -> list[str]:
+        """The verdicts that the run's sentence names, each once; none if it is about no printed number."""
+        return list(dict.fromkeys(VERDICT_WORDS.findall(self.about.get("verdict") or "")))
+
+    @property
+    def link(self) -> str:
+        """Where the run's page is, as seen from the index."""
+        return f"{quote(self.profile)}/{quote(self.page.name)}"
+
+    @property
     def downloads(self) -> list[str]:
         """Which of `DOWNLOADS` the run has."""
         return [name for name in DOWNLOADS if (self.folder / name).exists()]
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """All files that the run left, each with its SHA-256 where `run.json` holds it."""
+        hashes = self.about.get("files", {})
+        return [(name, hashes.get(name, "")) for name in (*DOWNLOADS, EXECUTED) if (self.folder / name).exists()]
+
+    @property
+    def commands(self) -> list[str]:
+        """What makes a run of a profile again; nothing for one made by hand."""
+        if not (paths.notebooks_dir() / "profiles" / self.profile / f"{self.name}.yaml").exists():
+            return []
+        return [f"make study PROFILE={self.profile} RUN={self.name} FORCE=1", f"make verify RUN={self.profile}/{self.name}"]
+
+    @cached_property
+    def results(self) -> pd.DataFrame:
+        """The rows of a finished run's `results.csv` as text, with `line`, its place in that file; none for another run."""
+        file = self.folder / "results.csv"
+        if self.status != "finished" or not file.exists():
+            return pd.DataFrame(columns=[*COLUMNS, "line"], dtype=str)
+        rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+        return rows.assign(line=rows.index + 2)
 
     @cached_property
     def accuracies(self) -> list[dict]:
@@ -280,6 +322,8 @@ def notebook_body(notebook: NotebookNode) -> Body:
         element.decompose()
     for table in soup.find_all("table"):
         _tidy_table(table)
+    for caption in soup.select("table.results > caption"):
+        caption.append(_to_provenance())
     for link in soup.select("a[href]"):
         link["href"] = _from_page(link["href"])
     title = soup.h1.extract().get_text() if soup.h1 else ""
@@ -306,7 +350,7 @@ def _parameters_in(notebook: NotebookNode, tag: str) -> dict[str, tuple[str, str
 
 def _mark_headings(soup: BeautifulSoup) -> Iterator[tuple[int, str, str]]:
     """Give each heading the id that JupyterLab gives it, so that a notebook's own links work on its page, once each."""
-    seen = Counter(["main"])  # the page has an element of that id
+    seen = Counter(OWN_IDS)
     for heading in soup.find_all(["h1", "h2", "h3", "h4", "h5", "h6"]):
         text = heading.get_text().strip()
         slug = text.replace(" ", "-")
@@ -353,9 +397,15 @@ def _align_numbers(table: Tag) -> None:
     for place in range(1, max(map(len, rows), default=0) + 1):
         column = [cells[-place] for cells in rows if len(cells) >= place]
         texts = [cell.get_text().strip() for cell in column]
-        if any(map(NUMBER.fullmatch, texts)) and all(NUMBER.fullmatch(text) or text in MISSING for text in texts):
+        if any(map(NUMBER.fullmatch, texts)) and all(NUMBER.fullmatch(text) or text in EMPTY_CELLS for text in texts):
             for cell in column + [cells[-place] for cells in headers if len(cells) >= place]:
                 cell["class"] = "number"
+
+
+def _to_provenance() -> Tag:
+    link = _new_tag("a", {"href": "#provenance", "class": "source"})
+    link.string = "Where these numbers come from"
+    return link
 
 
 def _new_tag(name: str, attributes: dict[str, str]) -> Tag:
@@ -378,12 +428,12 @@ def render(run_folder: Path) -> Path:
     Raises:
         FileNotFoundError: one of the two is missing.
     """
-    for needed in ("run.json", "executed.ipynb.gz"):
+    for needed in ("run.json", EXECUTED):
         if not (run_folder / needed).exists():
             raise FileNotFoundError(f"no {needed} in {run_folder}: run its notebook first, as in `make study`")
     siblings = read_runs(run_folder.parent)
     run = next(sibling for sibling in siblings if sibling.name == run_folder.name)
-    notebook = nbformat.reads(gzip.decompress((run_folder / "executed.ipynb.gz").read_bytes()).decode(), as_version=4)
+    notebook = nbformat.reads(gzip.decompress((run_folder / EXECUTED).read_bytes()).decode(), as_version=4)
     raised = first_error(notebook)
     failed = run.status == "failed" or bool(raised)
     body = notebook_body(until_failure(notebook, failed))
@@ -397,18 +447,243 @@ def render(run_folder: Path) -> Path:
         title=body.title or run.name,
         contents=body.contents,
         body=Markup(body.html),
+        rows_shown=ROWS_SHOWN,
     )
 
 
+# --------------------------------------------------------------------------------------------------------------- index
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper as the index introduces it.
+
+    Attributes:
+        authors: with the year.
+        title: as printed.
+        link: its address, or nothing.
+        headlines: claims that stand for the paper: those of its abstract, or of its first table of results.
+    """
+
+    authors: str
+    title: str
+    link: str
+    headlines: tuple[str, ...]
+
+
+PAPERS = {
+    "huang_2024": Paper(
+        "C. Huang 2024",
+        "Enhancing Facial Expression Recognition and Analysis with EfficientNetB7",
+        "https://doi.org/10.5220/0012956900004508",
+        ("huang_2024.table1.precision.happy", "huang_2024.table1.precision.sad"),  # the highest and the lowest; it prints no accuracy
+    ),
+    "jiang_2025": Paper(
+        "H. Jiang 2025",
+        "An Analysis of Facial Expression Recognition Based on the EfficientNet-B4 Model",
+        "",
+        ("jiang_2025.fig2.test_accuracy.last", "jiang_2025.abstract.accuracy_difference"),
+    ),
+    "singh_2022": Paper(
+        "R. Singh et al. 2022",
+        "EfficientNet for Human FER using Transfer Learning",
+        "",
+        ("singh_2022.table1.moeffnet", "singh_2022.table2.moeffnet", "singh_2022.table3.moeffnet", "singh_2022.table4.moeffnet"),
+    ),
+    "alam_2022": Paper(
+        "I. N. Alam et al. 2022",
+        "Transfer Learning Technique with EfficientNet for Facial Expression Recognition System",
+        "",
+        ("alam_2022.abstract.accuracy.ckplus", "alam_2022.abstract.accuracy.jaffe"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Ours:
+    """One of our numbers, beside a printed one.
+
+    Attributes:
+        value: the number itself.
+        shown: the number as it is printed.
+        interval: the 95 % interval, or nothing.
+        about: what it belongs to: n, seed, initial weights and the like, where known.
+        link: from the index to the row of `results.csv` in the page of its run.
+    """
+
+    value: float
+    shown: str
+    interval: str
+    about: str
+    link: str
+
+
+def headlines(claims: pd.DataFrame) -> dict[str, list[str]]:
+    """The claims that stand for each paper, by its key; a paper that `PAPERS` does not introduce has its first score.
+
+    Raises:
+        KeyError: `PAPERS` names a claim that is not in claims.csv.
+    """
+    missing = [claim for paper in PAPERS.values() for claim in paper.headlines if claim not in set(claims["claim"])]
+    if missing:
+        raise KeyError(f"data/claims.csv has no claim {', '.join(missing)}: correct PAPERS in fer_helpers/report.py")
+    scores = claims[claims["protocol"] == "paper"].groupby("paper", sort=False)["claim"].first()
+    return {paper: [*PAPERS[paper].headlines] if paper in PAPERS else [*scores.filter([paper])] for paper in dict.fromkeys([*PAPERS, *claims["paper"]])}
+
+
+def shown(value: float, unit: str, decimals: int) -> str:
+    """A number as the index prints it: shares in percent, of others the thousands apart."""
+    text = f"{value * 100:.{max(decimals - 2, 0)}f}{THIN_SPACE}%" if unit == "share" else f"{value:,.{decimals}f}"
+    return text.replace("-", MINUS)
+
+
+def results_of(runs: list[RunRecord]) -> pd.DataFrame:
+    """All rows of the runs' results, numbers as numbers: `run` is `<profile>/<run>`, `line` the row's place in the run's results.csv.
+
+    What the scoreboard repeats of other runs, under metrics that start with `REPEATED`, is left out.
+    """
+    parts = [run.results.assign(run=f"{run.profile}/{run.name}") for run in runs]
+    rows = pd.concat([pd.DataFrame(columns=[*COLUMNS, "line"], dtype=str), *parts], ignore_index=True)
+    numeric = ["value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "seconds"]
+    rows = rows.assign(**{column: pd.to_numeric(rows[column], errors="coerce") for column in numeric})
+    repeated = (rows["notebook"] == verdicts.SCOREBOARD) & rows["metric"].str.startswith(REPEATED)
+    return rows[~repeated].reset_index(drop=True)
+
+
+def checked(claims: pd.DataFrame) -> pd.DataFrame:
+    """What the consistency checks find in the claims, kept in the cache until claims or checks change: networks are built for some, which takes a while."""
+    modules = [*sorted((paths.PROJECT / "fer_helpers" / "claims").glob("*.py")), paths.PROJECT / "fer_helpers" / "models.py"]
+    content = [claims.to_csv(index=False), *map(paths.file_sha256, modules)]
+    kept = paths.cache_dir() / "checks" / f"{hashlib.sha256(''.join(content).encode()).hexdigest()[:16]}.csv"
+    if not kept.exists():
+        write_csv(consistency.check(claims), kept)
+    return pd.read_csv(kept, dtype={"printed": str, "n": "Int64"}, keep_default_na=False, na_values={"n": [""]})
+
+
+def claim_rows(claims: pd.DataFrame, results: pd.DataFrame, checks: pd.DataFrame, runs: list[RunRecord]) -> list[dict]:
+    """What the index shows of each claim: verdict and reason, what it is about, ours beside it, and every run with a result that names it.
+
+    Args:
+        claims: rows of claims.csv.
+        results: of `results_of`.
+        checks: of `checked`.
+        runs: those on real photographs.
+    """
+    judged = verdicts.judge(claims, results, checks, [run.about | {"run": run.name, "profile": run.profile} for run in runs])
+    about, notes = claims.set_index("claim"), checks.groupby("claim")["note"].unique()
+    rows = []
+    for verdict in judged.astype(object).where(judged.notna(), None).to_dict("records"):
+        claim = about.loc[verdict["claim"]]
+        rows.append(
+            verdict
+            | {
+                "what": ", ".join(filter(None, [claim["metric"].replace("_", " "), claim["expression"]])),
+                "of": ", ".join(filter(None, [claim["dataset"], claim["split"], claim["model"]])),
+                "note": claim["note"],
+                "shown": shown(claim["value"], claim["unit"], claim["decimals"]),
+                "unit": "" if claim["unit"] == "share" else claim["unit"],
+                "notes": [note for note in notes.get(verdict["claim"], []) if note not in verdict["reason"]],
+                "ours": {kind: _ours(verdict, kind, claim, results) for kind in ("paper", "clean", "counted")},
+                "named": _runs_of(results[results["claim"] == verdict["claim"]]),
+            }
+        )
+    return rows
+
+
+def _ours(verdict: dict, kind: str, claim: pd.Series, results: pd.DataFrame) -> Ours | None:
+    """Our number for a claim, under a protocol or counted, with its row of results.csv."""
+    value = verdict["counted" if kind == "counted" else f"{kind}_value"]
+    if value is None:
+        return None
+    decimals = max(claim["decimals"], 3) if claim["unit"] == "share" else 0 if float(value).is_integer() else max(claim["decimals"], 2)
+    low, high = verdict.get(f"{kind}_low"), verdict.get(f"{kind}_high")
+    ends = "" if low is None or high is None else f"[{shown(low, claim['unit'], decimals)}, {shown(high, claim['unit'], decimals)}]"
+    row = _row_of(verdict, kind, claim, results)
+    about, link = ("", "") if row is None else (_about(row), _link(row))
+    return Ours(value, shown(value, claim["unit"], decimals), ends.replace(f"{THIN_SPACE}%", ""), about or verdict[f"{kind}_run"], link)
+
+
+def _row_of(verdict: dict, kind: str, claim: pd.Series, results: pd.DataFrame) -> pd.Series | None:
+    """The row that a verdict's number stands in; None for what a check counted."""
+    value = verdict["counted" if kind == "counted" else f"{kind}_value"]
+    rows = results[(results["run"] == verdict[f"{kind}_run"]) & (results["value"] == value)]
+    same = [rows[name] == verdict[f"{kind}_{name}"] for name in ("model", "init", "split", "seed") if verdict.get(f"{kind}_{name}") is not None]
+    same += [rows[name] == claim[name] for name in ("metric", "dataset", "expression")] + [rows["claim"] == verdict["claim"]]
+    return None if rows.empty else rows.loc[sum(match.astype(int) for match in same).idxmax()]
+
+
+def _link(row: pd.Series) -> str:
+    """A row of results as seen from the index: its place in the page of its run."""
+    return f"{quote(row['run'])}.html#row-{row['line']}"
+
+
+def _about(row: pd.Series) -> str:
+    """What a result belongs to, in a few words."""
+    counted = [f"n = {row['n']:,.0f}"] if pd.notna(row["n"]) else []
+    sized = [f"{row['image_size']:.0f} px"] if pd.notna(row["image_size"]) else []
+    seeded = [f"seed {row['seed']:.0f}"] if pd.notna(row["seed"]) else []
+    return ", ".join([*counted, *filter(None, [row["dataset"], row["split"], row["model"], row["init"]]), *sized, *seeded])
+
+
+def _runs_of(rows: pd.DataFrame) -> list[dict]:
+    """The runs that rows of results belong to, each with its number of rows and a link to the first of them."""
+    return [{"run": run, "rows": len(of_run), "link": _link(of_run.iloc[0])} for run, of_run in rows.groupby("run")]
+
+
+def without_claim(results: pd.DataFrame, claims: pd.DataFrame) -> list[dict]:
+    """The results that no paper prints: those of one metric, run and set of images in one entry, be they of several expressions or seeds."""
+    others = results[~results["claim"].isin(claims["claim"])]
+    keys = ["run", "metric", "dataset", "split", "protocol", "model", "init"]
+    entries = []
+    for key, rows in others.groupby(keys, sort=False, dropna=False):
+        low, high = rows["value"].min(), rows["value"].max()
+        ends = "no number" if pd.isna(low) else f"{low:.5g}" if low == high else f"{low:.5g} to {high:.5g}"
+        entries.append(dict(zip(keys, key, strict=True)) | {"low": low, "shown": ends.replace("-", MINUS), "rows": len(rows), "link": _link(rows.iloc[0])})
+    return entries
+
+
+def not_run(runs: list[RunRecord]) -> dict[str, list[str]]:
+    """The runs that a profile defines and that have left nothing, by profile."""
+    made = {(run.profile, run.name) for run in runs}
+    defined = sorted((file.parent.name, file.stem) for file in (paths.notebooks_dir() / "profiles").glob("*/*.yaml"))
+    lacking = [pair for pair in defined if pair not in made]
+    return {profile: [name for of, name in lacking if of == profile] for profile in dict.fromkeys(profile for profile, _ in lacking)}
+
+
 def write_index(reports: Path) -> Path:
-    """Write `index.html` into the folder of the reports, from the `run.json` of every run in it, and say where."""
+    """Write `index.html` into the folder of the reports, from the `run.json` and `results.csv` of every run in it, and say where."""
     folders = sorted(folder for folder in reports.iterdir() if folder.is_dir()) if reports.exists() else []
-    groups = {"real": [], "generated": [], "unread": []}
-    for runs in map(read_runs, folders):
-        for kind, profiles in groups.items():
-            profiles.append([run for run in runs if kind_of_data(run, runs) == kind])
-    filled = {kind: [runs for runs in profiles if runs] for kind, profiles in groups.items()}
-    return _write_page("index.html.j2", reports / "index.html", **filled, headlines=HEADLINES)
+    profiles = [read_runs(folder) for folder in folders]
+    groups = {
+        kind: list(filter(None, ([run for run in runs if kind_of_data(run, runs) == kind] for runs in profiles))) for kind in ("real", "generated", "unread")
+    }
+    on_photographs = [run for runs in groups["real"] for run in runs]
+    claims, results = printed.load(), results_of(on_photographs)
+    rows = claim_rows(claims, results, checked(claims), on_photographs)
+    by_claim = {row["claim"]: row for row in rows}
+    return _write_page(
+        "index.html.j2",
+        reports / "index.html",
+        **groups,
+        accuracies_shown=ACCURACIES_SHOWN,
+        papers=[_card(key, claims_of, by_claim, on_photographs) for key, claims_of in headlines(claims).items()],
+        claims=rows,
+        counts=Counter(row["verdict"] for row in rows),
+        others=without_claim(results, claims),
+        not_run=not_run([run for runs in profiles for run in runs]),
+        claims_csv=CLAIMS_FROM_INDEX,
+    )
+
+
+def _card(key: str, claims_of: list[str], by_claim: dict[str, dict], runs: list[RunRecord]) -> dict:
+    """What the index shows of a paper at its head."""
+    return {
+        "key": key,
+        "about": PAPERS.get(key, Paper(key, "", "", ())),
+        "headlines": [by_claim[claim] for claim in claims_of],
+        "counts": Counter(row["verdict"] for row in by_claim.values() if row["paper"] == key),
+        "runs": [run for run in runs if run.about.get("paper") == key],
+    }
 
 
 # ------------------------------------------------------------------------------------------------------------- numbers

@@ -17,7 +17,7 @@ from fer_helpers import paths, study
 from fer_helpers.results import COLUMNS
 
 FIXTURES = Path(__file__).parent / "fixtures"
-PATIENCE = 120  # seconds to wait for what takes a few on an idle machine
+PATIENCE = 300  # seconds to wait for what takes a few on an idle machine
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def real_pages(tmp_path) -> Project:
     shutil.copytree(paths.PROJECT / "fer_helpers", folder / "fer_helpers", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(paths.PROJECT / "Snakefile", folder)
     (folder / "data").mkdir()
-    (folder / "data" / "claims.csv").touch()
+    shutil.copy(paths.PROJECT / "data" / "claims.csv", folder / "data")
     return Project(folder)
 
 
