@@ -166,10 +166,12 @@ def _resample(counts: np.ndarray, seed: int) -> np.ndarray:
 def _resample_groups(labels: np.ndarray, predicted: np.ndarray, classes: int, groups: np.ndarray, seed: int) -> np.ndarray:
     """Confusion matrices of resampled groups, (RESAMPLES, classes, classes): as many groups as there are, each drawn whole."""
     names, members = np.unique(groups.astype(str), return_inverse=True)
-    of_group = np.zeros((len(names), classes * classes), "int64")
+    of_group = np.zeros((len(names), classes * classes))  # whole numbers, as floats: their products are exact, and much faster
     np.add.at(of_group, (members, labels * classes + predicted), 1)
-    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
-    return (drawn @ of_group).reshape(RESAMPLES, classes, classes)
+    random, chances = np.random.default_rng(seed), np.full(len(names), 1 / len(names))
+    # A hundred at a time: all at once would be a gigabyte for the groups of 57,516 images.
+    parts = [random.multinomial(len(names), chances, size=RESAMPLES // 20) @ of_group for _ in range(20)]
+    return np.concatenate(parts).astype("int64").reshape(RESAMPLES, classes, classes)
 
 
 def _shares(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:

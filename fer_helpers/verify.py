@@ -1,6 +1,7 @@
 """Whether the committed numbers are those that the saved predictions give.
 
-python -m fer_helpers.verify reports/<profile>         # every finished run; or reports/<profile>/<run>
+    python -m fer_helpers.verify reports/<profile>             # every finished run; or reports/<profile>/<run>
+    python -m fer_helpers.verify reports/<profile> --seal      # then give older runs their checks and hashes
 
 Four things are held against one another, and each difference is a line that names file, line and row:
 
@@ -31,7 +32,7 @@ import pandas as pd
 from fer_helpers import evaluation, paths
 from fer_helpers.datasets.table import EXPRESSIONS, OTHER_CATEGORIES
 from fer_helpers.report import RunRecord, read_runs
-from fer_helpers.results import COLUMNS, PREDICTION_KEYS, PROBABILITY_DECIMALS, row_check
+from fer_helpers.results import COLUMNS, HASHED, PREDICTION_KEYS, PROBABILITY_DECIMALS, row_check, with_check, write_csv, write_json
 
 # Another processor, or an array laid out otherwise in memory, sums logarithms to other last digits (of 16); one that was changed
 # there by hand still differs from the profile's results.csv.
@@ -391,14 +392,32 @@ def verify(folder: Path) -> tuple[list[Verification], list[str]]:
     return verifications, [] if one else list(_of_no_run(folder, [run.name for run in runs]))
 
 
+def seal(folder: Path) -> list[str]:
+    """Give each finished run that has none the column `check` of its predictions and the SHA-256 of its files, and name these runs.
+
+    Nothing else changes; what was altered before can no longer be told by them, so verify first.
+    """
+    sealed = []
+    for run in (run for run in read_runs(folder) if run.status == "finished" and "files" not in run.about):
+        predictions = run.folder / "predictions.csv.gz"
+        if predictions.exists() and "check" not in (written := pd.read_csv(predictions, dtype=str, keep_default_na=False)):
+            write_csv(with_check(written), predictions)
+        hashes = {name: paths.file_sha256(run.folder / name) for name in HASHED if (run.folder / name).exists()}
+        write_json(run.about | {"files": hashes}, run.folder / "run.json")
+        sealed.append(run.name)
+    return sealed
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print what came of each run and every difference; 1 if there is one."""
     parser = argparse.ArgumentParser(prog="python -m fer_helpers.verify", description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="reports/<profile> or reports/<profile>/<run>")
+    parser.add_argument("--seal", action="store_true", help="if all is well, give the profile's runs that lack them their checks and hashes")
     # Where a model names an expression that the images do not hold; `evaluation.scores` takes the mean over those they do.
     warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
+    options = parser.parse_args(arguments)
     try:
-        verifications, differences = verify(parser.parse_args(arguments).folder)
+        verifications, differences = verify(options.folder)
     except FileNotFoundError as error:
         parser.error(str(error))
     for verification in verifications:
@@ -406,6 +425,8 @@ def main(arguments: list[str] | None = None) -> int:
         differences += verification.differences
     print(*differences, sep="\n", end="\n" if differences else "")
     print(f"{len(differences):,} differences" if differences else "Every number is as its predictions give it.")
+    if options.seal and not differences:
+        print("sealed:", ", ".join(seal(options.folder)) or "nothing, all runs are")
     return 1 if differences else 0
 
 

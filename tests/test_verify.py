@@ -307,3 +307,23 @@ def test_committed_reports_are_as_their_predictions_give_them():
     committed = [folder for folder in paths.reports_dir().iterdir() if folder.is_dir() and folder.name not in ("smoke", "by_hand")]
     committed = [folder for folder in committed if any(run.status == "finished" for run in report.read_runs(folder))]
     assert {folder.name: differences(folder) for folder in committed} == {folder.name: [] for folder in committed}
+
+
+def test_a_run_of_before_checks_were_kept_is_sealed_once_and_then_watched(tmp_path, capsys):
+    profile = tmp_path / "cpu"
+    run = begin(profile, "old")
+    run.add_scores(faces(), said(0), CLASSES, split="subject", seed=0, **ABOUT)
+    run.finish()
+    report.collect(profile)
+    predictions = run.folder / "predictions.csv.gz"
+    results.write_csv(pd.read_csv(predictions, dtype=str, keep_default_na=False).drop(columns="check"), predictions)
+    about = json.loads((run.folder / "run.json").read_text())
+    results.write_json({key: value for key, value in about.items() if key != "files"}, run.folder / "run.json")
+    assert verify.main([str(profile), "--seal"]) == 0
+    assert "sealed: old" in capsys.readouterr().out
+    assert verify.main([str(profile), "--seal"]) == 0
+    assert "nothing, all runs are" in capsys.readouterr().out
+    text = gzip.decompress(predictions.read_bytes()).decode().replace("0007.png", "0009.png", 1)
+    predictions.write_bytes(gzip.compress(text.encode()))
+    assert verify.main([str(profile)]) == 1
+    assert "line 9 (" in capsys.readouterr().out
