@@ -191,6 +191,22 @@ def classifier(body: keras.Model, head: keras.Model) -> keras.Model:
     return keras.Model(images, head(body(images)), name=f"{body.name}_{head.name}")
 
 
+def load_hdf5(path: Path) -> keras.Model:
+    """A whole network that was saved as HDF5, as `load_model` is meant to give it back (alam_2022, sec. 4.3).
+
+    Keras 3.15 reads the weights of a normalisation layer from HDF5, but not the mean and standard deviation that the layer computes from
+    them: left to itself the network is fed images that are not normalised, and answers otherwise. The `.keras` format has no such gap.
+
+    Raises:
+        ValueError: Keras can't read the file.
+    """
+    network = keras.saving.load_model(path)
+    for layer in network._flatten_layers():
+        if isinstance(layer, layers.Normalization):
+            layer.finalize_state()
+    return network
+
+
 def set_trainable(body: keras.Model, trainable: bool) -> None:
     """Let all layers of a body learn, or none; the model around it has to be compiled again.
 

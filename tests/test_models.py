@@ -375,3 +375,15 @@ def test_a_softmax_head_is_one_dense_layer():
     head = models.softmax_head(8)
     head.build((None, 1_792))
     assert head.count_params() == 1_792 * 8 + 8
+
+
+def test_a_network_saved_as_hdf5_predicts_the_same_once_it_is_loaded_again(tmp_path):
+    body = models.efficientnet("B0", 32)
+    network = classifier(body, models.softmax_head(7))
+    random = np.random.default_rng(0)
+    head = network.layers[-1]
+    head.set_weights([random.normal(size=weights.shape) * 1_000 for weights in head.get_weights()])  # so that a small change shows
+    pictures = random.integers(0, 256, (4, 32, 32, 3)).astype("uint8")
+    network.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    network.save(tmp_path / "network.h5")
+    np.testing.assert_array_equal(models.load_hdf5(tmp_path / "network.h5").predict_on_batch(pictures), network.predict_on_batch(pictures))
