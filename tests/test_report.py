@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -432,6 +434,20 @@ def test_command_line_renders_and_prints_the_page(tmp_path, capsys):
 def test_the_readme_shows_what_the_committed_results_say():
     shown = (paths.PROJECT / "README.md").read_text().partition(report.README_MARKS[0])[2].partition(report.README_MARKS[1])[0]
     assert shown.strip() == report.results_table(paths.reports_dir() / "cpu").strip()
+
+
+def test_what_the_readme_says_of_random_splits_is_what_the_run_measured():
+    rows = pd.read_csv(paths.reports_dir() / "cpu" / "04_alam_2022" / "results.csv").query("dataset == 'ckplus'")
+    told = (paths.PROJECT / "README.md").read_text().partition("**What a random split is worth.**")[2].partition("\n\n")[0]
+    numbers = iter(re.findall(r"[\d.]+(?= %)", told))
+    value = rows.set_index(["metric", "model", "split"])["value"]
+    expected = [("share_sequence_in_train", np.nan, "random")]
+    expected += [("accuracy", model, split) for model in ("standard CNN", "B0, two phases") for split in ("random", "sequence", "subject")]
+    for key in expected:
+        number = next(numbers)
+        measured = value[key] if isinstance(key[1], str) else rows.query("metric == @key[0] and split == @key[2]")["value"].item()
+        assert number == f"{100 * measured:.{len(number.partition('.')[2])}f}", key
+    assert not list(numbers)
 
 
 def test_the_table_of_results_rounds_the_rows_of_results_csv(tmp_path):
