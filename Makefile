@@ -1,9 +1,10 @@
-# make study | test | verify | lab | lock | clean        what each needs, .venv included, is made first
+# make study | test | verify | lab | cuda | lock | clean        what each needs, .venv included, is made first
 #
 #   make study                                      every notebook on generated faces, minutes on two cores
 #   make study PROFILE=cpu FER_DATA_DIR=~/datasets  real data, hours on two cores
 #   make study PROFILE=paper RUN=04_alam_2022       one run of a profile
-#   make study PROFILE=cpu GPUS=2                   the same on two GPUs, a run for each
+#   make study PROFILE=gpu GPUS=2                   real data on two GPUs, a run for each; CUDA comes with it
+#   make cuda                                       what GPUS=1 or more adds to .venv, for runs by hand and on a cluster
 #   make verify RUN=cpu                             every metric of the committed runs anew from their predictions; or RUN=cpu/04_alam_2022
 
 PYTHON  ?= python3
@@ -12,12 +13,13 @@ CORES   ?= $(shell getconf _NPROCESSORS_ONLN)
 GPUS    ?= 0
 BIN     := .venv/bin
 READY   := .venv/.ready
+CUDA    := .venv/.ready-gpu
 
 export PROFILE
 
-.PHONY: study test verify lab lock clean
+.PHONY: study test verify lab cuda lock clean
 
-study: $(READY)
+study: $(READY) $(if $(filter-out 0,$(GPUS)),$(CUDA))
 	@$(BIN)/python -m fer_helpers.study --profile $(PROFILE) --cores $(CORES) --gpus $(GPUS) $(if $(RUN),--run $(RUN)) $(if $(FORCE),--force)
 
 test: $(READY)
@@ -37,11 +39,20 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# One lock for Linux, macOS and Windows, Python 3.11 to 3.13; pyproject.toml is its only source.
+cuda: $(CUDA)
+
+# On top of it, for GPUs = 1 or more: gigabytes that a machine without a GPU has no use for. Elsewhere than on Linux it is nothing.
+$(CUDA): requirements-gpu.lock $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-gpu.lock
+	@touch $@
+
+# One lock for Linux, macOS and Windows, Python 3.11 to 3.13, and one for GPUs with the same versions; pyproject.toml is their only source.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-	    --extra tensorflow --extra dlib --extra dev \
-	    --no-header --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra tensorflow --extra jax --extra export --extra dlib --extra dev --output-file requirements.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["gpu"], sep="\n")' \
+	    | $(LOCK) - --constraint requirements.lock --output-file requirements-gpu.lock
 
 clean:
 	rm -rf .venv .snakemake data/cache

@@ -1,9 +1,10 @@
 """From the table to arrays: every image decoded once, into one uint8 array, or each time it is asked for, where memory would not hold them all."""
 
-import threading
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -21,11 +22,10 @@ INTERPOLATIONS = {
     "area": cv2.INTER_AREA,
     "lanczos": cv2.INTER_LANCZOS4,
 }
-BATCH = 1_000  # images held undecoded at a time
+BATCH = 1_000  # images decoded ahead of who asks for them
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Cut = Callable[[np.ndarray, object], np.ndarray]  # (image, box of the table) -> the part of the image to keep
-
-_reading = threading.Lock()  # a zip archive is not to be read by two threads at once, as when Keras prepares batches while a model is scored
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class ImageFiles:
     """Images decoded each time they are asked for, so that memory does not grow with their number; indexed like `Images.pixels`.
 
     `files[array of places]`, `files[mask]` and `files[start:stop]` are uint8 arrays (m, side, side, channels), `files[place]` is one image;
-    so it can stand wherever `training.Batches` and `training.predict` take an array. Bytes are read one after the other, and decoded in
-    threads. It may be used by several threads at once.
+    so it can stand wherever `training.Batches` and `training.predict` take an array. A thread for each core reads and decodes. It may be
+    used by several threads at once.
 
     Args:
         table: rows of the one table.
@@ -115,7 +115,7 @@ class ImageFiles:
         places = np.arange(len(self))[chosen]
         pixels = np.empty((places.size, *self.shape[1:]), "uint8")
         try:
-            for row, image in enumerate(self._images(places.ravel().tolist())):
+            for row, image in enumerate(in_threads(self._images, places.ravel().tolist())):
                 pixels[row] = image
         except ValueError as error:
             raise ValueError(f"{error}; images.unreadable lists all such rows of a table: leave them out first") from error
@@ -124,30 +124,26 @@ class ImageFiles:
     def fault(self, place: int) -> str:
         """Why the image at a place can't be given, '' if it can."""
         try:
-            self._image(place, self._content(place))
+            self._image(place)
         except ValueError as error:
             return str(error)
         return ""
 
-    def _images(self, places: list[int]) -> Iterator[np.ndarray]:
-        with ThreadPoolExecutor() as threads:  # OpenCV decodes outside Python's global lock
-            for start in range(0, len(places), BATCH):
-                batch = places[start : start + BATCH]
-                yield from threads.map(self._image, batch, map(self._content, batch))
+    def _images(self, places: list[int]) -> list[np.ndarray]:
+        return [self._image(place) for place in places]
 
     def _content(self, place: int) -> bytes:
         """The undecoded bytes of one image."""
         path = self._paths[place]
         try:
-            with _reading:
-                return next(read_encoded([path]))
+            return next(read_encoded([path]))
         except (OSError, KeyError, LayoutError) as error:  # gone, or not to be read; a member or an archive that is damaged
             raise ValueError(f"{path} can't be read: {error}") from error
 
-    def _image(self, place: int, content: bytes) -> np.ndarray:
+    def _image(self, place: int) -> np.ndarray:
         """One image (side, side, channels)."""
         path, (_, side, _, channels) = self._paths[place], self.shape
-        image = decode(content, channels)
+        image = decode(self._content(place), channels)
         if image is None:
             raise ValueError(f"{path} can't be decoded: the file is damaged or no image")
         if self._cut is not None:
@@ -169,15 +165,9 @@ def unreadable(table: pd.DataFrame, cut: Cut | None = None) -> pd.DataFrame:
         Columns `image` and `reason`, in the order of the table.
     """
     files = ImageFiles(table, side=1, cut=cut)
-    skipped = []
-    with ThreadPoolExecutor() as threads, tqdm(total=len(table), desc="images that can't be read", unit="image", mininterval=2) as bar:
-        for start in range(0, len(table), BATCH):
-            places = range(start, min(start + BATCH, len(table)))
-            for place, fault in zip(places, threads.map(files.fault, places), strict=True):
-                bar.update()
-                if fault:
-                    skipped.append((table["image"].iloc[place], fault))
-    return skipped_images(skipped)
+    faults = in_threads(lambda places: [files.fault(place) for place in places], range(len(table)))
+    bar = tqdm(faults, total=len(table), desc="images that can't be read", unit="image", mininterval=2)
+    return skipped_images([(name, fault) for name, fault in zip(table["image"], bar, strict=True) if fault])
 
 
 def resize(image: np.ndarray, side: int, interpolation: str) -> np.ndarray:
@@ -202,10 +192,24 @@ def decoded(paths: list[str], channels: int) -> Iterator[np.ndarray | None]:
     if paths and ".csv/" in paths[0]:
         yield from _from_csv(paths, channels)
         return
-    with ThreadPoolExecutor() as threads:  # OpenCV decodes outside Python's global lock
-        for start in range(0, len(paths), BATCH):
-            encoded = read_encoded(paths[start : start + BATCH])
-            yield from threads.map(lambda content: decode(content, channels), encoded)
+    yield from in_threads(lambda part: [decode(content, channels) for content in read_encoded(part)], paths)
+
+
+def in_threads(work: Callable[[Sequence], list], items: Sequence) -> Iterator:
+    """What `work` gives for each item, in order, shared out among a thread for each core.
+
+    Files are read, and images decoded, outside Python's global lock. A thread is given many items at a time: handing over a single one
+    takes as long as decoding a face of 48 pixels.
+
+    Args:
+        work: called with a part of the items; returns as many results.
+        items: a list or range.
+    """
+    with ThreadPoolExecutor(CORES) as threads:
+        for start in range(0, len(items), BATCH):
+            batch = items[start : start + BATCH]
+            size = -(-len(batch) // (2 * CORES))
+            yield from chain.from_iterable(threads.map(work, [batch[first : first + size] for first in range(0, len(batch), size)]))
 
 
 def decode(content: bytes, channels: int) -> np.ndarray | None:

@@ -232,7 +232,7 @@ def start(notebook: str, paper: str, namespace: dict) -> Run:
         "parameters": parameters,
         "data": [],
         "backend": keras.backend.backend(),
-        "device": device_name(),
+        "device": device_name(parameters.get("all_devices", False)),
         "versions": {"python": platform.python_version()} | installed_versions(),
         "commit": git_commit(),
     }
@@ -255,15 +255,20 @@ def _parameters(notebook: str, namespace: dict) -> dict:
     return {name: namespace[name] for name in known}
 
 
-def device_name() -> str:
-    """What the run computes on: the name of the GPU, or the processor and its number of cores."""
+def device_name(all_devices: bool = False) -> str:
+    """What the run computes on: how many GPUs, and the name of the first, or the processor and its number of cores.
+
+    Args:
+        all_devices: one network is trained on all GPUs; otherwise a backend uses one, however many it sees.
+    """
     import keras
 
-    gpus = keras.distribution.list_devices("gpu")
+    # Asked for GPUs by name, JAX raises an error where there are none; asked for devices, it names processors only where there is nothing better.
+    gpus = [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
     if gpus:
         query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        names = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split("\n")
-        return f"{len(gpus)} x {names[0] or 'GPU'}"
+        names = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split("\n") if shutil.which("nvidia-smi") else [""]
+        return f"{len(gpus) if all_devices else 1} x {names[0] or 'GPU'}"
     return f"{_processor_name()}, {os.cpu_count()} cores"
 
 

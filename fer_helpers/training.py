@@ -13,6 +13,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from fer_helpers import paths
+from fer_helpers.images import CORES
+
+MOST_WORKERS = 16  # threads for batches; each holds two of them in memory
+HEAD_STEPS_A_CALL = 32
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -44,17 +48,21 @@ class Augmentation:
 
     def __call__(self, images: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Augment uint8 images (n, side, side, channels); what a warp uncovers is filled from the mirrored border."""
-        return np.stack([self._warp(image, random) for image in images])
+        warped = np.empty_like(images)
+        for image, target in zip(images, warped, strict=True):
+            self._warp(image, random, target)
+        return warped
 
-    def _warp(self, image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    def _warp(self, image: np.ndarray, random: np.random.Generator, target: np.ndarray) -> None:
+        """Draw one warp and write what it makes of an image into `target`."""
         side = image.shape[0]
         angle = random.uniform(-self.rotation, self.rotation)
         scale = random.uniform(1 - self.zoom, 1 + self.zoom)
         matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), angle, scale)
         matrix[:, 2] += random.uniform(-self.shift, self.shift, 2) * side
         if self.flip and random.random() < 0.5:
-            image = np.ascontiguousarray(image[:, ::-1])
-        return cv2.warpAffine(image, matrix, (side, side), borderMode=cv2.BORDER_REFLECT_101).reshape(image.shape)
+            image = cv2.flip(image, 1)
+        cv2.warpAffine(image, matrix, (side, side), dst=target, borderMode=cv2.BORDER_REFLECT_101)
 
 
 class Batches(keras.utils.PyDataset):
@@ -66,17 +74,24 @@ class Batches(keras.utils.PyDataset):
         batch_size: images a step.
         seed: of order and augmentation.
         augment: called with the images of a batch and a random generator, or None.
+        workers: threads that prepare batches while the model learns, by default one a core and at most `MOST_WORKERS`; whatever their
+            number, the batches are the same and come in the same order.
     """
 
-    def __init__(self, inputs: np.ndarray, targets: np.ndarray, batch_size: int, seed: int, augment: Augment | None = None):
-        super().__init__()
+    def __init__(self, inputs: np.ndarray, targets: np.ndarray, batch_size: int, seed: int, augment: Augment | None = None, workers: int | None = None):
+        workers = workers or min(CORES, MOST_WORKERS)
+        super().__init__(workers=workers, max_queue_size=2 * workers)
         self.inputs, self.targets, self.batch_size, self.seed, self.augment = inputs, np.asarray(targets), batch_size, seed, augment
+        self.devices = sharing_devices()
+        if batch_size % self.devices:
+            raise ValueError(f"a batch of {batch_size} can't be shared equally by {self.devices} devices: take a multiple of {self.devices}")
         self.begin_epoch(0)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Draw the order of an epoch, from 0."""
+        """Draw the order of an epoch, from 0; it is filled up with its own first images until the devices that share a batch divide it."""
         self.epoch = epoch
-        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.inputs))
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.inputs))
+        self.order = np.resize(order, ceil(len(order) / self.devices) * self.devices)
 
     def __len__(self) -> int:
         return ceil(len(self.inputs) / self.batch_size)
@@ -87,6 +102,12 @@ class Batches(keras.utils.PyDataset):
         if self.augment is not None:
             inputs = self.augment(inputs, np.random.default_rng([self.seed, self.epoch, step]))
         return as_rgb(inputs), self.targets[chosen]
+
+
+def sharing_devices() -> int:
+    """How many devices take a part of every batch: one, unless `devices.use_all_devices` was called."""
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else distribution.device_mesh.devices.size
 
 
 def as_rgb(inputs: np.ndarray) -> np.ndarray:
@@ -244,7 +265,7 @@ def score(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> tuple[
 
 
 def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 256, progress: str = "") -> np.ndarray:
-    """Probabilities (n, classes), or features (n, width) of a body, for images uint8 (n, side, side, 1 or 3).
+    """Probabilities (n, classes), or features (n, width) of a body, float32, for images uint8 (n, side, side, 1 or 3).
 
     Args:
         model: takes images, or features for a head.
@@ -253,7 +274,8 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 256, progr
         progress: text of a progress bar; none if empty.
     """
     starts = tqdm(range(0, len(inputs), batch_size), desc=progress, disable=not progress, mininterval=5)
-    return np.concatenate([model.predict_on_batch(as_rgb(inputs[start : start + batch_size])) for start in starts])
+    # float32 also from a body that computes in 16 bits, whose NumPy type few libraries know
+    return np.concatenate([model.predict_on_batch(as_rgb(inputs[start : start + batch_size])) for start in starts], dtype="float32")
 
 
 def best_epoch(history: pd.DataFrame, column: str) -> int:
@@ -277,7 +299,7 @@ def load_epoch(model: keras.Model, backup_dir: Path, epoch: int) -> None:
 def fit_head(
     head: keras.Model,
     train: tuple[np.ndarray, np.ndarray],
-    val: tuple[np.ndarray, np.ndarray],
+    val: tuple[np.ndarray, np.ndarray] | None,
     *,
     name: str,
     learning_rate: float,
@@ -291,7 +313,7 @@ def fit_head(
 
     Args:
         head: not compiled; takes features (n, width).
-        train, val: features (n, width) and targets (n,), places in the list of classes; `val` is scored after each epoch.
+        train, val: features (n, width) and targets (n,), places in the list of classes; `val` is scored after each epoch, unless missing.
         name, learning_rate, schedule: as for `optimizer`.
         batch_size, epochs: of the training.
         seed: of the order.
@@ -300,8 +322,10 @@ def fit_head(
     Returns:
         The history, as `fit` returns it; the last epoch and the best by `val_accuracy` can be loaded.
     """
-    head.build(train[0].shape)
+    if not head.built:
+        head.build((None, train[0].shape[1]))
     batches = Batches(*train, batch_size, seed)
     rate = optimizer(name, learning_rate, len(batches), epochs, schedule)
-    head.compile(optimizer=rate, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    return fit(head, batches, {"val": val}, epochs, backup_dir)
+    # A step of a head takes less time than asking for it: several at a call give the same weights in half the time.
+    head.compile(optimizer=rate, loss="sparse_categorical_crossentropy", metrics=["accuracy"], steps_per_execution=min(HEAD_STEPS_A_CALL, len(batches)))
+    return fit(head, batches, {"val": val} if val else {}, epochs, backup_dir, keep=("val_accuracy",) if val else ())

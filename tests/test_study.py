@@ -192,6 +192,16 @@ def test_faces_are_drawn_first_and_the_scoreboard_waits_for_every_other_run(proj
     assert f"{other['output']}, " in scoreboard["input"]
 
 
+def test_a_run_on_a_saved_body_waits_for_the_run_that_trains_it_which_is_run_too(project):
+    project.add("01_any")
+    project.add("03_other", weights="scratch")
+    project.add("03_other.body_of_01", weights="data/cache/models/smoke.01_any.weights.h5")
+    trained, other, on_body = sorted(project.planned_runs(), key=lambda job: job["wildcards"])
+    assert trained["output"] not in other["input"]
+    assert f"{trained['output']}, " in on_body["input"]
+    assert {job["output"] for job in project.planned_runs("run=03_other.body_of_01")} == {trained["output"], on_body["output"]}
+
+
 def test_two_gpus_share_the_cores_between_two_runs(project):
     project.add("00_any")
     (job,) = project.planned_runs("gpus=2")

@@ -1,8 +1,10 @@
 """Training that is killed and goes on ends where it would have ended, and every schedule and augmentation is what its name says."""
 
 import math
+import time
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pandas as pd
@@ -168,6 +170,57 @@ def test_order_and_augmentation_depend_on_seed_and_epoch_alone():
     assert not np.array_equal(whole_epoch(first, 5)[0], whole_epoch(other_seed, 5)[0])
 
 
+@pytest.mark.parametrize("workers", [2, 5])
+def test_keras_gets_the_same_batches_in_the_same_order_from_any_number_of_threads(tmp_path, monkeypatch, workers):
+    """Through `fit` itself, over epochs: nothing of one epoch may be prepared with the order of another."""
+    images, labels = faces()
+    fed = []
+
+    class Watched(Batches):
+        def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+            time.sleep(0.01 * (step % 3 == 0))  # so that threads overtake one another
+            return super().__getitem__(step)
+
+    model = small_network(dropout=0.0)
+    model.run_eagerly = True
+    learn = type(model).train_step
+    monkeypatch.setattr(type(model), "train_step", lambda self, data: (fed.append([np.asarray(part) for part in data[:2]]), learn(self, data))[1])
+    fit(model, Watched(images, labels, 8, seed=3, augment=Augmentation(), workers=workers), {}, 3, tmp_path, keep=())
+    alone = Batches(images, labels, 8, seed=3, augment=Augmentation(), workers=1)
+    expected = []
+    for epoch in range(3):
+        alone.begin_epoch(epoch)
+        expected += [alone[step] for step in range(len(alone))]
+    assert len(fed) == len(expected) == 15
+    for (images_fed, labels_fed), (images_alone, labels_alone) in zip(fed, expected, strict=True):
+        assert np.array_equal(images_fed, images_alone) and np.array_equal(labels_fed.ravel(), labels_alone)
+
+
+def test_error_in_a_thread_that_prepares_batches_is_raised(tmp_path):
+    class Damaged(Batches):
+        def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+            if step == 2:
+                raise ValueError("image 17 can't be read")
+            return super().__getitem__(step)
+
+    with pytest.raises(Exception, match="image 17 can't be read"):
+        fit(small_network(), Damaged(*faces(), 8, seed=3, workers=2), {}, 1, tmp_path, keep=())
+
+
+def test_augmentation_writes_what_a_flipped_copy_and_a_warp_of_its_own_would_be():
+    """Each image anew with NumPy's flip and an array of OpenCV's own, from the same draws."""
+    for channels in (1, 3):
+        images = np.random.default_rng(0).integers(0, 256, (20, 12, 12, channels), dtype="uint8")
+        random, expected = np.random.default_rng(5), []
+        for image in images:
+            angle, scale = random.uniform(-10, 10), random.uniform(0.9, 1.1)
+            matrix = cv2.getRotationMatrix2D((5.5, 5.5), angle, scale)
+            matrix[:, 2] += random.uniform(-0.1, 0.1, 2) * 12
+            image = np.ascontiguousarray(image[:, ::-1]) if random.random() < 0.5 else image
+            expected.append(cv2.warpAffine(image, matrix, (12, 12), borderMode=cv2.BORDER_REFLECT_101).reshape(image.shape))
+        assert np.array_equal(Augmentation()(images, np.random.default_rng(5)), expected)
+
+
 def test_features_of_a_body_are_batched_without_augmentation_as_they_are():
     features, labels = np.random.default_rng(0).normal(size=(10, 6)), np.arange(10)
     inputs, targets = whole_epoch(Batches(features, labels, batch_size=4, seed=0), epoch=0)
@@ -306,6 +359,31 @@ def test_a_head_learns_features_that_tell_its_classes_apart_and_each_kept_epoch_
     assert history["learning_rate"].round(3).tolist() == [0.5] * 10 + [0.45] * 2
     load_epoch(head, tmp_path, best_epoch(history, "val_accuracy"))
     assert score(head, features[90:], labels[90:])[1] == 1.0
+
+
+def test_a_head_learns_the_same_whether_it_takes_its_steps_one_by_one_or_many_at_a_call(tmp_path, monkeypatch):
+    features = np.random.default_rng(0).normal(size=(70, 5)).astype("float32")
+    targets = (features[:, 0] > 0).astype(int)
+    learnt = []
+    for steps in (1, 4, 32):
+        monkeypatch.setattr(training, "HEAD_STEPS_A_CALL", steps)
+        seed_everything(0)
+        head = keras.Sequential([keras.layers.Dense(2, activation="softmax")])
+        history = training.fit_head(
+            head,
+            (features, targets),
+            None,
+            name="sgd",
+            learning_rate=0.1,
+            schedule="staircase",
+            batch_size=8,
+            epochs=3,
+            seed=1,
+            backup_dir=tmp_path / f"{steps}",
+        )
+        learnt.append((head.get_weights(), history["loss"].tolist()))
+    for weights, loss in learnt[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(weights, learnt[0][0], strict=True)) and loss == pytest.approx(learnt[0][1], rel=1e-6)
 
 
 def test_a_compiled_network_begins_again_as_it_was_with_its_optimiser():

@@ -70,9 +70,9 @@ def _class_folders(tree: FileTree) -> dict[tuple[str, str], list[str]]:
     """Image names by (folder of the split, folder of the class)."""
     folders: dict[tuple[str, str], list[str]] = {}
     for name in tree.images_below(""):
-        parts = PurePosixPath(name).parts
-        if len(parts) >= 3 and parts[-3].lower() in ("train", "test"):
-            folders.setdefault(("/".join(parts[:-2]), parts[-2]), []).append(name)
+        split_folder, _, class_folder = name.rpartition("/")[0].rpartition("/")
+        if split_folder.rpartition("/")[2].lower() in ("train", "test"):
+            folders.setdefault((split_folder, class_folder), []).append(name)
     tops = sorted({split_folder for split_folder, _ in folders})
     if {PurePosixPath(top).name.lower() for top in tops} != {"train", "test"}:
         raise FileNotFoundError(f"no FER-2013 under {tree.location}: {EXPECTED}")
@@ -98,7 +98,7 @@ def _split_of_folder(split_folder: str) -> str | None:
 
 
 def _test_half(name: str) -> str:
-    usage = PurePosixPath(name).name.partition("_")[0]
+    usage = name.rpartition("/")[2].partition("_")[0]
     return USAGE_SPLITS.get(usage, VAL_OR_TEST)
 
 

@@ -1,0 +1,118 @@
+"""An exported network says what Keras says, at any number of images, and what can't be exported is told."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from fer_helpers import export, models
+
+pytest.importorskip("onnxruntime", reason="the extra export is not installed")
+pytest.importorskip("ai_edge_litert", reason="the extra export is not installed")
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), dtype="uint8")
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    """The baseline CNN behind ImageNet's normalisation, whose constants a converter can lose."""
+    keras.utils.set_random_seed(0)
+    normalisation = keras.layers.Normalization(mean=models.IMAGENET_MEAN * 255, variance=(models.IMAGENET_STD * 255) ** 2)
+    inputs = keras.Input((32, 32, 3))
+    spread = keras.layers.Rescaling(255)  # the baseline divides by it
+    return keras.Model(inputs, models.standard_cnn(32, 7, (4, 8))(spread(normalisation(inputs))), name="small")
+
+
+@pytest.fixture(scope="module", params=[".onnx", ".tflite"])
+def exported(request, network, tmp_path_factory):
+    """The path of the exported network."""
+    path = tmp_path_factory.mktemp("export") / f"network{request.param}"
+    export.save(network, path)
+    return path
+
+
+def test_exported_network_says_what_keras_says(exported, network, images):
+    expected = network.predict(images, verbose=0)
+    given = export.load(exported)(images)
+    assert np.ptp(expected, axis=0).max() > 0.01  # the images are told apart, so that agreement means something
+    assert given.shape == (9, 7) and given.dtype == np.float32
+    assert np.abs(given - expected).max() < 1e-5
+
+
+def test_exported_network_takes_any_number_of_images_and_answers_each_as_if_it_were_alone(exported, images):
+    network = export.load(exported, threads=1)
+    alone = np.concatenate([network(images[place : place + 1]) for place in range(len(images))])
+    assert np.abs(network(images) - alone).max() < 1e-5
+    assert np.abs(network(images[:4]) - alone[:4]).max() < 1e-5
+
+
+def test_only_the_file_is_left_behind(exported):
+    assert list(exported.parent.iterdir()) == [exported]
+
+
+def test_exported_network_runs_without_keras_and_its_backend(exported, images, tmp_path):
+    np.save(tmp_path / "images.npy", images)
+    code = f"""
+import sys, numpy as np
+from pathlib import Path
+from fer_helpers import export
+print(export.load(Path({str(exported)!r}))(np.load({str(tmp_path / "images.npy")!r})).shape, {{"keras", "tensorflow"}} & set(sys.modules))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "(9, 7) set()"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [".onnx", ".tflite"])
+def test_efficientnet_is_exported_whole(ending, tmp_path, monkeypatch):
+    keras.utils.set_random_seed(0)
+    body = models.efficientnet("B0", 32)
+    network = models.classifier(body, keras.Sequential([keras.layers.Rescaling(0.01), *models.softmax_head(7).layers]))  # away from 0 and 1
+    images = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), dtype="uint8")
+    export.save(network, tmp_path / f"b0{ending}")
+    assert np.abs(export.load(tmp_path / f"b0{ending}")(images) - network.predict(images, verbose=0)).max() < 1e-4
+
+
+@pytest.mark.parametrize("act", [lambda path: export.save(None, path), export.load], ids=["save", "load"])
+def test_other_ending_is_an_error_that_names_those_that_there_are(act, tmp_path):
+    with pytest.raises(ValueError, match=r"network\.pb ends in neither \.onnx nor \.tflite"):
+        act(tmp_path / "network.pb")
+
+
+def test_file_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no .*network\.onnx"):
+        export.load(tmp_path / "network.onnx")
+
+
+def test_network_of_16_bits_is_refused(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = models.standard_cnn(32, 7, (2, 2))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    with pytest.raises(ValueError, match="bfloat16 can't be exported"):
+        export.save(network, tmp_path / "network.onnx")
+
+
+def test_converter_that_fails_leaves_the_old_file_and_its_last_line(network, tmp_path, monkeypatch):
+    path = tmp_path / "network.onnx"
+    path.write_bytes(b"old")
+    failed = subprocess.CompletedProcess([], 1, stderr="Traceback\nKeyError: some operation\n")
+    monkeypatch.setattr(export.subprocess, "run", lambda *command, **options: failed)
+    with pytest.raises(RuntimeError, match="could not convert small: KeyError: some operation"):
+        export.save(network, path)
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(("ending", "module"), [(".onnx", "onnxruntime"), (".tflite", "ai_edge_litert")])
+def test_missing_runtime_is_an_error_that_says_what_to_install(ending, module, tmp_path, monkeypatch):
+    (tmp_path / f"network{ending}").touch()
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, f"{module}.interpreter", None)
+    with pytest.raises(ImportError, match=rf"need {module}, which is not installed: pip install -e \.\[export\]"):
+        export.load(tmp_path / f"network{ending}")
