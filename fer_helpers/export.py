@@ -4,11 +4,13 @@ A face at a time, Keras spends most of its time between the layers of a network;
 ten times as fast (`reports/cpu/06_speed`). The extra `export` brings converters and runtimes.
 """
 
+import logging
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -50,9 +52,22 @@ def save(model: "keras.Model", path: Path) -> None:
         raise ValueError(f"a network that computes in {model.compute_dtype} can't be exported: build it in float32 and load its weights")
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / path.name
-        savers[path.suffix](model, exported)
+        with _fewer_words():
+            savers[path.suffix](model, exported)
         with paths.written_whole(path) as partial:
             shutil.copyfile(exported, partial)
+
+
+@contextmanager
+def _fewer_words() -> Iterator[None]:
+    """Without TensorFlow's notes on where it puts its temporary files."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _save_onnx(model: "keras.Model", path: Path) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 PALETTE = sns.color_palette("colorblind")
 ROOM = 0.45  # inches for a line
@@ -30,7 +31,7 @@ def ratios_and_targets(ratios: pd.DataFrame, title: str) -> Figure:
         axis.annotate(f"{row['value']:.3g}", (row["value"], place), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=9)
     axis.axvline(1, color="grey", linewidth=0.8)
     axis.set(title=title, xlabel="ratio (logarithmic)", xscale="log", yticks=ratios.index, yticklabels=ratios["comparison"])
-    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    _plain_numbers(axis)
     axis.set_ylim(len(ratios) - 0.5, -0.7)
     axis.grid(axis="x", alpha=0.3)
     axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -53,7 +54,14 @@ def rounds_of_ways(rounds: pd.DataFrame, title: str) -> Figure:
     axis.set(
         title=title, xlabel="time of a round, in shortest medians of its comparison (logarithmic)", xscale="log", yticks=range(len(names)), yticklabels=names
     )
-    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    _plain_numbers(axis)
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.grid(axis="x", alpha=0.3)
     return figure
+
+
+def _plain_numbers(axis: plt.Axes) -> None:
+    """2 and 0.5 on a logarithmic axis, not powers of ten; few enough to be read."""
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
