@@ -1,10 +1,11 @@
-# make study | test | verify | lab | cuda | lock | clean        what each needs, .venv included, is made first
+# make study | test | bench | verify | lab | cuda | lock | clean        what each needs, .venv included, is made first
 #
 #   make study                                      every notebook on generated faces, minutes on two cores
 #   make study PROFILE=cpu FER_DATA_DIR=~/datasets  real data, hours on two cores
 #   make study PROFILE=paper RUN=04_alam_2022       one run of a profile
 #   make study PROFILE=gpu GPUS=2                   real data on two GPUs, a run for each; CUDA comes with it
 #   make cuda                                       what GPUS=1 or more adds to .venv, for runs by hand and on a cluster
+#   make bench                                      the speed ratios at small sizes again; fails if one has fallen by a third since reports/bench
 #   make verify RUN=cpu                             every metric of the committed runs anew from their predictions; or RUN=cpu/04_alam_2022
 
 PYTHON  ?= python3
@@ -17,13 +18,16 @@ CUDA    := .venv/.ready-gpu
 
 export PROFILE
 
-.PHONY: study test verify lab cuda lock clean
+.PHONY: study test bench verify lab cuda lock clean
 
 study: $(READY) $(if $(filter-out 0,$(GPUS)),$(CUDA))
 	@$(BIN)/python -m fer_helpers.study --profile $(PROFILE) --cores $(CORES) --gpus $(GPUS) $(if $(RUN),--run $(RUN)) $(if $(FORCE),--force)
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(READY)
+	@$(BIN)/python -m fer_helpers.benchmark reports/bench/06_speed
 
 verify: $(READY)
 	@$(BIN)/python -m fer_helpers.verify reports/$(or $(RUN),cpu)

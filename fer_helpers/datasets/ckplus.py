@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fer_helpers.datasets.files import FileTree
-from fer_helpers.datasets.table import EXPRESSIONS, FaceDataset, LayoutError, canonical_expression, make_table, skipped_images
+from fer_helpers.datasets.table import EXPRESSIONS, FaceDataset, LayoutError, canonical_expression, differences, make_table, skipped_images
 
 NAME = "ckplus"
 CLASSES = EXPRESSIONS
@@ -180,17 +180,11 @@ def _count_notes(sequences: dict[str, list[Frame]], labels: dict[str, Label]) ->
     labelled = [labels[sequence].expression for sequence in sequences if sequence in labels and labels[sequence].expression != "neutral"]
     subjects = {frames[0].subject for frames in sequences.values()}
     found = {"sequences": len(sequences), "subjects": len(subjects), "labelled sequences": len(labelled)}
-    return _differences(found | _labelled(Counter(labelled)), PUBLISHED | _labelled(PUBLISHED_SEQUENCES))
+    return differences(found | _labelled(Counter(labelled)), PUBLISHED | _labelled(PUBLISHED_SEQUENCES), "the numbers of Lucey et al. 2010")
 
 
 def _labelled(counts: dict[str, int]) -> dict[str, int]:
     return {f"labelled {expression}": counts.get(expression, 0) for expression in PUBLISHED_SEQUENCES}
-
-
-def _differences(found: dict[str, int], published: dict[str, int]) -> tuple[str, ...]:
-    """A sentence on the numbers that are not the published ones, if there are such."""
-    other = [f"{found[what]:,} {what} ({number:,} published)" for what, number in published.items() if found[what] != number]
-    return (f"This copy does not have the numbers of Lucey et al. 2010: {', '.join(other)}.",) if other else ()
 
 
 def _peak_notes(sequences: dict[str, list[Frame]], labels: dict[str, Label]) -> tuple[str, ...]:
@@ -208,7 +202,7 @@ def _from_class_folders(tree: FileTree, last_frames: int, first_as_neutral: bool
     rows = [_row(frame, expressions[sequence], tree) for sequence, present in sequences.items() for frame in present[-last_frames:]]
     found = {"labelled sequences": len(sequences)} | _labelled(Counter(expressions.values()))
     published = {"labelled sequences": PUBLISHED["labelled sequences"]} | _labelled(PUBLISHED_SEQUENCES)
-    notes = (*_differences(found, published), *_missing_frame_notes(sequences, last_frames, first_as_neutral))
+    notes = (*differences(found, published, "the numbers of Lucey et al. 2010"), *_missing_frame_notes(sequences, last_frames, first_as_neutral))
     return FaceDataset(NAME, tree.location, make_table(rows), skipped_images(skipped), notes)
 
 

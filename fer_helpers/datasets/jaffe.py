@@ -12,7 +12,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from fer_helpers.datasets.files import FileTree
-from fer_helpers.datasets.table import FaceDataset, LayoutError, canonical_expression, make_table, skipped_images
+from fer_helpers.datasets.table import FaceDataset, LayoutError, canonical_expression, differences, make_table, skipped_images
 
 NAME = "jaffe"
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
@@ -53,9 +53,7 @@ def load(location: Path) -> FaceDataset:
 
 
 def _notes(rows: list[dict]) -> tuple[str, ...]:
-    """A sentence on the numbers that are not the published ones, if there are such."""
     found = {"images": len(rows), "subjects": len({row["subject"] for row in rows})}
     found |= {f"images of {name}": sum(row["expression"] == name for row in rows) for name in PUBLISHED_IMAGES}
     published = PUBLISHED | {f"images of {name}": number for name, number in PUBLISHED_IMAGES.items()}
-    other = [f"{found[what]:,} {what} ({number:,} published)" for what, number in published.items() if found[what] != number]
-    return (f"This copy does not have the published numbers: {', '.join(other)}.",) if other else ()
+    return differences(found, published, "the published numbers")

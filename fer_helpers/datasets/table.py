@@ -106,6 +106,17 @@ def make_table(rows: list[dict]) -> pd.DataFrame:
     return table
 
 
+def differences(found: dict[str, int], published: dict[str, int], whose: str) -> tuple[str, ...]:
+    """A sentence on the numbers of a copy that are not the published ones, if there are such.
+
+    Args:
+        found, published: numbers by what they count; all that are published have been counted.
+        whose: as in `the numbers of Lucey et al. 2010`.
+    """
+    other = [f"{found[what]:,} {what} ({number:,} published)" for what, number in published.items() if found[what] != number]
+    return (f"This copy does not have {whose}: {', '.join(other)}.",) if other else ()
+
+
 def skipped_images(pairs: list[tuple[str, str]]) -> pd.DataFrame:
     """(image, reason) pairs as the table of what was left out."""
     return pd.DataFrame(pairs, columns=["image", "reason"], dtype="string")

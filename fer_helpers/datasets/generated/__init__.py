@@ -1,6 +1,8 @@
 """Data sets of drawn faces, in the on-disk layout of each real one, so that the real loaders read them: one module a data set.
 
     python -m fer_helpers.datasets.generated fer2013 ferplus     # draws them into data/cache/generated, if they are not there
+
+Data sets are drawn into a folder named after a hash of the code that draws them.
 """
 
 import argparse
