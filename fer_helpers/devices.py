@@ -9,6 +9,7 @@ import numpy as np
 from fer_helpers import training
 
 PRECISIONS = ("float32", "mixed_bfloat16")
+MOST_A_STEP = 1_024  # images: more bring no more speed, and fewer steps an epoch
 
 
 def use_precision(name: str) -> None:
@@ -50,17 +51,19 @@ def use_all_devices() -> int:
     return training.sharing_devices()
 
 
-def batch_that_fits(model: keras.Model, batch_size: int, learning: bool = True) -> int:
+def batch_that_fits(model: keras.Model, batch_size: int = MOST_A_STEP, learning: bool = True) -> int:
     """The largest batch, halving from `batch_size`, that the device has memory for; the model is left as it was, its optimiser included.
 
     Args:
-        model: compiled with a loss on places in the list of classes; takes images, or features for a head.
+        model: takes images, or features for a head; if it is not compiled, it is for this, with Adam, whose state is as large as any here.
         batch_size: images a step, to begin with; where devices share a batch the result divides by their number, as this should.
         learning: try a training step; otherwise an inference step, which needs less.
 
     Raises:
         MemoryError: not even the smallest batch fits.
     """
+    if not model.compiled:
+        model.compile("adam", "sparse_categorical_crossentropy")
     put_back = training.beginning_of(model)
     smallest = training.sharing_devices()
     size = batch_size

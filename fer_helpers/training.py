@@ -170,6 +170,10 @@ def fit(
     backup = EpochBackup(Path(backup_dir), train, scored, keep)
     done = backup.restore(model)
     if done < epochs:
+        if keras.backend.backend() == "jax":
+            # Left to itself Keras asks the threads for a batch to build loss and metrics by, before the epoch's order is drawn, and feeds
+            # what else they have prepared by then to the first epoch.
+            model._symbolic_build(data_batch=train[0])
         model.fit(train, epochs=epochs, initial_epoch=done, callbacks=[backup], shuffle=False, verbose=2)  # Batches shuffles
     return backup.history
 

@@ -208,3 +208,11 @@ def test_any_other_error_is_raised_and_the_model_is_left_as_it_was(monkeypatch):
     assert not isinstance(caught.value, MemoryError)
     for now, then in zip(state_of(model), before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+def test_network_that_is_not_compiled_is_tried_with_adam():
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    weights = [weight.copy() for weight in network.get_weights()]
+    assert devices.batch_that_fits(network, 8) == 8
+    assert isinstance(network.optimizer, keras.optimizers.Adam)
+    assert all(np.array_equal(before, after) for before, after in zip(weights, network.get_weights(), strict=True))
