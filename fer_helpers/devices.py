@@ -56,7 +56,7 @@ def batch_that_fits(model: keras.Model, batch_size: int = MOST_A_STEP, learning:
 
     Args:
         model: takes images, or features for a head; if it is not compiled, it is for this, with Adam, whose state is as large as any here.
-        batch_size: images a step, to begin with; where devices share a batch the result divides by their number, as this should.
+        batch_size: images a step, to begin with; where devices share a batch the result divides by their number.
         learning: try a training step; otherwise an inference step, which needs less.
 
     Raises:
@@ -66,7 +66,7 @@ def batch_that_fits(model: keras.Model, batch_size: int = MOST_A_STEP, learning:
         model.compile("adam", "sparse_categorical_crossentropy")
     put_back = training.beginning_of(model)
     smallest = training.sharing_devices()
-    size = batch_size
+    size = batch_size // smallest * smallest
     while size >= smallest:
         try:
             _one_step(model, size, learning)

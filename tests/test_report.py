@@ -450,6 +450,32 @@ def test_what_the_readme_says_of_random_splits_is_what_the_run_measured():
     assert not list(numbers)
 
 
+def test_what_the_readme_says_of_speed_is_what_the_run_measured():
+    value = pd.read_csv(paths.reports_dir() / "cpu" / "06_speed" / "results.csv").set_index(["metric", "model"])["value"]
+    told = (paths.PROJECT / "README.md").read_text()
+    told = told[told.index("**Where the time goes**") : told.index("**Know your copy of FER-2013.**")]
+    training = [value["ratio", f"training as {notebook}"] for notebook in ("01_huang_2024", "02_jiang_2025", "04_alam_2022")]
+    expected = [
+        (r"body once and a\s+head on them: ([\d.]+) times", value["ratio", "frozen body"]),
+        (r"accuracies ([\d.]+)\s+points", 100 * abs(value["difference_of_accuracies", "frozen body: features once - fit through it"])),
+        (r"Reading FER-2013: ([\d.]+)\s+times", value["ratio", "reading FER-2013"]),
+        (r"augmentation: ([\d.]+)\s+to", min(training)),
+        (r"augmentation: [\d.]+\s+to\s+([\d.]+)\s+of", max(training)),
+        (r"two\s+processes: ([\d.]+)\s+times", value["ratio", "cropping on 2 processes"]),
+        (r"40,000 files: ([\d.]+)\s+times", value["ratio", "memory of streaming"]),
+        (r"comes at ([\d.]+)\s+of", value["ratio", "streaming"]),
+        (r"warp of an image takes ([\d.]+)\s+µs", value["microseconds_an_image", "parts of streaming: warp"]),
+        (r"decoding it ([\d.]+)\s+µs", value["microseconds_an_image", "parts of streaming: decode"]),
+        (r"LiteRT answers ([\d.]+)\s+times", value["ratio", "inference, 1 at once: LiteRT"]),
+        (r"and ONNX ([\d.]+)\s+times", value["ratio", "inference, 1 at once: ONNX"]),
+        (r"256 at once\s+([\d.]+)\s+and", value["ratio", "inference, 256 at once: LiteRT"]),
+        (r"256 at once\s+[\d.]+\s+and\s+([\d.]+)\s+times", value["ratio", "inference, 256 at once: ONNX"]),
+    ]
+    for pattern, measured in expected:
+        number = re.search(pattern, told)[1]
+        assert number == f"{measured:.{len(number.partition('.')[2])}f}", pattern
+
+
 def test_the_table_of_results_rounds_the_rows_of_results_csv(tmp_path):
     write_run(
         tmp_path / "cpu",
