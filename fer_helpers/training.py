@@ -81,8 +81,6 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, inputs: np.ndarray, targets: np.ndarray, batch_size: int, seed: int, augment: Augment | None = None, workers: int | None = None):
         workers = workers or min(CORES, MOST_WORKERS)
         super().__init__(workers=workers, max_queue_size=2 * workers)
-        if workers > 1:
-            cv2.setNumThreads(1)  # these threads take the cores; OpenCV's own would get in their way and make batches twice as slow
         self.inputs, self.targets, self.batch_size, self.seed, self.augment = inputs, np.asarray(targets), batch_size, seed, augment
         self.devices = sharing_devices()
         if batch_size % self.devices:

@@ -197,18 +197,6 @@ def test_keras_gets_the_same_batches_in_the_same_order_from_any_number_of_thread
         assert np.array_equal(images_fed, images_alone) and np.array_equal(labels_fed.ravel(), labels_alone)
 
 
-def test_threads_of_batches_and_of_opencv_do_not_compete():
-    threads = cv2.getNumThreads()
-    try:
-        cv2.setNumThreads(2)
-        Batches(*faces(), 8, seed=0, workers=1)
-        assert cv2.getNumThreads() == 2
-        Batches(*faces(), 8, seed=0, workers=2)
-        assert cv2.getNumThreads() == 1
-    finally:
-        cv2.setNumThreads(threads)
-
-
 def test_error_in_a_thread_that_prepares_batches_is_raised(tmp_path):
     class Damaged(Batches):
         def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
