@@ -156,6 +156,15 @@ def go_through(batches: "training.Batches") -> None:
             pass
 
 
+def targets() -> pd.DataFrame:
+    """What ratios should reach on two cores at full size, set before anything was measured: `data/targets.csv`.
+
+    Returns:
+        Columns `comparison`, how the names of those meant begin; `at`, `least` or `most`; and `target`.
+    """
+    return pd.read_csv(paths.PROJECT / "data" / "targets.csv")
+
+
 # ---------------------------------------------------------------------------------------------------- against a stored run
 
 

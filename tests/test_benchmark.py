@@ -115,6 +115,14 @@ def test_new_ratio_is_no_complaint():
     assert fallen(results_with(reading=1.0), results_with(reading=1.0, inference=4.0)) == []
 
 
+def test_targets_name_comparisons_of_the_committed_run_and_each_ratio_has_one_at_most():
+    results = pd.read_csv(benchmark.paths.reports_dir() / "cpu" / "06_speed" / "results.csv")
+    names = results.loc[results["metric"] == "ratio", "model"]
+    named = np.array([[name.startswith(start) for start in benchmark.targets()["comparison"]] for name in names])
+    assert named.any(axis=0).all() and (named.sum(axis=1) <= 1).all()
+    assert set(benchmark.targets()["at"]) == {"least", "most"}
+
+
 def test_folder_without_results_is_an_error_that_says_how_to_make_them(tmp_path):
     run = subprocess.run([sys.executable, "-m", "fer_helpers.benchmark", str(tmp_path)], capture_output=True, text=True, check=False)
     assert run.returncode == 1 and "make study PROFILE=bench" in run.stderr and "Traceback" not in run.stderr
