@@ -27,10 +27,10 @@ test: $(READY)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: $(READY)
-	@$(BIN)/python -m fer_helpers.benchmark reports/bench/06_speed
+	@$(BIN)/python -m fer_helpers.study.benchmark reports/bench/06_speed
 
 verify: $(READY)
-	@$(BIN)/python -m fer_helpers.verify reports/$(or $(RUN),cpu)
+	@$(BIN)/python -m fer_helpers.study.verify reports/$(or $(RUN),cpu)
 
 lab: $(READY)
 	@$(BIN)/jupyter lab notebooks

@@ -32,8 +32,8 @@ ASKED = {"smoke": (8_000, 60), "cpu": (8_000, 480), "gpu": (16_000, 480)}
 ASKED_ELSE = (32_000, 2_880)
 CLUSTER_CORES = 8
 
-RUNNER = ("report.py", "run.py", "study.py")  # a change of these changes no number
-TEMPLATES = sorted(str(file) for file in Path("fer_helpers/templates").rglob("*") if file.is_file() and file.suffix != ".pyc")
+RUNNER = ("report.py", "runner.py", "__main__.py")  # a change of these changes no number
+TEMPLATES = sorted(str(file) for file in Path("fer_helpers/study/templates").rglob("*") if file.is_file() and file.suffix != ".pyc")
 PACKAGE = sorted({str(module) for module in Path("fer_helpers").rglob("*.py") if module.name not in RUNNER} - set(TEMPLATES))
 
 # Snakemake announces every pass of its scheduler; a reader wants the notebooks' own lines and "3 of 9 steps done".
@@ -91,7 +91,7 @@ rule study:
 
 rule draw:
     input:
-        "fer_helpers/datasets/drawing.py",
+        "fer_helpers/drawn/drawing.py",
         [module for module in PACKAGE if "datasets" in Path(module).parts],
     output:
         touch(DRAWN / "{dataset}"),
@@ -99,7 +99,7 @@ rule draw:
         mem_mb=4_000,
         runtime=60,
     shell:
-        "exec {sys.executable:q} -m fer_helpers.datasets.generated {wildcards.dataset}"
+        "exec {sys.executable:q} -m fer_helpers.drawn {wildcards.dataset}"
 
 
 # Declared is only what a notebook writes at its very end: Snakemake deletes the outputs of a job that fails or is run again, and
@@ -121,29 +121,29 @@ rule run:
         runtime=ASKED.get(PROFILE, ASKED_ELSE)[1],
     # exec leaves no shell in between, so that a run whose Snakemake was killed ends too, on a cluster with the Snakemake inside its job.
     shell:
-        "exec {sys.executable:q} -m fer_helpers.run {input.parameters:q} --run-dir reports/{PROFILE}/{wildcards.run} --gpus {SHARED_GPUS} --end-with-parent"
+        "exec {sys.executable:q} -m fer_helpers.study.runner {input.parameters:q} --run-dir reports/{PROFILE}/{wildcards.run} --gpus {SHARED_GPUS} --end-with-parent"
 
 
 rule render:
     input:
         f"reports/{PROFILE}/{{run}}/results.csv",
-        "fer_helpers/report.py",
+        "fer_helpers/study/report.py",
         TEMPLATES,
     output:
         f"reports/{PROFILE}/{{run}}.html",
     priority: 1  # a page as soon as its run has ended
     shell:
-        "{sys.executable:q} -m fer_helpers.report render reports/{PROFILE}/{wildcards.run}"
+        "{sys.executable:q} -m fer_helpers.study.report render reports/{PROFILE}/{wildcards.run}"
 
 
 rule collect:
     input:
         RESULTS,
-        "fer_helpers/report.py",
+        "fer_helpers/study/report.py",
     output:
         f"reports/{PROFILE}/results.csv",
     shell:
-        "{sys.executable:q} -m fer_helpers.report collect reports/{PROFILE}"
+        "{sys.executable:q} -m fer_helpers.study.report collect reports/{PROFILE}"
 
 
 rule index:
@@ -152,14 +152,14 @@ rule index:
         [f"reports/{PROFILE}/{run}.html" for run in RUNS],
         "data/claims.csv",
         [module for module in PACKAGE if "claims" in Path(module).parts],
-        "fer_helpers/report.py",
+        "fer_helpers/study/report.py",
         TEMPLATES,
     output:
         "reports/index.html",
     shell:
-        "{sys.executable:q} -m fer_helpers.report index"
+        "{sys.executable:q} -m fer_helpers.study.report index"
 
 
 # After a failure too there is an index, in which the run that failed stands out.
 onerror:
-    shell("{sys.executable:q} -m fer_helpers.report collect reports/{PROFILE} && {sys.executable:q} -m fer_helpers.report index")
+    shell("{sys.executable:q} -m fer_helpers.study.report collect reports/{PROFILE} && {sys.executable:q} -m fer_helpers.study.report index")

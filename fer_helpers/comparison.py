@@ -33,7 +33,9 @@ def mcnemar(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> McNema
         ValueError: the three are not of the same length.
     """
     if not len(labels) == len(first) == len(second):
-        raise ValueError(f"{len(labels)} labels, {len(first)} and {len(second)} predictions: McNemar's test compares two models on the same images")
+        raise ValueError(
+            f"{len(labels)} labels, {len(first)} and {len(second)} predictions: McNemar's test compares two models on the same images"
+        )
     first_right, second_right = np.asarray(first) == labels, np.asarray(second) == labels
     first_only, second_only = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
     agreeing = [int((first_right & second_right).sum()), int((~first_right & ~second_right).sum())]
@@ -54,7 +56,9 @@ def compare_all(predictions: dict[str, np.ndarray], labels: np.ndarray) -> pd.Da
     """
     pairs = list(combinations(predictions, 2))
     tests = [mcnemar(labels, predictions[first], predictions[second]) for first, second in pairs]
-    frame = pd.concat([pd.DataFrame(pairs, columns=["first", "second"]), pd.DataFrame(tests, columns=McNemar._fields)], axis=1)
+    frame = pd.concat(
+        [pd.DataFrame(pairs, columns=["first", "second"]), pd.DataFrame(tests, columns=McNemar._fields)], axis=1
+    )
     frame.insert(2, "n", len(labels))
     frame.insert(5, "difference", (frame["first_only"] - frame["second_only"]) / len(labels))
     return frame.assign(p_holm=multipletests(frame["p"], method="holm")[1])

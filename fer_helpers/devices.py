@@ -71,7 +71,9 @@ def batch_that_fits(model: keras.Model, batch_size: int = MOST_A_STEP, learning:
         try:
             _one_step(model, size, learning)
             return size
-        except Exception as error:  # the classes of such errors belong to the backend, and its modules are not there without it
+        except (
+            Exception
+        ) as error:  # the classes of such errors belong to the backend, and its modules are not there without it
             if not _is_out_of_memory(error):
                 raise
         finally:
@@ -85,7 +87,9 @@ def batch_that_fits(model: keras.Model, batch_size: int = MOST_A_STEP, learning:
 
 def _one_step(model: keras.Model, size: int, learning: bool) -> None:
     shape = model.input_shape[1:]
-    inputs = np.zeros((size, *shape), "uint8" if len(shape) == 3 else "float32")  # images as bytes, as `training.Batches` gives them
+    inputs = np.zeros(
+        (size, *shape), "uint8" if len(shape) == 3 else "float32"
+    )  # images as bytes, as `training.Batches` gives them
     if learning:
         model.train_on_batch(inputs, np.zeros(size, "int64"))
     else:

@@ -70,20 +70,35 @@ class Source:
 
 FOUND_ON_THE_WEB = "photographs found on the web, whose licence is unclear: show no face"
 RESEARCH_ONLY = "non-commercial research under the agreement of its authors: show no face"
-CK_AGREEMENT = (
-    "research under the agreement of its authors: show only subjects S52, S55, S74, S106, S111, S113, S121, S124, S125, S130, S132, with '(c) Jeffrey Cohn'"
-)
+CK_AGREEMENT = "research under the agreement of its authors: show only subjects S52, S55, S74, S106, S111, S113, S121, S124, S125, S130, S132, with '(c) Jeffrey Cohn'"
 
 SOURCES = {
     source.key: source
     for source in (
         Source("fer2013", "msambare/fer2013", "FER-2013 as train/ and test/, original file names", FOUND_ON_THE_WEB),
-        Source("fer2013_ananthu017", "ananthu017/emotion-detection-fer", "FER-2013 as train/ and test/, another copy", FOUND_ON_THE_WEB),
-        Source("ckplus", "shawon10/ckplus", "CK+, the last three frames of each labelled sequence, cropped to 48 px", CK_AGREEMENT),
+        Source(
+            "fer2013_ananthu017",
+            "ananthu017/emotion-detection-fer",
+            "FER-2013 as train/ and test/, another copy",
+            FOUND_ON_THE_WEB,
+        ),
+        Source(
+            "ckplus",
+            "shawon10/ckplus",
+            "CK+, the last three frames of each labelled sequence, cropped to 48 px",
+            CK_AGREEMENT,
+        ),
         Source("jaffe", "andrewmvd/japanese-female-facial-expression-dataset-ja", "JAFFE, 213 images", RESEARCH_ONLY),
         Source("rafdb", "shuvoalok/raf-db-dataset", "RAF-DB, basic expressions, aligned", RESEARCH_ONLY),
-        Source("affectnet", "mstjebashazida/affectnet", "AffectNet as Train/ and Test/, a folder a class", RESEARCH_ONLY),
-        Source("affectnet_noamsegal", "noamsegal/affectnet-training-data", "AffectNet, 29,042 images of 96 px in 8 folders", RESEARCH_ONLY),
+        Source(
+            "affectnet", "mstjebashazida/affectnet", "AffectNet as Train/ and Test/, a folder a class", RESEARCH_ONLY
+        ),
+        Source(
+            "affectnet_noamsegal",
+            "noamsegal/affectnet-training-data",
+            "AffectNet, 29,042 images of 96 px in 8 folders",
+            RESEARCH_ONLY,
+        ),
     )
 }
 
@@ -171,7 +186,9 @@ def _legacy_credentials() -> set[str]:
     try:
         return in_environment | {name for name, value in json.loads(file.read_text(encoding="utf-8")).items() if value}
     except (ValueError, AttributeError) as error:
-        raise DownloadError(f"{file} does not hold a username and a key as JSON: replace it by a new token from {TOKEN_PAGE} in {TOKEN_FILE}") from error
+        raise DownloadError(
+            f"{file} does not hold a username and a key as JSON: replace it by a new token from {TOKEN_PAGE} in {TOKEN_FILE}"
+        ) from error
 
 
 def _sign_in() -> "KaggleApi":
@@ -252,7 +269,9 @@ def _append(offer: _Offer, part: Path) -> None:
     with requests.get(offer.address, headers=headers, stream=True, timeout=TIMEOUT) as response:
         response.raise_for_status()
         continued = response.status_code == requests.codes.partial_content
-        bar = tqdm(total=offer.size, initial=begun if continued else 0, unit="B", unit_scale=True, disable=None)  # None: only on a terminal
+        bar = tqdm(
+            total=offer.size, initial=begun if continued else 0, unit="B", unit_scale=True, disable=None
+        )  # None: only on a terminal
         with bar, open(part, "ab" if continued else "wb") as file:
             for chunk in response.iter_content(CHUNK):
                 bar.update(file.write(chunk))
@@ -265,7 +284,9 @@ def _size(part: Path) -> int:
 def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise DownloadError(f"{folder} has {free / 1e9:.2f} GB free and needs {needed / 1e9:.2f} GB: make room there, or set FER_DATA_DIR to another folder")
+        raise DownloadError(
+            f"{folder} has {free / 1e9:.2f} GB free and needs {needed / 1e9:.2f} GB: make room there, or set FER_DATA_DIR to another folder"
+        )
 
 
 def _accept(part: Path, archive: Path) -> None:
@@ -273,7 +294,9 @@ def _accept(part: Path, archive: Path) -> None:
     damage = _zip_damage(part)
     if damage:
         part.unlink()
-        raise DownloadError(f"what came for {archive.name} is no whole zip ({damage}) and was removed: run the same command again")
+        raise DownloadError(
+            f"what came for {archive.name} is no whole zip ({damage}) and was removed: run the same command again"
+        )
     _compare_with_manifest(part, archive)
     os.replace(part, archive)
     for outdated in archive.parent.glob(f"{archive.name}.*.part"):
@@ -319,7 +342,9 @@ def _read_manifest(manifest: Path) -> dict[str, str]:
     entries = [re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line) for line in lines]
     if None in entries:
         number = entries.index(None)
-        raise DownloadError(f"line {number + 1} of {manifest} is no hash and file name ({lines[number]!r}): remove that line")
+        raise DownloadError(
+            f"line {number + 1} of {manifest} is no hash and file name ({lines[number]!r}): remove that line"
+        )
     return {entry[2]: entry[1] for entry in entries}
 
 
@@ -393,7 +418,9 @@ def _require_harmless(archive: Path, name: str, *, is_plain: bool) -> None:
     leaves = PureWindowsPath(name).anchor or ".." in PurePosixPath(name).parts or "\\" in name or "\0" in name
     if leaves or not is_plain:
         reason = "leads out of its folder" if leaves else "is a link or a device"
-        raise DownloadError(f"{archive} was not extracted, since its member {name!r} {reason}: do not trust this archive")
+        raise DownloadError(
+            f"{archive} was not extracted, since its member {name!r} {reason}: do not trust this archive"
+        )
 
 
 @contextmanager
@@ -437,7 +464,9 @@ def _by_hand(source: Source, archive: Path) -> str:
 
 def _disk_error(error: OSError, target: Path) -> DownloadError:
     reason = os.strerror(error.errno) if error.errno else str(error)
-    return DownloadError(f"could not read or write {target} ({reason}): make room there, or set FER_DATA_DIR to another folder")
+    return DownloadError(
+        f"could not read or write {target} ({reason}): make room there, or set FER_DATA_DIR to another folder"
+    )
 
 
 if __name__ == "__main__":

@@ -73,7 +73,9 @@ def near_duplicate_groups(pairs: pd.DataFrame, images: int) -> np.ndarray:
 def _standardised_thumbnails(pixels: np.ndarray) -> np.ndarray:
     """Grey thumbnails as float32 (n, 256), each of mean 0 and length 1; a constant image becomes zeros, near to none but another."""
     grey = pixels.mean(axis=3).astype("float32")
-    small = np.stack([cv2.resize(image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) for image in grey]).reshape(len(grey), -1)
+    small = np.stack(
+        [cv2.resize(image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) for image in grey]
+    ).reshape(len(grey), -1)
     centred = small - small.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1.0)

@@ -11,12 +11,24 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score,
 from statsmodels.stats.proportion import proportion_confint
 
 CONFIDENCE = 0.95
-METRICS = ("accuracy", "balanced_accuracy", "macro_precision", "macro_f1", "log_loss", "ece", "precision", "recall", "f1")  # of `scores`
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_f1",
+    "log_loss",
+    "ece",
+    "precision",
+    "recall",
+    "f1",
+)  # of `scores`
 RESAMPLES = 2_000
 CALIBRATION_BINS = 15  # as Guo et al. 2017 have them, table 1
 
 
-def scores(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], seed: int = 0, groups: np.ndarray | None = None) -> pd.DataFrame:
+def scores(
+    labels: np.ndarray, probabilities: np.ndarray, classes: list[str], seed: int = 0, groups: np.ndarray | None = None
+) -> pd.DataFrame:
     """Every metric of one model on one set of images.
 
     Of independent images, accuracy, precision and recall carry Wilson intervals (they are proportions); balanced accuracy (which is the
@@ -39,24 +51,60 @@ def scores(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], se
     predicted = probabilities.argmax(axis=1)
     counts = confusion(labels, predicted, len(classes))
     total = len(labels)
-    resampled = _resample(counts, seed) if groups is None else _resample_groups(labels, predicted, len(classes), groups, seed)
-    proportion = partial(_proportion, independent=total if groups is None else len(set(groups)), grouped=groups is not None)
-    rows = [proportion("accuracy", "", int(np.trace(counts)), total, _shares(np.einsum("mii->m", resampled), resampled.sum(axis=(1, 2))))]
+    resampled = (
+        _resample(counts, seed) if groups is None else _resample_groups(labels, predicted, len(classes), groups, seed)
+    )
+    proportion = partial(
+        _proportion, independent=total if groups is None else len(set(groups)), grouped=groups is not None
+    )
+    rows = [
+        proportion(
+            "accuracy",
+            "",
+            int(np.trace(counts)),
+            total,
+            _shares(np.einsum("mii->m", resampled), resampled.sum(axis=(1, 2))),
+        )
+    ]
     present = counts.sum(axis=1) > 0
     # Only expressions that the set holds have a recall; scikit-learn takes the mean of the same.
-    rows.append(_bootstrapped("balanced_accuracy", "", balanced_accuracy_score(labels, predicted), total, _recalls(resampled)[:, present].mean(axis=1)))
+    rows.append(
+        _bootstrapped(
+            "balanced_accuracy",
+            "",
+            balanced_accuracy_score(labels, predicted),
+            total,
+            _recalls(resampled)[:, present].mean(axis=1),
+        )
+    )
     held = np.flatnonzero(present)
     macro_precision = precision_score(labels, predicted, labels=held, average="macro", zero_division=0)
-    rows.append(_bootstrapped("macro_precision", "", macro_precision, total, _precisions(resampled)[:, held].mean(axis=1)))
+    rows.append(
+        _bootstrapped("macro_precision", "", macro_precision, total, _precisions(resampled)[:, held].mean(axis=1))
+    )
     macro_f1 = f1_score(labels, predicted, labels=held, average="macro", zero_division=0)
     rows.append(_bootstrapped("macro_f1", "", macro_f1, total, _f1s(resampled)[:, held].mean(axis=1)))
     rows.append({"metric": "log_loss", "expression": "", "value": cross_entropy(labels, probabilities), "n": total})
-    rows.append({"metric": "ece", "expression": "", "value": expected_calibration_error(labels, probabilities), "n": total})
+    rows.append(
+        {"metric": "ece", "expression": "", "value": expected_calibration_error(labels, probabilities), "n": total}
+    )
     for index in held:
         name, hits = classes[index], int(counts[index, index])
         of_class = resampled[:, index, index]
-        rows.append(proportion("precision", name, hits, int(counts[:, index].sum()), _shares(of_class, resampled[:, :, index].sum(axis=1))))
-        rows.append(proportion("recall", name, hits, int(counts[index].sum()), _shares(of_class, resampled[:, index].sum(axis=1))))
+        rows.append(
+            proportion(
+                "precision",
+                name,
+                hits,
+                int(counts[:, index].sum()),
+                _shares(of_class, resampled[:, :, index].sum(axis=1)),
+            )
+        )
+        rows.append(
+            proportion(
+                "recall", name, hits, int(counts[index].sum()), _shares(of_class, resampled[:, index].sum(axis=1))
+            )
+        )
         f1 = _f1s(counts[None])[0, index]
         rows.append(_bootstrapped("f1", name, f1, int(counts[index].sum()), _f1s(resampled)[:, index]))
     return pd.DataFrame(rows, columns=["metric", "expression", "value", "n", "ci_low", "ci_high"])
@@ -123,13 +171,17 @@ def calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIB
     """
     edges = np.linspace(0, 1, bins + 1)
     confidence = probabilities.max(axis=1)
-    place = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, bins - 1)  # rounded probabilities may be a little over 1
+    place = np.clip(
+        np.digitize(confidence, edges, right=True) - 1, 0, bins - 1
+    )  # rounded probabilities may be a little over 1
     images = np.bincount(place, minlength=bins)
     hits = np.bincount(place, weights=probabilities.argmax(axis=1) == labels, minlength=bins)
     frame = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": images})
     frame["confidence"] = _shares(np.bincount(place, weights=confidence, minlength=bins), images)
     frame["accuracy"] = _shares(hits, images)
-    frame[["ci_low", "ci_high"]] = [proportion_interval(int(right), int(total)) for right, total in zip(hits, images, strict=True)]
+    frame[["ci_low", "ci_high"]] = [
+        proportion_interval(int(right), int(total)) for right, total in zip(hits, images, strict=True)
+    ]
     return frame
 
 
@@ -139,21 +191,34 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bi
     return float(np.average((filled["accuracy"] - filled["confidence"]).abs(), weights=filled["n"]))
 
 
-def _proportion(metric: str, expression: str, count: int, total: int, resampled: np.ndarray, independent: int, grouped: bool) -> dict:
+def _proportion(
+    metric: str, expression: str, count: int, total: int, resampled: np.ndarray, independent: int, grouped: bool
+) -> dict:
     """A row for a share of images, its interval Wilson's or, for images in groups, from the shares of resampled groups."""
     value = count / total if total else float("nan")
     if grouped and 0 < count < total:
         return _bootstrapped(metric, expression, value, total, resampled)
     # Without an error to resample a bootstrap says [1, 1]: then there are as many independent observations as groups, and no more.
     observed = min(total, independent)
-    low, high = proportion_interval(observed if count == total else 0, observed) if grouped else proportion_interval(count, total)
+    low, high = (
+        proportion_interval(observed if count == total else 0, observed)
+        if grouped
+        else proportion_interval(count, total)
+    )
     return {"metric": metric, "expression": expression, "value": value, "n": total, "ci_low": low, "ci_high": high}
 
 
 def _bootstrapped(metric: str, expression: str, value: float, total: int, resampled: np.ndarray) -> dict:
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.nanpercentile(resampled, [tail, 100 - tail])
-    return {"metric": metric, "expression": expression, "value": float(value), "n": total, "ci_low": float(low), "ci_high": float(high)}
+    return {
+        "metric": metric,
+        "expression": expression,
+        "value": float(value),
+        "n": total,
+        "ci_low": float(low),
+        "ci_high": float(high),
+    }
 
 
 def _resample(counts: np.ndarray, seed: int) -> np.ndarray:
@@ -163,10 +228,14 @@ def _resample(counts: np.ndarray, seed: int) -> np.ndarray:
     return drawn.reshape(RESAMPLES, *counts.shape)
 
 
-def _resample_groups(labels: np.ndarray, predicted: np.ndarray, classes: int, groups: np.ndarray, seed: int) -> np.ndarray:
+def _resample_groups(
+    labels: np.ndarray, predicted: np.ndarray, classes: int, groups: np.ndarray, seed: int
+) -> np.ndarray:
     """Confusion matrices of resampled groups, (RESAMPLES, classes, classes): as many groups as there are, each drawn whole."""
     names, members = np.unique(groups.astype(str), return_inverse=True)
-    of_group = np.zeros((len(names), classes * classes))  # whole numbers, as floats: their products are exact, and much faster
+    of_group = np.zeros(
+        (len(names), classes * classes)
+    )  # whole numbers, as floats: their products are exact, and much faster
     np.add.at(of_group, (members, labels * classes + predicted), 1)
     random, chances = np.random.default_rng(seed), np.full(len(names), 1 / len(names))
     # A hundred at a time: all at once would be a gigabyte for the groups of 57,516 images.

@@ -45,11 +45,17 @@ def save(model: "keras.Model", path: Path) -> None:
 
     savers = {".onnx": _save_onnx, ".tflite": _save_litert}
     if path.suffix not in savers:
-        raise ValueError(f"{path.name} ends in neither {' nor '.join(savers)}: name the file after the format that you want")
+        raise ValueError(
+            f"{path.name} ends in neither {' nor '.join(savers)}: name the file after the format that you want"
+        )
     if keras.backend.backend() != "tensorflow":
-        raise ValueError("a network is exported through TensorFlow: load its weights in a process with KERAS_BACKEND=tensorflow, and export it there")
+        raise ValueError(
+            "a network is exported through TensorFlow: load its weights in a process with KERAS_BACKEND=tensorflow, and export it there"
+        )
     if model.compute_dtype != "float32":
-        raise ValueError(f"a network that computes in {model.compute_dtype} can't be exported: build it in float32 and load its weights")
+        raise ValueError(
+            f"a network that computes in {model.compute_dtype} can't be exported: build it in float32 and load its weights"
+        )
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / path.name
         with _fewer_words():
@@ -76,10 +82,15 @@ def _save_onnx(model: "keras.Model", path: Path) -> None:
     saved_model = path.parent / "saved_model"
     model.export(saved_model, format="tf_saved_model", verbose=False)
     converted = subprocess.run(
-        [sys.executable, "-m", "tf2onnx.convert", "--saved-model", str(saved_model), "--output", str(path)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tf2onnx.convert", "--saved-model", str(saved_model), "--output", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if converted.returncode or not path.exists():
-        raise RuntimeError(f"tf2onnx could not convert {model.name}: {(converted.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
+        raise RuntimeError(
+            f"tf2onnx could not convert {model.name}: {(converted.stderr.strip().splitlines() or ['it said nothing'])[-1]}"
+        )
 
 
 def _save_litert(model: "keras.Model", path: Path) -> None:
@@ -140,4 +151,6 @@ def _needed(module: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ImportError(f"exported networks need {module.partition('.')[0]}, which is not installed: pip install -e .[export]") from error
+        raise ImportError(
+            f"exported networks need {module.partition('.')[0]}, which is not installed: pip install -e .[export]"
+        ) from error

@@ -32,9 +32,11 @@ from tqdm import tqdm
 from fer_helpers import paths
 from fer_helpers.datasets.files import read_encoded, split_at_container
 from fer_helpers.datasets.table import LayoutError, skipped_images
-from fer_helpers.images import INTERPOLATIONS, Cut, ImageFiles, decode, decoded, resize
+from fer_helpers.images import CORES, INTERPOLATIONS, Cut, ImageFiles, decode, decoded, resize
 
-CROPS_VERSION = 1  # raise it whenever the same settings would give other pixels: crops kept under a lower one are made again
+CROPS_VERSION = (
+    1  # raise it whenever the same settings would give other pixels: crops kept under a lower one are made again
+)
 
 DETECTORS = ("haar", "dlib", "box")
 OUTSIDE = {"replicate": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
@@ -99,11 +101,23 @@ class CropSettings:
     smallest_face: float = 0.25
 
     def __post_init__(self):
-        choices = {"detector": DETECTORS, "no_face": ("keep", "drop"), "interpolation": INTERPOLATIONS, "outside": OUTSIDE, "channels": (1, 3)}
+        choices = {
+            "detector": DETECTORS,
+            "no_face": ("keep", "drop"),
+            "interpolation": INTERPOLATIONS,
+            "outside": OUTSIDE,
+            "channels": (1, 3),
+        }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {getattr(self, name)!r}")
-        ranges = {"size": (1, math.inf), "margin": (0, math.inf), "detect_side": (16, LONGEST_VIEW), "detect_border": (0, 1), "smallest_face": (0, 1)}
+        ranges = {
+            "size": (1, math.inf),
+            "margin": (0, math.inf),
+            "detect_side": (16, LONGEST_VIEW),
+            "detect_border": (0, 1),
+            "smallest_face": (0, 1),
+        }
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is from {low} to {high}, not {getattr(self, name)!r}")
@@ -162,10 +176,20 @@ class Crops:
             "aligned": aligned,
             "aligned_share": aligned / found if found else math.nan,
         }
-        return pd.DataFrame([counts | {outcome.replace(" ", "_"): int(outcomes.get(outcome, 0)) for outcome in (WHOLE, DROPPED, UNREADABLE, BOX_OUTSIDE)}])
+        return pd.DataFrame(
+            [
+                counts
+                | {
+                    outcome.replace(" ", "_"): int(outcomes.get(outcome, 0))
+                    for outcome in (WHOLE, DROPPED, UNREADABLE, BOX_OUTSIDE)
+                }
+            ]
+        )
 
 
-def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int | None = None, cache_dir: Path | None = None) -> Crops:
+def crop_faces(
+    table: pd.DataFrame, settings: CropSettings, workers: int | None = None, cache_dir: Path | None = None
+) -> Crops:
     """Cut the face out of every image of a table; of several faces the largest.
 
     The result does not depend on the number of workers.
@@ -198,7 +222,9 @@ def _check(table: pd.DataFrame, settings: CropSettings, workers: int | None) -> 
     if not len(table):
         raise ValueError("there is no face to crop: the table is empty")
     if settings.detector == "box" and ("box" not in table or table["box"].isna().all()):
-        raise ValueError("detector='box' needs a data set that gives boxes, and this table has none: choose haar or dlib")
+        raise ValueError(
+            "detector='box' needs a data set that gives boxes, and this table has none: choose haar or dlib"
+        )
     if workers is not None and workers < 1:
         raise ValueError(f"workers is at least 1, not {workers}")
 
@@ -235,7 +261,9 @@ def box_cut(settings: CropSettings) -> Cut:
         ValueError: the settings need a detector, of faces or of eyes, which threads can't share.
     """
     if settings.detector != "box" or settings.align:
-        raise ValueError("faces are cut at the table's boxes only with detector='box' and align=False: choose these, or use crop_faces")
+        raise ValueError(
+            "faces are cut at the table's boxes only with detector='box' and align=False: choose these, or use crop_faces"
+        )
     cropper = FaceCropper(settings)
 
     def cut(image: np.ndarray, box: object) -> np.ndarray:
@@ -304,7 +332,9 @@ class FaceCropper:
         """All that looks like an eye in a grey face (EYE_SEARCH_SIDE, EYE_SEARCH_SIDE, 1)."""
         top, bottom = (round(EYE_SEARCH_SIDE * share) for share in EYE_ROWS)
         smallest, largest = (round(EYE_SEARCH_SIDE * width) for width in EYE_WIDTHS)
-        found = self._eye_cascade.detectMultiScale(face[top:bottom], EYE_SCALE_STEP, EYE_NEIGHBOURS, minSize=(smallest,) * 2, maxSize=(largest,) * 2)
+        found = self._eye_cascade.detectMultiScale(
+            face[top:bottom], EYE_SCALE_STEP, EYE_NEIGHBOURS, minSize=(smallest,) * 2, maxSize=(largest,) * 2
+        )
         in_pixels = [(x + width / 2, top + y + height / 2, width) for x, y, width, height in found]
         return [tuple(float(value) / EYE_SEARCH_SIDE for value in eye) for eye in in_pixels]
 
@@ -328,7 +358,10 @@ def _haar_detector(smallest_share: float) -> Callable[[np.ndarray], list[Box]]:
 
     def boxes(view: np.ndarray) -> list[Box]:
         smallest = round(smallest_share * min(view.shape))
-        return [tuple(map(int, box)) for box in cascade.detectMultiScale(view, HAAR_SCALE_STEP, HAAR_NEIGHBOURS, minSize=(smallest, smallest))]
+        return [
+            tuple(map(int, box))
+            for box in cascade.detectMultiScale(view, HAAR_SCALE_STEP, HAAR_NEIGHBOURS, minSize=(smallest, smallest))
+        ]
 
     return boxes
 
@@ -346,7 +379,9 @@ def _import_dlib() -> ModuleType:
     try:
         import dlib
     except ImportError as error:
-        raise ImportError("detector='dlib' needs dlib, which is not installed: pip install -e .[dlib], or choose haar") from error
+        raise ImportError(
+            "detector='dlib' needs dlib, which is not installed: pip install -e .[dlib], or choose haar"
+        ) from error
     return dlib
 
 
@@ -386,7 +421,9 @@ def eye_pair(candidates: list[Eye]) -> tuple[Eye, Eye] | None:
 def _is_plausible(left: Eye, right: Eye) -> bool:
     distance = math.dist(left[:2], right[:2])
     like = max(left[2], right[2]) <= LARGEST_EYE_RATIO * min(left[2], right[2])
-    return like and EYE_DISTANCES[0] <= distance <= EYE_DISTANCES[1] and abs(eye_line_angle(left, right)) <= LARGEST_TILT
+    return (
+        like and EYE_DISTANCES[0] <= distance <= EYE_DISTANCES[1] and abs(eye_line_angle(left, right)) <= LARGEST_TILT
+    )
 
 
 def eye_line_angle(left: Eye, right: Eye) -> float:
@@ -409,7 +446,13 @@ def _rounded(value: float) -> int:
     return math.floor(value + 0.5)
 
 
-def cut_square(image: np.ndarray, square: tuple[int, int, int], angle: float = 0.0, outside: str = "replicate", interpolation: str = "bicubic") -> np.ndarray:
+def cut_square(
+    image: np.ndarray,
+    square: tuple[int, int, int],
+    angle: float = 0.0,
+    outside: str = "replicate",
+    interpolation: str = "bicubic",
+) -> np.ndarray:
     """A square cut out of an image, its content turned back by an angle about the square's centre.
 
     Without an angle each pixel is copied as it is. `area` does not exist for a rotation, which is then bilinear.
@@ -430,7 +473,9 @@ def cut_square(image: np.ndarray, square: tuple[int, int, int], angle: float = 0
     turn = np.array([[cos, -sin], [sin, cos]])
     middle = np.full(2, (side - 1) / 2)  # of the crop, where the centre of its first pixel is (0, 0)
     crop_to_image = np.column_stack([turn, middle + np.array([x, y]) - turn @ middle])
-    cut = cv2.warpAffine(image, crop_to_image, (side, side), flags=flag | cv2.WARP_INVERSE_MAP, borderMode=OUTSIDE[outside])
+    cut = cv2.warpAffine(
+        image, crop_to_image, (side, side), flags=flag | cv2.WARP_INVERSE_MAP, borderMode=OUTSIDE[outside]
+    )
     return cut.reshape(side, side, image.shape[2])
 
 
@@ -472,7 +517,9 @@ def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int) -> tuple
             records += chunk_records
             bar.update(len(chunk_records))
     if all(record["outcome"] == UNREADABLE for record in records):
-        raise ValueError(f"none of {len(jobs):,} images could be read, the first because {records[0]['reason']}; get another copy of the data")
+        raise ValueError(
+            f"none of {len(jobs):,} images could be read, the first because {records[0]['reason']}; get another copy of the data"
+        )
     return pixels[:kept], records
 
 
@@ -492,7 +539,9 @@ def _as_box(image: str, value: object) -> Box | None:
     return tuple(_rounded(float(number)) for number in value)
 
 
-def _cut_chunks(chunks: list[list[_Job]], settings: CropSettings, workers: int) -> Iterator[tuple[np.ndarray, list[dict]]]:
+def _cut_chunks(
+    chunks: list[list[_Job]], settings: CropSettings, workers: int
+) -> Iterator[tuple[np.ndarray, list[dict]]]:
     """The crops of each chunk, in order."""
     if workers == 1:
         cropper = FaceCropper(settings)
@@ -505,7 +554,9 @@ def _cut_chunks(chunks: list[list[_Job]], settings: CropSettings, workers: int) 
         processes = Parallel(workers, backend="loky", return_as="generator", batch_size=1)
         yield from processes(delayed(_cut_chunk_in_process)(os.getpid(), settings, chunk) for chunk in chunks)
     except BrokenProcessPool as error:
-        raise RuntimeError("a process that cropped faces was ended from outside, as when the memory runs out: try workers=1") from error
+        raise RuntimeError(
+            "a process that cropped faces was ended from outside, as when the memory runs out: try workers=1"
+        ) from error
 
 
 @contextmanager
@@ -548,7 +599,9 @@ def _cut_chunk(cropper: FaceCropper, jobs: list[_Job]) -> tuple[np.ndarray, list
     cut = [_cut_one(cropper, job) for job in jobs]
     kept = [crop.pixels for crop, _ in cut if crop.pixels is not None]
     size, channels = cropper.settings.size, cropper.settings.channels
-    records = [_record(job, crop, reason, cropper.settings.detector) for job, (crop, reason) in zip(jobs, cut, strict=True)]
+    records = [
+        _record(job, crop, reason, cropper.settings.detector) for job, (crop, reason) in zip(jobs, cut, strict=True)
+    ]
     return np.array(kept, "uint8").reshape(-1, size, size, channels), records
 
 
@@ -565,7 +618,9 @@ def _cut_one(cropper: FaceCropper, job: _Job) -> tuple[Crop, str]:
 
 def _outside_reason(box: Box, path: str, image: np.ndarray) -> str:
     height, width = image.shape[:2]
-    return f"less than half of the box {box} (x, y, width, height) lies inside {path}, which is {width} x {height} pixels"
+    return (
+        f"less than half of the box {box} (x, y, width, height) lies inside {path}, which is {width} x {height} pixels"
+    )
 
 
 def _read(job: _Job, channels: int) -> tuple[np.ndarray | None, str]:
@@ -574,7 +629,11 @@ def _read(job: _Job, channels: int) -> tuple[np.ndarray | None, str]:
         return job.pixels, ""
     try:
         image = decode(next(read_encoded([job.path])), channels)
-    except (OSError, KeyError, LayoutError) as error:  # a file that is gone or may not be read, a member or archive that is damaged
+    except (
+        OSError,
+        KeyError,
+        LayoutError,
+    ) as error:  # a file that is gone or may not be read, a member or archive that is damaged
         return None, f"{job.path} can't be read: {error}"
     return image, f"{job.path} can't be decoded: the file is damaged or no image"
 
@@ -594,8 +653,7 @@ def _record(job: _Job, crop: Crop, reason: str, detector: str) -> dict:
 
 
 def _sensible_workers(images: int) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, images // LEAST_PER_WORKER))
+    return max(1, min(CORES, images // LEAST_PER_WORKER))
 
 
 # Crops kept on disk

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from fer_helpers.templates import template
+from fer_helpers.study.templates import template
 
 DOTS_PER_INCH = 110
 MISSING = "–"
@@ -40,7 +40,9 @@ def show(figure: Figure, alt: str, caption: str = "") -> None:
         display(Markdown(caption), metadata={"repeats_caption": True})
 
 
-def show_table(frame: pd.DataFrame, caption: str, formats: str | Mapping[str, str] = ".3f", *, results: bool = True) -> None:
+def show_table(
+    frame: pd.DataFrame, caption: str, formats: str | Mapping[str, str] = ".3f", *, results: bool = True
+) -> None:
     """Display a table whose numbers carry their exact values, so that `report.untraced_numbers` can find where they come from.
 
     An index with names or labels becomes row headings. Missing values are shown as a dash, a pair of numbers (a tuple) as an interval,
@@ -58,7 +60,9 @@ def show_table(frame: pd.DataFrame, caption: str, formats: str | Mapping[str, st
     display(HTML(table_html(frame, caption, formats, results=results)))
 
 
-def table_html(frame: pd.DataFrame, caption: str, formats: str | Mapping[str, str] = ".3f", *, results: bool = True) -> str:
+def table_html(
+    frame: pd.DataFrame, caption: str, formats: str | Mapping[str, str] = ".3f", *, results: bool = True
+) -> str:
     """The HTML of `show_table`."""
     if not caption.strip():
         raise ValueError("caption is empty: say in a sentence what the table shows")
@@ -67,13 +71,21 @@ def table_html(frame: pd.DataFrame, caption: str, formats: str | Mapping[str, st
     unknown = set(by_column) - set(columns)
     if unknown:
         raise ValueError(f"a format is for {', '.join(sorted(unknown))}, but the columns are {', '.join(columns)}")
-    cells = [[_cell(value, by_column.get(column, ".3f")) for value in frame.iloc[:, place]] for place, column in enumerate(columns)]
-    numeric = [all(_is_number(value) or _is_interval(value) for value in frame.iloc[:, place].dropna()) for place in range(len(columns))]
+    cells = [
+        [_cell(value, by_column.get(column, ".3f")) for value in frame.iloc[:, place]]
+        for place, column in enumerate(columns)
+    ]
+    numeric = [
+        all(_is_number(value) or _is_interval(value) for value in frame.iloc[:, place].dropna())
+        for place in range(len(columns))
+    ]
     return template("table.html.j2").render(
         caption=caption,
         results=results,
         index_names=["" if name is None else name for name in frame.index.names] if _has_labels(frame) else [],
-        index=[entry if isinstance(entry, tuple) else (entry,) for entry in frame.index] if _has_labels(frame) else [()] * len(frame),
+        index=[entry if isinstance(entry, tuple) else (entry,) for entry in frame.index]
+        if _has_labels(frame)
+        else [()] * len(frame),
         columns=list(zip(columns, numeric, strict=True)),
         rows=list(zip(*cells, strict=True)),
     )

@@ -71,7 +71,9 @@ def read_images(table: pd.DataFrame, side: int, channels: int = 1, interpolation
         pixels[len(kept)] = resize(image, side, interpolation)
         kept.append(place)
     if not kept:
-        raise ValueError(f"none of {len(table):,} images could be read, the first is {table['path'].iloc[0]}: the copy is damaged, get it again")
+        raise ValueError(
+            f"none of {len(table):,} images could be read, the first is {table['path'].iloc[0]}: the copy is damaged, get it again"
+        )
     return Images(pixels[: len(kept)], table.iloc[kept].reset_index(drop=True), skipped_images(skipped), resized)
 
 
@@ -97,13 +99,17 @@ class ImageFiles:
 
     ndim = 4
 
-    def __init__(self, table: pd.DataFrame, side: int, channels: int = 3, interpolation: str = "area", cut: Cut | None = None):
+    def __init__(
+        self, table: pd.DataFrame, side: int, channels: int = 3, interpolation: str = "area", cut: Cut | None = None
+    ):
         _check_interpolation(interpolation)
         if not len(table):
             raise ValueError("there is no image to read: the table is empty")
         self._paths = table["path"].tolist()
         if ".csv/" in self._paths[0]:
-            raise ValueError(f"{self._paths[0]} is a row of a CSV file, which can only be read as a whole: use read_images")
+            raise ValueError(
+                f"{self._paths[0]} is a row of a CSV file, which can only be read as a whole: use read_images"
+            )
         self._boxes = table["box"].tolist() if "box" in table else [None] * len(table)
         self._interpolation, self._cut = interpolation, cut
         self.shape = (len(table), side, side, channels)
@@ -118,7 +124,9 @@ class ImageFiles:
             for row, image in enumerate(in_threads(self._images, places.ravel().tolist())):
                 pixels[row] = image
         except ValueError as error:
-            raise ValueError(f"{error}; images.unreadable lists all such rows of a table: leave them out first") from error
+            raise ValueError(
+                f"{error}; images.unreadable lists all such rows of a table: leave them out first"
+            ) from error
         return pixels.reshape(*places.shape, *self.shape[1:])
 
     def fault(self, place: int) -> str:
@@ -137,7 +145,11 @@ class ImageFiles:
         path = self._paths[place]
         try:
             return next(read_encoded([path]))
-        except (OSError, KeyError, LayoutError) as error:  # gone, or not to be read; a member or an archive that is damaged
+        except (
+            OSError,
+            KeyError,
+            LayoutError,
+        ) as error:  # gone, or not to be read; a member or an archive that is damaged
             raise ValueError(f"{path} can't be read: {error}") from error
 
     def _image(self, place: int) -> np.ndarray:
@@ -209,7 +221,9 @@ def in_threads(work: Callable[[Sequence], list], items: Sequence) -> Iterator:
         for start in range(0, len(items), BATCH):
             batch = items[start : start + BATCH]
             size = -(-len(batch) // (2 * CORES))
-            yield from chain.from_iterable(threads.map(work, [batch[first : first + size] for first in range(0, len(batch), size)]))
+            yield from chain.from_iterable(
+                threads.map(work, [batch[first : first + size] for first in range(0, len(batch), size)])
+            )
 
 
 def decode(content: bytes, channels: int) -> np.ndarray | None:
@@ -227,7 +241,11 @@ def decode(content: bytes, channels: int) -> np.ndarray | None:
 def _from_csv(paths: list[str], channels: int) -> Iterator[np.ndarray]:
     rows = [int(path.rpartition("/")[2]) for path in paths]
     container, inside = split_at_container(paths[0])
-    tree, name = (FileTree(container), inside.rpartition("/")[0]) if container.suffix == ".zip" else (FileTree(container.parent), container.name)
+    tree, name = (
+        (FileTree(container), inside.rpartition("/")[0])
+        if container.suffix == ".zip"
+        else (FileTree(container.parent), container.name)
+    )
     with tree.open_text(name) as file:
         images = fer2013.read_csv_pixels(file, set(rows))
     for row in rows:

@@ -124,7 +124,9 @@ def _load_file(body: keras.Model, variant: str, path: Path) -> None:
     try:
         body.load_weights(path)
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path} does not hold the weights of an EfficientNet-{variant} without its top: {str(error).partition(chr(10))[0]}") from error
+        raise ValueError(
+            f"{path} does not hold the weights of an EfficientNet-{variant} without its top: {str(error).partition(chr(10))[0]}"
+        ) from error
 
 
 def _normalise_as_imagenet(body: keras.Model) -> None:
@@ -142,7 +144,9 @@ def _batchnorms(body: keras.Model) -> list[layers.BatchNormalization]:
     return [layer for layer in body.layers if isinstance(layer, layers.BatchNormalization)]
 
 
-def regularised_head(classes: int, l1: float, l2: float, hidden: int = 256, dropout: float = 0.45, dropout_seed: int = 123) -> keras.Sequential:
+def regularised_head(
+    classes: int, l1: float, l2: float, hidden: int = 256, dropout: float = 0.45, dropout_seed: int = 123
+) -> keras.Sequential:
     """Dense 256 with L2 on its weights and L1 on its weights and biases, Dropout, softmax (huang_2024, sec. 2.2.2).
 
     Args:
@@ -150,8 +154,12 @@ def regularised_head(classes: int, l1: float, l2: float, hidden: int = 256, drop
         l1, l2: strengths, which the paper does not print.
         hidden, dropout, dropout_seed: as the paper prints them.
     """
-    dense = layers.Dense(hidden, activation="relu", kernel_regularizer=regularizers.L1L2(l1, l2), bias_regularizer=regularizers.L1(l1))
-    return keras.Sequential([dense, layers.Dropout(dropout, seed=dropout_seed), _softmax(classes)], name="regularised_head")
+    dense = layers.Dense(
+        hidden, activation="relu", kernel_regularizer=regularizers.L1L2(l1, l2), bias_regularizer=regularizers.L1(l1)
+    )
+    return keras.Sequential(
+        [dense, layers.Dropout(dropout, seed=dropout_seed), _softmax(classes)], name="regularised_head"
+    )
 
 
 def two_layer_head(classes: int, hidden: int) -> keras.Sequential:
@@ -172,9 +180,15 @@ def standard_cnn(side: int, classes: int, filters: tuple[int, int]) -> keras.Seq
         classes: number of expressions.
         filters: of the two convolutions; the paper does not print them.
     """
-    convolutions = [layer for number in filters for layer in (layers.Conv2D(number, 5, padding="same", activation="relu"), layers.MaxPooling2D(2))]
+    convolutions = [
+        layer
+        for number in filters
+        for layer in (layers.Conv2D(number, 5, padding="same", activation="relu"), layers.MaxPooling2D(2))
+    ]
     scaled = layers.Rescaling(1 / 255)
-    return keras.Sequential([keras.Input((side, side, 3)), scaled, *convolutions, layers.Flatten(), _softmax(classes)], name="standard_cnn")
+    return keras.Sequential(
+        [keras.Input((side, side, 3)), scaled, *convolutions, layers.Flatten(), _softmax(classes)], name="standard_cnn"
+    )
 
 
 def _softmax(classes: int) -> layers.Dense:
@@ -231,9 +245,15 @@ def unfreeze_last(body: keras.Model, count: int, train_batchnorm: bool) -> list[
     Raises:
         ValueError: the body has fewer layers.
     """
-    without_pooling = [layer for layer in body.layers if not isinstance(layer, layers.GlobalAveragePooling2D | layers.GlobalMaxPooling2D)]
+    without_pooling = [
+        layer
+        for layer in body.layers
+        if not isinstance(layer, layers.GlobalAveragePooling2D | layers.GlobalMaxPooling2D)
+    ]
     if not 0 < count <= len(without_pooling):
-        raise ValueError(f"{body.name} has {len(without_pooling)} layers before its pooling: {count} of them can't be unfrozen")
+        raise ValueError(
+            f"{body.name} has {len(without_pooling)} layers before its pooling: {count} of them can't be unfrozen"
+        )
     body.trainable = True
     last = without_pooling[-count:]
     for layer in body.layers:

@@ -45,7 +45,9 @@ def written_whole(target: Path) -> Iterator[Path]:
         yield partial
         os.replace(partial, target)
     except OSError as error:
-        raise OSError(error.errno, f"could not write {target}: {error.strerror or error}; free some space or set FER_CACHE_DIR") from error
+        raise OSError(
+            error.errno, f"could not write {target}: {error.strerror or error}; free some space or set FER_CACHE_DIR"
+        ) from error
     finally:
         _remove(partial)
 

@@ -22,7 +22,9 @@ def class_counts(table: pd.DataFrame) -> Figure:
     """
     counts = count_images(table)
     splits = [split for split in SPLIT_ORDER if split in counts.index]
-    figure, axes = plt.subplots(1, len(splits), figsize=(3.2 * len(splits) + 0.8, 3.4), sharey=True, squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        1, len(splits), figsize=(3.2 * len(splits) + 0.8, 3.4), sharey=True, squeeze=False, layout="constrained"
+    )
     for axis, split, colour in zip(axes[0], splits, PALETTE, strict=False):
         bars = axis.barh(counts.columns, counts.loc[split], color=colour)
         axis.bar_label(bars, fmt="{:,.0f}", padding=3)
@@ -45,7 +47,9 @@ def grey_values(pixels: np.ndarray) -> Figure:
     all_pixels.set(title="All pixels", xlabel="grey value (0 black, 255 white)", ylabel="share of the pixels")
     all_pixels.yaxis.set_major_formatter(PercentFormatter(1))
     of_images = pixels.mean(axis=(1, 2, 3))
-    means.hist(of_images, bins=np.arange(0, 257, 4), weights=np.full(len(of_images), 1 / len(of_images)), color=PALETTE[1])
+    means.hist(
+        of_images, bins=np.arange(0, 257, 4), weights=np.full(len(of_images), 1 / len(of_images)), color=PALETTE[1]
+    )
     means.set(title="Mean of each image", xlabel="mean grey value of an image", ylabel="share of the images")
     means.yaxis.set_major_formatter(PercentFormatter(1))
     return figure
@@ -64,7 +68,9 @@ def mean_faces(pixels: np.ndarray, table: pd.DataFrame) -> Figure:
         rows = (table["expression"] == expression).to_numpy()
         if rows.sum() >= FEWEST_FACES:
             _draw(axis, pixels[rows].mean(axis=0))
-        axis.set_title(f"{expression}\n{rows.sum():,} images{'' if rows.sum() >= FEWEST_FACES else ', too few'}", fontsize=10)
+        axis.set_title(
+            f"{expression}\n{rows.sum():,} images{'' if rows.sum() >= FEWEST_FACES else ', too few'}", fontsize=10
+        )
     return figure
 
 
@@ -95,13 +101,30 @@ def vote_agreement(shares: pd.Series, expressions: pd.Series) -> Figure:
     """
     figure, (histogram, boxes) = plt.subplots(1, 2, figsize=(9.5, 3.4), layout="constrained")
     # With ten votes a share is a multiple of a tenth: one bar for each, centred on it.
-    histogram.hist(shares, bins=np.arange(-0.05, 1.1, 0.1), weights=np.full(len(shares), 1 / len(shares)), color=PALETTE[0], rwidth=0.9)
+    histogram.hist(
+        shares,
+        bins=np.arange(-0.05, 1.1, 0.1),
+        weights=np.full(len(shares), 1 / len(shares)),
+        color=PALETTE[0],
+        rwidth=0.9,
+    )
     histogram.set(title="All images", xlabel="share of an image's votes won by its label", ylabel="share of the images")
     histogram.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     names = [name for name in EXPRESSIONS if (expressions == name).any()]
     by_label = [shares[(expressions == name).to_numpy()] for name in names]
-    boxes.boxplot(by_label, orientation="horizontal", tick_labels=names, whis=(5, 95), sym="", medianprops={"color": PALETTE[1], "linewidth": 2})
-    boxes.set(title="By label: 5th, 25th, 50th, 75th, 95th percentile", xlabel="share of an image's votes won by its label", ylabel="label")
+    boxes.boxplot(
+        by_label,
+        orientation="horizontal",
+        tick_labels=names,
+        whis=(5, 95),
+        sym="",
+        medianprops={"color": PALETTE[1], "linewidth": 2},
+    )
+    boxes.set(
+        title="By label: 5th, 25th, 50th, 75th, 95th percentile",
+        xlabel="share of an image's votes won by its label",
+        ylabel="label",
+    )
     boxes.invert_yaxis()
     for axis in (histogram, boxes):
         axis.set_xlim(0.15, 1.08)
@@ -112,7 +135,9 @@ def vote_agreement(shares: pd.Series, expressions: pd.Series) -> Figure:
 def _panels(number: int, columns: int, inches: float = 1.7) -> tuple[Figure, list[plt.Axes]]:
     """A grid of at least `number` axes without ticks; those that are not needed are invisible."""
     rows = -(-number // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(inches * columns, (inches + 0.35) * rows), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(inches * columns, (inches + 0.35) * rows), squeeze=False, layout="constrained"
+    )
     for place, axis in enumerate(axes.flat):
         axis.set(xticks=[], yticks=[], visible=place < number)
     return figure, list(axes.flat)

@@ -26,11 +26,21 @@ def verdict_counts(counts: pd.DataFrame, title: str) -> Figure:
     for verdict, colour, hatch in zip(counts, colours, HATCHES, strict=False):
         part = counts[verdict].to_numpy()
         bars = axis.barh(counts.index, part, left=before, color=colour, hatch=hatch, edgecolor="white", label=verdict)
-        axis.bar_label(bars, [str(number or "") for number in part], label_type="center", bbox={"facecolor": "white", "linewidth": 0, "pad": 1, "alpha": 0.8})
+        axis.bar_label(
+            bars,
+            [str(number or "") for number in part],
+            label_type="center",
+            bbox={"facecolor": "white", "linewidth": 0, "pad": 1, "alpha": 0.8},
+        )
         before = before + part
     axis.set(title=title, xlabel="printed numbers", ylabel="paper")
     axis.invert_yaxis()
-    axis.legend(frameon=False, ncols=len(counts.columns), loc="upper center", bbox_to_anchor=(0.45, -0.28 if len(counts) > 2 else -0.45))
+    axis.legend(
+        frameon=False,
+        ncols=len(counts.columns),
+        loc="upper center",
+        bbox_to_anchor=(0.45, -0.28 if len(counts) > 2 else -0.45),
+    )
     return figure
 
 
@@ -53,8 +63,19 @@ def claims_against_ours(claims: pd.DataFrame, ours: pd.DataFrame, title: str) ->
         offsets = np.linspace(-0.3, 0.3, len(rows)) if len(rows) > 1 else [0.0]
         for offset, row in zip(offsets, rows.itertuples(), strict=True):
             colour = PROTOCOL_COLOURS[row.protocol]
-            about = {"color": colour, "marker": shapes[row.init], "markersize": 5, "markerfacecolor": colour if row.judges else "white"}
-            axis.errorbar([row.value], [places[claim] + offset], xerr=[[row.value - row.ci_low], [row.ci_high - row.value]], capsize=2, **about)
+            about = {
+                "color": colour,
+                "marker": shapes[row.init],
+                "markersize": 5,
+                "markerfacecolor": colour if row.judges else "white",
+            }
+            axis.errorbar(
+                [row.value],
+                [places[claim] + offset],
+                xerr=[[row.value - row.ci_low], [row.ci_high - row.value]],
+                capsize=2,
+                **about,
+            )
     axis.set(title=title, xlabel="accuracy (share)", yticks=list(places.values()), yticklabels=list(places))
     axis.set_ylim(len(places) - 0.4, -0.6)
     axis.grid(axis="x", alpha=0.3)
@@ -70,8 +91,14 @@ def _legend(claims: pd.DataFrame, ours: pd.DataFrame, shapes: dict[str, str]) ->
 
     entries = [entry("printed", marker="D", color="black")] if claims["possible"].any() else []
     entries += [entry("printed, impossible", marker="X", color="black")] if not claims["possible"].all() else []
-    entries += [entry(f"ours, protocol {name}", marker="s", color=colour) for name, colour in PROTOCOL_COLOURS.items() if (ours["protocol"] == name).any()]
-    entries += [entry(f"init {init}", marker=shape, color="grey", markerfacecolor="white") for init, shape in shapes.items()]
+    entries += [
+        entry(f"ours, protocol {name}", marker="s", color=colour)
+        for name, colour in PROTOCOL_COLOURS.items()
+        if (ours["protocol"] == name).any()
+    ]
+    entries += [
+        entry(f"init {init}", marker=shape, color="grey", markerfacecolor="white") for init, shape in shapes.items()
+    ]
     entries += [entry("filled: can judge the claim", marker="o", color="grey")] if ours["judges"].any() else []
     return entries
 
@@ -91,7 +118,12 @@ def optimism(rows: pd.DataFrame, title: str) -> Figure:
         axis.hlines(places, 0, values, color=colours[kind], linewidth=2)
         axis.plot(values, places, linestyle="", marker=shapes[kind], color=colours[kind], label=kind)
     axis.axvline(0, color="grey", linewidth=0.8)
-    axis.set(title=title, xlabel="added to the accuracy (percentage points)", yticks=range(len(rows)), yticklabels=rows["name"])
+    axis.set(
+        title=title,
+        xlabel="added to the accuracy (percentage points)",
+        yticks=range(len(rows)),
+        yticklabels=rows["name"],
+    )
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     axis.grid(axis="x", alpha=0.3)
@@ -107,11 +139,27 @@ def smallest_differences(curves: pd.DataFrame, printed: pd.DataFrame, title: str
         printed: columns `name`, `n` and `value`, a difference of two printed accuracies; drawn as its size.
     """
     figure, axis = plt.subplots(figsize=(8.5, 4.2), layout="constrained")
-    for (accuracy, part), colour, style in zip(curves.groupby("accuracy"), PALETTE, ("-", "--", "-.", ":", "-", "--"), strict=False):
-        axis.plot(part["n"], part["value"], linestyle=style, color=colour, label=f"smallest gain on an accuracy of {accuracy:.2%}")
+    for (accuracy, part), colour, style in zip(
+        curves.groupby("accuracy"), PALETTE, ("-", "--", "-.", ":", "-", "--"), strict=False
+    ):
+        axis.plot(
+            part["n"],
+            part["value"],
+            linestyle=style,
+            color=colour,
+            label=f"smallest gain on an accuracy of {accuracy:.2%}",
+        )
     for (name, part), marker in zip(printed.groupby("name", sort=False), MARKERS, strict=False):
-        axis.scatter(part["n"], part["value"].abs(), marker=marker, color="black", s=22, zorder=3, label=f"printed: {name}")
-    axis.set(title=title, xlabel="test images", ylabel="difference of accuracies (percentage points)", xscale="log", yscale="log")
+        axis.scatter(
+            part["n"], part["value"].abs(), marker=marker, color="black", s=22, zorder=3, label=f"printed: {name}"
+        )
+    axis.set(
+        title=title,
+        xlabel="test images",
+        ylabel="difference of accuracies (percentage points)",
+        xscale="log",
+        yscale="log",
+    )
     axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axis.grid(alpha=0.3)

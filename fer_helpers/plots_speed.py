@@ -2,12 +2,12 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-PALETTE = sns.color_palette("colorblind")
+from fer_helpers.plots_training import PALETTE
+
 ROOM = 0.45  # inches for a line
 
 
@@ -19,18 +19,43 @@ def ratios_and_targets(ratios: pd.DataFrame, title: str) -> Figure:
             and `reached`, in the order in which they are drawn.
     """
     figure, axis = plt.subplots(figsize=(9, ROOM * len(ratios) + 1.5), layout="constrained")
-    for reached, colour, shape, meaning in ((True, PALETTE[0], "o", "reached"), (False, PALETTE[1], "s", "falls short")):
+    for reached, colour, shape, meaning in (
+        (True, PALETTE[0], "o", "reached"),
+        (False, PALETTE[1], "s", "falls short"),
+    ):
         part = ratios[ratios["reached"] == reached]
         places = part.index.to_numpy()
-        spread = np.nan_to_num([part["value"] - part["ci_low"].fillna(part["value"]), part["ci_high"].fillna(part["value"]) - part["value"]])
+        spread = np.nan_to_num(
+            [
+                part["value"] - part["ci_low"].fillna(part["value"]),
+                part["ci_high"].fillna(part["value"]) - part["value"],
+            ]
+        )
         if len(part):
-            axis.errorbar(part["value"], places, xerr=np.maximum(spread, 0), fmt=shape, color=colour, capsize=3, label=f"measured, {meaning}")
+            axis.errorbar(
+                part["value"],
+                places,
+                xerr=np.maximum(spread, 0),
+                fmt=shape,
+                color=colour,
+                capsize=3,
+                label=f"measured, {meaning}",
+            )
     with_target = ratios[ratios["target"].notna()]
     axis.scatter(with_target["target"], with_target.index, marker="|", s=260, color="black", label="target")
     for place, row in ratios.iterrows():
-        axis.annotate(f"{row['value']:.3g}", (row["value"], place), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=9)
+        axis.annotate(
+            f"{row['value']:.3g}",
+            (row["value"], place),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+        )
     axis.axvline(1, color="grey", linewidth=0.8)
-    axis.set(title=title, xlabel="ratio (logarithmic)", xscale="log", yticks=ratios.index, yticklabels=ratios["comparison"])
+    axis.set(
+        title=title, xlabel="ratio (logarithmic)", xscale="log", yticks=ratios.index, yticklabels=ratios["comparison"]
+    )
     _plain_numbers(axis)
     axis.set_ylim(len(ratios) - 0.5, -0.7)
     axis.grid(axis="x", alpha=0.3)
@@ -48,11 +73,17 @@ def rounds_of_ways(rounds: pd.DataFrame, title: str) -> Figure:
     shortest = rounds["comparison"].map(medians.groupby(level="comparison").min())
     names = [f"{comparison}: {way}" for comparison, way in medians.index]
     places = (rounds["comparison"] + ": " + rounds["way"]).map({name: place for place, name in enumerate(names)})
-    colours = {comparison: PALETTE[place % len(PALETTE)] for place, comparison in enumerate(rounds["comparison"].unique())}
+    colours = {
+        comparison: PALETTE[place % len(PALETTE)] for place, comparison in enumerate(rounds["comparison"].unique())
+    }
     figure, axis = plt.subplots(figsize=(9, 0.27 * len(names) + 1.4), layout="constrained")
     axis.scatter(rounds["seconds"] / shortest, places, c=rounds["comparison"].map(colours).tolist(), s=22, alpha=0.7)
     axis.set(
-        title=title, xlabel="time of a round, in shortest medians of its comparison (logarithmic)", xscale="log", yticks=range(len(names)), yticklabels=names
+        title=title,
+        xlabel="time of a round, in shortest medians of its comparison (logarithmic)",
+        xscale="log",
+        yticks=range(len(names)),
+        yticklabels=names,
     )
     _plain_numbers(axis)
     axis.set_ylim(len(names) - 0.4, -0.6)

@@ -15,13 +15,31 @@ def reliability_diagram(bins: pd.DataFrame, title: str) -> Figure:
         bins: as `evaluation.calibration` returns them; empty ones are left out.
     """
     filled = bins[bins["n"] > 0]
-    figure, (above, below) = plt.subplots(2, 1, figsize=(5, 5.6), sharex=True, height_ratios=[3, 1], layout="constrained")
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(5, 5.6), sharex=True, height_ratios=[3, 1], layout="constrained"
+    )
     spread = np.abs(filled[["ci_low", "ci_high"]].to_numpy().T - filled["accuracy"].to_numpy())
     above.plot([0, 1], [0, 1], color="grey", linestyle=":", label="as right as sure")
-    above.errorbar(filled["confidence"], filled["accuracy"], yerr=spread, fmt="o-", markersize=4, capsize=3, color=PALETTE[0], label="the model, 95 % interval")
+    above.errorbar(
+        filled["confidence"],
+        filled["accuracy"],
+        yerr=spread,
+        fmt="o-",
+        markersize=4,
+        capsize=3,
+        color=PALETTE[0],
+        label="the model, 95 % interval",
+    )
     above.set(title=title, ylabel="accuracy (share)", xlim=(0, 1), ylim=(0, 1.03))
     above.grid(alpha=0.3)
     above.legend(frameon=False, loc="upper left")
-    below.bar(filled["low"], filled["n"], width=filled["high"] - filled["low"], align="edge", color=PALETTE[0], edgecolor="white")
+    below.bar(
+        filled["low"],
+        filled["n"],
+        width=filled["high"] - filled["low"],
+        align="edge",
+        color=PALETTE[0],
+        edgecolor="white",
+    )
     below.set(xlabel="confidence: greatest probability of an image", ylabel="images")
     return figure

@@ -6,7 +6,11 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train
 
 from fer_helpers.datasets.table import VAL_OR_TEST, expressions_in
 
-GROUPS = {"random": None, "sequence": "sequence", "subject": "subject"}  # what a split keeps on one side; random cuts through everything
+GROUPS = {
+    "random": None,
+    "sequence": "sequence",
+    "subject": "subject",
+}  # what a split keeps on one side; random cuts through everything
 
 
 def official(table: pd.DataFrame, seed: int = 0, val_share: float = 0.1) -> pd.DataFrame:
@@ -29,7 +33,9 @@ def official(table: pd.DataFrame, seed: int = 0, val_share: float = 0.1) -> pd.D
     table["split"] = table["split"].replace(VAL_OR_TEST, "test")
     if not (table["split"] == "val").any():
         train = table.index[table["split"] == "train"]
-        _, val = train_test_split(train, test_size=val_share, random_state=seed, stratify=table.loc[train, "expression"])
+        _, val = train_test_split(
+            train, test_size=val_share, random_state=seed, stratify=table.loc[train, "expression"]
+        )
         table.loc[val, "split"] = "val"
     check_expressions(table)
     return table.reset_index(drop=True)
@@ -45,7 +51,9 @@ def check_expressions(table: pd.DataFrame) -> None:
     for split, row in counts.iterrows():
         missing = list(row.index[row == 0])
         if missing:
-            raise ValueError(f"the split {split!r} holds no image of {', '.join(missing)}: use more images, or drop the expression from all splits")
+            raise ValueError(
+                f"the split {split!r} holds no image of {', '.join(missing)}: use more images, or drop the expression from all splits"
+            )
 
 
 def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
@@ -70,7 +78,9 @@ def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
     _check_counts(table, by, count)
     maker = StratifiedKFold if groups is None else StratifiedGroupKFold
     assigned = np.empty(len(table), "int64")
-    for fold, (_, tested) in enumerate(maker(count, shuffle=True, random_state=seed).split(table, table["expression"], groups)):
+    for fold, (_, tested) in enumerate(
+        maker(count, shuffle=True, random_state=seed).split(table, table["expression"], groups)
+    ):
         assigned[tested] = fold
     return pd.Series(assigned, index=table.index, name="fold")
 
@@ -96,7 +106,9 @@ def tested_in(table: pd.DataFrame, assigned: pd.Series, fold: int) -> pd.DataFra
     train, test = (expressions_in(divided[divided["split"] == split]) for split in ("train", "test"))
     unlearned = [expression for expression in test if expression not in train]
     if unlearned:
-        raise ValueError(f"fold {fold} holds all images of {', '.join(unlearned)}: use more folds, or drop the expression")
+        raise ValueError(
+            f"fold {fold} holds all images of {', '.join(unlearned)}: use more folds, or drop the expression"
+        )
     return divided
 
 
@@ -136,9 +148,13 @@ def _groups(table: pd.DataFrame, by: str, least: int) -> pd.Series:
     groups = table[by]
     if groups.isna().any():
         first = table.loc[groups.isna(), "image"].iloc[0]
-        raise ValueError(f"{groups.isna().sum():,} images have no {by}, the first is {first}: this data set can't be split by {by}")
+        raise ValueError(
+            f"{groups.isna().sum():,} images have no {by}, the first is {first}: this data set can't be split by {by}"
+        )
     if groups.nunique() < least:
-        raise ValueError(f"{least} folds by {by} need as many of them, and there are {groups.nunique()}: use fewer folds")
+        raise ValueError(
+            f"{least} folds by {by} need as many of them, and there are {groups.nunique()}: use fewer folds"
+        )
     return groups
 
 
@@ -148,7 +164,9 @@ def _check_counts(table: pd.DataFrame, by: str, count: int) -> None:
     rare = of_expression[of_expression < (count if by == "random" else 2)]
     if len(rare):
         unit = "images" if by == "random" else f"{GROUPS[by]}s"
-        raise ValueError(f"{rare.index[0]} has {rare.iloc[0]} {unit}, too few for {count} folds by {by}: use fewer folds, or drop the expression")
+        raise ValueError(
+            f"{rare.index[0]} has {rare.iloc[0]} {unit}, too few for {count} folds by {by}: use fewer folds, or drop the expression"
+        )
 
 
 def shared_expressions(source: pd.DataFrame, target: pd.DataFrame) -> list[str]:

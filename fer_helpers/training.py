@@ -78,13 +78,29 @@ class Batches(keras.utils.PyDataset):
             number, the batches are the same and come in the same order.
     """
 
-    def __init__(self, inputs: np.ndarray, targets: np.ndarray, batch_size: int, seed: int, augment: Augment | None = None, workers: int | None = None):
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        batch_size: int,
+        seed: int,
+        augment: Augment | None = None,
+        workers: int | None = None,
+    ):
         workers = workers or min(CORES, MOST_WORKERS)
         super().__init__(workers=workers, max_queue_size=2 * workers)
-        self.inputs, self.targets, self.batch_size, self.seed, self.augment = inputs, np.asarray(targets), batch_size, seed, augment
+        self.inputs, self.targets, self.batch_size, self.seed, self.augment = (
+            inputs,
+            np.asarray(targets),
+            batch_size,
+            seed,
+            augment,
+        )
         self.devices = sharing_devices()
         if batch_size % self.devices:
-            raise ValueError(f"a batch of {batch_size} can't be shared equally by {self.devices} devices: take a multiple of {self.devices}")
+            raise ValueError(
+                f"a batch of {batch_size} can't be shared equally by {self.devices} devices: take a multiple of {self.devices}"
+            )
         self.begin_epoch(0)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -115,7 +131,9 @@ def as_rgb(inputs: np.ndarray) -> np.ndarray:
     return np.repeat(inputs, 3, axis=-1) if inputs.ndim == 4 and inputs.shape[-1] == 1 else inputs
 
 
-def optimizer(name: str, learning_rate: float, steps_per_epoch: int, epochs: int, schedule: str = "constant") -> keras.optimizers.Optimizer:
+def optimizer(
+    name: str, learning_rate: float, steps_per_epoch: int, epochs: int, schedule: str = "constant"
+) -> keras.optimizers.Optimizer:
     """An optimiser with its schedule, both by name.
 
     Args:
@@ -131,8 +149,12 @@ def optimizer(name: str, learning_rate: float, steps_per_epoch: int, epochs: int
     steps = steps_per_epoch * epochs
     schedules = {
         "constant": lambda: learning_rate,
-        "cosine": lambda: keras.optimizers.schedules.CosineDecay(0.0, steps - steps // 20, warmup_target=learning_rate, warmup_steps=steps // 20),
-        "staircase": lambda: keras.optimizers.schedules.ExponentialDecay(learning_rate, 10 * steps_per_epoch, 0.9, staircase=True),
+        "cosine": lambda: keras.optimizers.schedules.CosineDecay(
+            0.0, steps - steps // 20, warmup_target=learning_rate, warmup_steps=steps // 20
+        ),
+        "staircase": lambda: keras.optimizers.schedules.ExponentialDecay(
+            learning_rate, 10 * steps_per_epoch, 0.9, staircase=True
+        ),
     }
     optimizers = {
         "adam": lambda rate: keras.optimizers.Adam(rate),
@@ -174,7 +196,9 @@ def fit(
             # Left to itself Keras asks the threads for a batch to build loss and metrics by, before the epoch's order is drawn, and feeds
             # what else they have prepared by then to the first epoch.
             model._symbolic_build(data_batch=train[0])
-        model.fit(train, epochs=epochs, initial_epoch=done, callbacks=[backup], shuffle=False, verbose=2)  # Batches shuffles
+        model.fit(
+            train, epochs=epochs, initial_epoch=done, callbacks=[backup], shuffle=False, verbose=2
+        )  # Batches shuffles
     return backup.history
 
 
@@ -184,7 +208,9 @@ def beginning_of(model: keras.Model) -> Callable[[], None]:
     The first step of a network that was compiled anew takes up to a minute: folds can share one this way.
     """
     model.optimizer.build(model.trainable_variables)
-    state = [(variable, keras.ops.convert_to_numpy(variable)) for variable in (*model.variables, *model.optimizer.variables)]
+    state = [
+        (variable, keras.ops.convert_to_numpy(variable)) for variable in (*model.variables, *model.optimizer.variables)
+    ]
 
     def begin_again() -> None:
         for variable, value in state:
@@ -200,7 +226,9 @@ class EpochBackup(keras.callbacks.Callback):
     a kill between the two writes makes it train an epoch twice.
     """
 
-    def __init__(self, folder: Path, train: Batches, scored: dict[str, tuple[np.ndarray, np.ndarray]], keep: tuple[str, ...]):
+    def __init__(
+        self, folder: Path, train: Batches, scored: dict[str, tuple[np.ndarray, np.ndarray]], keep: tuple[str, ...]
+    ):
         super().__init__()
         self.folder, self.train, self.scored, self.keep = folder, train, scored, keep
         self.history = pd.DataFrame()
@@ -251,7 +279,11 @@ class EpochBackup(keras.callbacks.Callback):
 
 def _random_states(model: keras.Model) -> np.ndarray:
     """States of the random generators of all Dropout layers, (layers, 2), which Keras leaves out of a weights file."""
-    states = [keras.ops.convert_to_numpy(variable) for variable in model.non_trainable_variables if variable.name == "seed_generator_state"]
+    states = [
+        keras.ops.convert_to_numpy(variable)
+        for variable in model.non_trainable_variables
+        if variable.name == "seed_generator_state"
+    ]
     return np.array(states)
 
 
@@ -265,7 +297,9 @@ def score(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> tuple[
     """Mean cross-entropy, in nats and without regularisation terms, and accuracy of a model on a set."""
     probabilities = predict(model, inputs)
     of_target = probabilities[np.arange(len(targets)), targets]
-    return float(-np.log(np.clip(of_target, 1e-7, None)).mean()), float((probabilities.argmax(axis=1) == targets).mean())
+    return float(-np.log(np.clip(of_target, 1e-7, None)).mean()), float(
+        (probabilities.argmax(axis=1) == targets).mean()
+    )
 
 
 def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 256, progress: str = "") -> np.ndarray:
@@ -279,7 +313,9 @@ def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 256, progr
     """
     starts = tqdm(range(0, len(inputs), batch_size), desc=progress, disable=not progress, mininterval=5)
     # float32 also from a body that computes in 16 bits, whose NumPy type few libraries know
-    return np.concatenate([model.predict_on_batch(as_rgb(inputs[start : start + batch_size])) for start in starts], dtype="float32")
+    return np.concatenate(
+        [model.predict_on_batch(as_rgb(inputs[start : start + batch_size])) for start in starts], dtype="float32"
+    )
 
 
 def best_epoch(history: pd.DataFrame, column: str) -> int:
@@ -331,5 +367,10 @@ def fit_head(
     batches = Batches(*train, batch_size, seed)
     rate = optimizer(name, learning_rate, len(batches), epochs, schedule)
     # A step of a head takes less time than asking for it: several at a call give the same weights in half the time.
-    head.compile(optimizer=rate, loss="sparse_categorical_crossentropy", metrics=["accuracy"], steps_per_execution=min(HEAD_STEPS_A_CALL, len(batches)))
+    head.compile(
+        optimizer=rate,
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=min(HEAD_STEPS_A_CALL, len(batches)),
+    )
     return fit(head, batches, {"val": val} if val else {}, epochs, backup_dir, keep=("val_accuracy",) if val else ())

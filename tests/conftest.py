@@ -15,7 +15,13 @@ from PIL import Image
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 DESK = {"width": 1280, "height": 900}
 
 
@@ -113,8 +119,17 @@ def open_page(chromium):
         context = chromium.new_context(offline=True, viewport=viewport, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
-        page.on("request", lambda request: complaints.append(request.url) if request.url != file.as_uri() and not request.url.startswith("data:") else None)
-        page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+        page.on(
+            "request",
+            lambda request: (
+                complaints.append(request.url)
+                if request.url != file.as_uri() and not request.url.startswith("data:")
+                else None
+            ),
+        )
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(file.as_uri())
         return page

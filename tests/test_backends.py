@@ -81,7 +81,14 @@ def b0(tmp_path_factory) -> Callable[[str], dict[str, np.ndarray]]:
         file = folder / f"{name}.npz"
         if not file.exists():
             several = name == "jax on four"
-            run_python(B0, folder, name, "several" if several else "one", backend=name.split()[0], **(FOUR_DEVICES if several else {}))
+            run_python(
+                B0,
+                folder,
+                name,
+                "several" if several else "one",
+                backend=name.split()[0],
+                **(FOUR_DEVICES if several else {}),
+            )
         with np.load(file) as arrays:
             return dict(arrays)
 
@@ -188,7 +195,9 @@ def test_batch_that_four_devices_cannot_share_is_an_error_that_says_which_they_c
         except ValueError as error:
             print(error)
     """
-    assert run_python(code, **FOUR_DEVICES).splitlines() == ["a batch of 6 can't be shared equally by 4 devices: take a multiple of 4"]
+    assert run_python(code, **FOUR_DEVICES).splitlines() == [
+        "a batch of 6 can't be shared equally by 4 devices: take a multiple of 4"
+    ]
 
 
 @pytest.mark.slow
@@ -196,7 +205,14 @@ def test_training_and_devices_pass_their_own_tests_on_jax(tmp_path):
     """Among them: a training that was killed ends exactly where an uninterrupted one ends."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests")]
     command += ["-m", "not slow", "tests/test_training.py", "tests/test_devices.py"]
-    done = subprocess.run(command, cwd=paths.PROJECT, env=os.environ | {"KERAS_BACKEND": "jax"}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=paths.PROJECT,
+        env=os.environ | {"KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-3_000:]
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 30
 
@@ -216,7 +232,9 @@ def test_no_module_of_the_package_needs_tensorflow():
         training.seed_everything(0)
         print(len(names))
     """
-    modules = [file for file in (paths.PROJECT / "fer_helpers").rglob("*.py") if file.stem not in ("__init__", "__main__")]
+    modules = [
+        file for file in (paths.PROJECT / "fer_helpers").rglob("*.py") if file.stem not in ("__init__", "__main__")
+    ]
     assert int(run_python(code).splitlines()[-1]) >= len(modules)
 
 
@@ -224,7 +242,12 @@ def test_no_module_of_the_package_needs_tensorflow():
 def without_tensorflow(tmp_path_factory) -> tuple[Path, Path]:
     """A copy of the project, and the Python of an environment that has the project, JAX and no TensorFlow."""
     project = tmp_path_factory.mktemp("without_tensorflow") / "project"
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=paths.PROJECT, capture_output=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=paths.PROJECT,
+        capture_output=True,
+        check=True,
+    )
     for name in filter(None, listed.stdout.decode().split("\0")):
         if not name.startswith("reports/") and (paths.PROJECT / name).exists():
             (project / name).parent.mkdir(parents=True, exist_ok=True)
@@ -232,7 +255,18 @@ def without_tensorflow(tmp_path_factory) -> tuple[Path, Path]:
     python = project.parent / "venv" / "bin" / "python"
     uv = [sys.executable, "-m", "uv"]
     subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, python.parent.parent], check=True)
-    install = [*uv, "pip", "install", "--quiet", "--python", python, "--constraint", project / "requirements.lock", "--editable", f"{project}[jax]"]
+    install = [
+        *uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        "--constraint",
+        project / "requirements.lock",
+        "--editable",
+        f"{project}[jax]",
+    ]
     done = subprocess.run(install, cwd=project, capture_output=True, text=True, check=False)
     if re.search(NO_NETWORK, done.stderr):
         pytest.skip(f"needs the package index: {done.stderr.splitlines()[0]}")
@@ -259,7 +293,14 @@ def test_a_notebook_runs_to_its_end_where_tensorflow_is_not_installed(without_te
     (project / "03_singh_2022.yaml").write_text(parameters)
     environment = os.environ | {"KERAS_BACKEND": "jax", "FER_CACHE_DIR": str(project / "cache")}
     environment.pop("PYTHONPATH", None)
-    command = [python, "-m", "fer_helpers.run", "03_singh_2022.yaml", "--run-dir", "reports/test/03_singh_2022"]
+    command = [
+        python,
+        "-m",
+        "fer_helpers.study.runner",
+        "03_singh_2022.yaml",
+        "--run-dir",
+        "reports/test/03_singh_2022",
+    ]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3_000:]
     run = project / "reports" / "test" / "03_singh_2022"

@@ -7,19 +7,27 @@ from scipy import optimize, stats
 from fer_helpers.comparison import compare_all, mcnemar, smallest_difference, smallest_paired_difference
 
 
-def random_predictions(seed: int, images: int = 120, classes: int = 7, models: int = 2) -> tuple[np.ndarray, list[np.ndarray]]:
+def random_predictions(
+    seed: int, images: int = 120, classes: int = 7, models: int = 2
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """Labels, and predictions of models that are right about half of the time."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, classes, images)
     accuracies = random.uniform(0.4, 0.7, models)
-    return labels, [np.where(random.random(images) < accuracy, labels, random.integers(0, classes, images)) for accuracy in accuracies]
+    return labels, [
+        np.where(random.random(images) < accuracy, labels, random.integers(0, classes, images))
+        for accuracy in accuracies
+    ]
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_mcnemar_is_the_binomial_test_of_the_images_on_which_one_is_right(seed):
     labels, (first, second) = random_predictions(seed)
     tested = mcnemar(labels, first, second)
-    only = [sum(a == label != b for label, a, b in zip(labels, one, other, strict=True)) for one, other in ((first, second), (second, first))]
+    only = [
+        sum(a == label != b for label, a, b in zip(labels, one, other, strict=True))
+        for one, other in ((first, second), (second, first))
+    ]
     assert [tested.first_only, tested.second_only] == only
     assert tested.p == pytest.approx(stats.binomtest(only[0], sum(only), 0.5).pvalue, abs=1e-9)
 
@@ -63,7 +71,9 @@ def test_eight_models_give_28_pairs_with_holms_correction(seed):
 
 
 def test_holm_keeps_false_alarms_among_equal_models_at_their_rate(monkeypatch):
-    monkeypatch.setattr("gc.collect", lambda *_: 0)  # statsmodels calls it in every correction: minutes beside a loaded TensorFlow
+    monkeypatch.setattr(
+        "gc.collect", lambda *_: 0
+    )  # statsmodels calls it in every correction: minutes beside a loaded TensorFlow
     random, alarms, trials = np.random.default_rng(0), 0, 200
     labels = np.zeros(200, int)
     for _ in range(trials):
@@ -82,7 +92,9 @@ def power_of_arcsine_test(difference: float, n: int, accuracy: float, alpha: flo
 @pytest.mark.parametrize(("n", "accuracy"), [(132, 0.8), (327, 0.5), (3_589, 0.65), (28_709, 0.1)])
 @pytest.mark.parametrize(("power", "alpha"), [(0.8, 0.05), (0.9, 0.01)])
 def test_smallest_difference_is_where_the_power_is_reached(n, accuracy, power, alpha):
-    expected = optimize.brentq(lambda gain: power_of_arcsine_test(gain, n, accuracy, alpha) - power, 1e-6, 1 - accuracy, xtol=1e-13)
+    expected = optimize.brentq(
+        lambda gain: power_of_arcsine_test(gain, n, accuracy, alpha) - power, 1e-6, 1 - accuracy, xtol=1e-13
+    )
     assert smallest_difference(n, accuracy, power, alpha) == pytest.approx(expected, abs=1e-9)
 
 

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from fer_helpers import devices, models, results, training
+from fer_helpers import devices, models, training
 from fer_helpers.devices import batch_that_fits, use_all_devices, use_precision
+from fer_helpers.study import runs as results
 
 SIDE = 32
 NEVER_FITS = 2**50  # numbers, four petabytes
@@ -30,7 +31,13 @@ def network(classes: int = 7) -> keras.Model:
     head = models.regularised_head(classes, l1=1e-5, l2=1e-4)
     layers = keras.layers
     body = keras.Sequential(
-        [keras.Input((SIDE, SIDE, 3)), layers.Rescaling(1 / 255), layers.Conv2D(4, 3), layers.BatchNormalization(), layers.GlobalAveragePooling2D()]
+        [
+            keras.Input((SIDE, SIDE, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3),
+            layers.BatchNormalization(),
+            layers.GlobalAveragePooling2D(),
+        ]
     )
     model = models.classifier(body, head)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -109,13 +116,19 @@ def test_training_in_16_bits_that_was_killed_ends_where_an_uninterrupted_one_end
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX can: see test_backends")
 def test_one_network_on_several_devices_needs_jax_and_the_error_says_how_to_get_it():
-    with pytest.raises(RuntimeError, match="only with JAX, and this is tensorflow: .*set KERAS_BACKEND=jax before Python starts, or .*all_devices=False"):
+    with pytest.raises(
+        RuntimeError,
+        match="only with JAX, and this is tensorflow: .*set KERAS_BACKEND=jax before Python starts, or .*all_devices=False",
+    ):
         use_all_devices()
     assert keras.distribution.distribution() is None
     assert training.sharing_devices() == 1
 
 
-@pytest.mark.parametrize(("listed", "all_devices", "expected"), [(["gpu:0", "gpu:1"], False, "1 x GPU"), (["gpu:0", "gpu:1"], True, "2 x GPU")])
+@pytest.mark.parametrize(
+    ("listed", "all_devices", "expected"),
+    [(["gpu:0", "gpu:1"], False, "1 x GPU"), (["gpu:0", "gpu:1"], True, "2 x GPU")],
+)
 def test_results_name_as_many_gpus_as_are_used(monkeypatch, listed, all_devices, expected):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda *kind: listed)
     monkeypatch.setattr(results.shutil, "which", lambda name: None)  # no nvidia-smi, which knows the name
@@ -189,7 +202,10 @@ def test_a_head_on_features_is_tried_too():
 
 def test_memory_that_is_too_small_for_one_image_is_an_error_that_says_what_to_do(memory_for):
     tried = memory_for(0)
-    with pytest.raises(MemoryError, match=r"does not fit the memory of cpu:0 with a batch of 1: take a smaller variant or image_size, or precision="):
+    with pytest.raises(
+        MemoryError,
+        match=r"does not fit the memory of cpu:0 with a batch of 1: take a smaller variant or image_size, or precision=",
+    ):
         batch_that_fits(network(), 4)
     assert tried == [4, 2, 1]
 

@@ -141,7 +141,11 @@ class Answers(BaseHTTPRequestHandler):
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch) -> Path:
     """An empty home without credentials or proxies, and an empty folder for the data."""
-    for name in [name for name in os.environ if name.upper().startswith("KAGGLE_") or name.upper().endswith("_PROXY") or name == "XDG_CONFIG_HOME"]:
+    for name in [
+        name
+        for name in os.environ
+        if name.upper().startswith("KAGGLE_") or name.upper().endswith("_PROXY") or name == "XDG_CONFIG_HOME"
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FER_DATA_DIR", str(tmp_path / "data"))
@@ -279,7 +283,9 @@ def test_a_part_that_is_whole_is_only_checked_and_named(kaggle, data):
     assert kaggle.transfers == []
 
 
-@pytest.mark.parametrize("content", [zip_of()[:-100], b"<html>sign in to this network</html>"], ids=["truncated", "a web page"])
+@pytest.mark.parametrize(
+    "content", [zip_of()[:-100], b"<html>sign in to this network</html>"], ids=["truncated", "a web page"]
+)
 def test_what_is_no_whole_zip_is_removed_and_never_named(kaggle, data, content):
     kaggle.archive = content
     with pytest.raises(download.DownloadError, match="no whole zip .* removed: run the same command again"):
@@ -319,7 +325,11 @@ def test_a_refusal_is_one_sentence_that_says_what_to_do(kaggle, data, status, ad
     assert files_in(data) == set()
 
 
-@pytest.mark.parametrize("variables", [{"KAGGLE_KEY": "mistyped"}, {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""}], ids=["key", "token"])
+@pytest.mark.parametrize(
+    "variables",
+    [{"KAGGLE_KEY": "mistyped"}, {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""}],
+    ids=["key", "token"],
+)
 def test_wrong_credentials_are_told_from_missing_ones(kaggle, monkeypatch, capsys, variables):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -329,8 +339,13 @@ def test_wrong_credentials_are_told_from_missing_ones(kaggle, monkeypatch, capsy
 
 
 def test_without_a_network_the_host_is_named_and_the_way_round_it(kaggle, monkeypatch, data):
-    monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, "http://127.0.0.1:9")  # nothing listens there
-    with pytest.raises(download.DownloadError, match=rf"no connection to 127.0.0.1 .*or download {PAGE} .* put the zip at {data}/fer2013.zip"):
+    monkeypatch.setitem(
+        kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, "http://127.0.0.1:9"
+    )  # nothing listens there
+    with pytest.raises(
+        download.DownloadError,
+        match=rf"no connection to 127.0.0.1 .*or download {PAGE} .* put the zip at {data}/fer2013.zip",
+    ):
         download.download("fer2013")
 
 
@@ -344,7 +359,9 @@ def test_missing_space_is_reported_before_the_first_byte(kaggle, monkeypatch, da
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_disk_that_fills_up_is_reported_at_once(kaggle, data):
     part_of(data, kaggle).symlink_to("/dev/full")
-    with pytest.raises(download.DownloadError, match=r"could not .* write .*fer2013\.zip \(No space left on device\).*FER_DATA_DIR"):
+    with pytest.raises(
+        download.DownloadError, match=r"could not .* write .*fer2013\.zip \(No space left on device\).*FER_DATA_DIR"
+    ):
         download.download("fer2013")
     assert len(kaggle.transfers) == 1
     assert not (data / "fer2013.zip").exists()
@@ -355,7 +372,9 @@ def test_a_disk_that_fills_up_is_reported_at_once(kaggle, data):
 
 def test_missing_credentials_are_reported_before_kaggle_is_imported(monkeypatch, home):
     monkeypatch.setitem(sys.modules, "kaggle", None)  # an import would raise ImportError
-    with pytest.raises(download.DownloadError, match=rf"no Kaggle credentials: .*{home}/\.kaggle/access_token .*{PAGE}"):
+    with pytest.raises(
+        download.DownloadError, match=rf"no Kaggle credentials: .*{home}/\.kaggle/access_token .*{PAGE}"
+    ):
         download.download("fer2013")
 
 
@@ -396,7 +415,10 @@ def test_an_unreadable_kaggle_json_is_named(home, content):
 def test_changed_archive_fails_the_manifest(kaggle, data):
     archive = download.download("fer2013")
     archive.write_bytes(zip_of(seed=1))
-    with pytest.raises(download.DownloadError, match=rf"{archive} has the SHA-256 .*remove the file and download it again, or, .*remove its line"):
+    with pytest.raises(
+        download.DownloadError,
+        match=rf"{archive} has the SHA-256 .*remove the file and download it again, or, .*remove its line",
+    ):
         download.download("fer2013")
 
 
@@ -439,7 +461,9 @@ def test_a_damaged_member_is_found_by_its_checksum(data):
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="no sha256sum here")
 def test_sha256sum_reads_the_manifest(kaggle, data):
     download.download("fer2013")
-    check = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=data, capture_output=True, text=True, check=False)
+    check = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=data, capture_output=True, text=True, check=False
+    )
     assert (check.returncode, check.stdout) == (0, "fer2013.zip: OK\n")
 
 
@@ -452,7 +476,16 @@ def test_a_broken_line_of_the_manifest_is_named(data):
 
 # Extraction
 
-OUTSIDE = ["/absolute", "../above", "train/../../above", "C:drive", "C:/drive", "..\\above", "train\\..\\..\\above", "//server/share"]
+OUTSIDE = [
+    "/absolute",
+    "../above",
+    "train/../../above",
+    "C:drive",
+    "C:/drive",
+    "..\\above",
+    "train\\..\\..\\above",
+    "//server/share",
+]
 
 
 def zip_with(path: Path, name: str, mode: int = stat.S_IFREG | 0o644, content: bytes = b"content") -> Path:
@@ -496,12 +529,20 @@ def test_a_name_that_hides_its_end_behind_a_nul_is_refused(data):
 
 @pytest.mark.parametrize("points_to", ["/etc/passwd", "train"])
 def test_a_symbolic_link_in_a_zip_is_refused(data, points_to):
-    assert_nothing_is_extracted(zip_with(data / "archive.zip", "link", stat.S_IFLNK | 0o777, points_to.encode()), "is a link or a device")
+    assert_nothing_is_extracted(
+        zip_with(data / "archive.zip", "link", stat.S_IFLNK | 0o777, points_to.encode()), "is a link or a device"
+    )
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE], ids=["symlink", "hardlink", "device", "pipe"])
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE],
+    ids=["symlink", "hardlink", "device", "pipe"],
+)
 def test_a_link_or_device_in_a_tar_is_refused(data, kind):
-    assert_nothing_is_extracted(tar_with(data / "archive.tar.gz", "link", kind, "train/happy/1.jpg"), "is a link or a device")
+    assert_nothing_is_extracted(
+        tar_with(data / "archive.tar.gz", "link", kind, "train/happy/1.jpg"), "is a link or a device"
+    )
 
 
 @pytest.mark.parametrize("make", [zip_with, tar_with], ids=["zip", "tar"])
@@ -535,7 +576,9 @@ def test_a_truncated_archive_leaves_no_folder(data, make):
 
 def test_a_tar_that_stops_between_two_members_is_no_whole_archive(data):
     whole = gzip.decompress(tar_with(data / "archive.tar.gz", "2.jpg").read_bytes())
-    (data / "archive.tar").write_bytes(whole[:1024])  # the first member: its header and its content, a block of 512 bytes each
+    (data / "archive.tar").write_bytes(
+        whole[:1024]
+    )  # the first member: its header and its content, a block of 512 bytes each
     with pytest.raises(download.DownloadError, match="no end mark"):
         download.extract(data / "archive.tar", data / "folder")
 

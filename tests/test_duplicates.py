@@ -8,7 +8,14 @@ import pytest
 from scipy import ndimage
 
 from fer_helpers.datasets.table import make_table
-from fer_helpers.duplicates import copies_in_train, duplicate_groups, near_constant, near_duplicate_groups, near_duplicates, pixel_hashes
+from fer_helpers.duplicates import (
+    copies_in_train,
+    duplicate_groups,
+    near_constant,
+    near_duplicate_groups,
+    near_duplicates,
+    pixel_hashes,
+)
 
 
 def faces(count: int, side: int = 48) -> np.ndarray:
@@ -20,11 +27,20 @@ def faces(count: int, side: int = 48) -> np.ndarray:
 
 
 def table_of(*rows: tuple[str, str, str | None]) -> pd.DataFrame:
-    return make_table([{"image": image, "path": image, "expression": expression, "split": split} for image, expression, split in rows])
+    return make_table(
+        [{"image": image, "path": image, "expression": expression, "split": split} for image, expression, split in rows]
+    )
 
 
 # By hand: a, c and e hold the same pixels; b and d do; f stands alone.
-TABLE = table_of(("a", "happy", "train"), ("b", "sad", "test"), ("c", "happy", "train"), ("d", "fear", "test"), ("e", "happy", "val"), ("f", "sad", "train"))
+TABLE = table_of(
+    ("a", "happy", "train"),
+    ("b", "sad", "test"),
+    ("c", "happy", "train"),
+    ("d", "fear", "test"),
+    ("e", "happy", "val"),
+    ("f", "sad", "train"),
+)
 PIXELS = faces(3)[[0, 1, 0, 1, 0, 2]]
 
 
@@ -42,8 +58,22 @@ def test_one_changed_pixel_changes_the_hash():
 def test_groups_of_the_same_pixels_are_those_found_by_hand():
     groups = duplicate_groups(TABLE, pixel_hashes(PIXELS)).sort_values("members", ignore_index=True)
     assert groups.to_dict("records") == [
-        {"images": 3, "splits": "train+val", "expressions": "happy", "members": "a c e", "conflicting": False, "crosses_splits": True},
-        {"images": 2, "splits": "test", "expressions": "fear+sad", "members": "b d", "conflicting": True, "crosses_splits": False},
+        {
+            "images": 3,
+            "splits": "train+val",
+            "expressions": "happy",
+            "members": "a c e",
+            "conflicting": False,
+            "crosses_splits": True,
+        },
+        {
+            "images": 2,
+            "splits": "test",
+            "expressions": "fear+sad",
+            "members": "b d",
+            "conflicting": True,
+            "crosses_splits": False,
+        },
     ]
 
 
@@ -76,7 +106,11 @@ def test_correlations_are_pearsons_of_the_thumbnails():
     expected = np.corrcoef(thumbnails)
     pairs = near_duplicates(pixels, correlation=-0.2)
     found = {(row.first, row.second): row.correlation for row in pairs.itertuples()}
-    assert set(found) == {(first, second) for first, second in zip(*np.triu_indices(10, 1), strict=True) if expected[first, second] >= -0.2}
+    assert set(found) == {
+        (first, second)
+        for first, second in zip(*np.triu_indices(10, 1), strict=True)
+        if expected[first, second] >= -0.2
+    }
     for pair, correlation in found.items():
         assert correlation == pytest.approx(expected[pair], abs=1e-4)
     assert found[0, 8] == pytest.approx(1)
@@ -97,7 +131,12 @@ def test_plain_image_is_near_no_face():
 def test_groups_join_what_any_chain_of_pairs_joins():
     pairs = pd.DataFrame({"first": [0, 4, 2], "second": [4, 5, 3]})
     groups = near_duplicate_groups(pairs, images=7)
-    assert {frozenset(np.flatnonzero(groups == group)) for group in set(groups)} == {frozenset({0, 4, 5}), frozenset({2, 3}), frozenset({1}), frozenset({6})}
+    assert {frozenset(np.flatnonzero(groups == group)) for group in set(groups)} == {
+        frozenset({0, 4, 5}),
+        frozenset({2, 3}),
+        frozenset({1}),
+        frozenset({6}),
+    }
 
 
 def test_no_pairs_leave_each_image_alone():
@@ -108,5 +147,7 @@ def test_no_pairs_leave_each_image_alone():
 
 def test_near_constant_images_are_those_of_small_standard_deviation():
     checks = np.indices((48, 48)).sum(axis=0)[None, ..., None] % 2
-    pixels = np.concatenate([100 + 2 * amplitude * checks for amplitude in (0, 4, 6)]).astype("uint8")  # deviations 0, 4 and 6 by hand
+    pixels = np.concatenate([100 + 2 * amplitude * checks for amplitude in (0, 4, 6)]).astype(
+        "uint8"
+    )  # deviations 0, 4 and 6 by hand
     assert near_constant(pixels, deviation=5.0).tolist() == [True, True, False]

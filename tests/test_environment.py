@@ -63,15 +63,21 @@ def test_every_locked_package_has_hashes_and_no_address_is_named(lock):
 def test_make_installs_cuda_only_for_gpus(gpus, installed):
     command = ["make", "--dry-run", "--what-if=requirements-gpu.lock", "study", "PROFILE=gpu", f"GPUS={gpus}"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    steps = subprocess.run(command, cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=True).stdout
+    steps = subprocess.run(
+        command, cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=True
+    ).stdout
     assert ("--require-hashes -r requirements-gpu.lock" in steps) == installed
     assert f"--gpus {gpus}" in steps
 
 
 def test_with_both_backends_installed_keras_takes_tensorflow(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"} | {"KERAS_HOME": str(tmp_path)}
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"} | {
+        "KERAS_HOME": str(tmp_path)
+    }
     code = "import jax, keras; print(keras.backend.backend())"
-    printed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
     assert printed.split() == ["tensorflow"]
 
 
@@ -94,7 +100,9 @@ def test_what_conda_installs_with_pip_runs_the_package(tmp_path):
     uv = [sys.executable, "-m", "uv"]
     subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([*uv, "pip", "install", "--quiet", "--python", python, "-r", requirements], cwd=paths.PROJECT, check=True)
+    subprocess.run(
+        [*uv, "pip", "install", "--quiet", "--python", python, "-r", requirements], cwd=paths.PROJECT, check=True
+    )
     code = "import keras, papermill, snakemake; from fer_helpers import models; print(models.efficientnet('B0', 32).count_params())"
     printed = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert printed.split()[-1] == "4049571"  # EfficientNet-B0 without its top

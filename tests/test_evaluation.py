@@ -7,15 +7,27 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from fer_helpers import evaluation
-from fer_helpers.evaluation import calibration, confusion, cross_entropy, expected_calibration_error, over_seeds, proportion_interval, scores
+from fer_helpers.evaluation import (
+    calibration,
+    confusion,
+    cross_entropy,
+    expected_calibration_error,
+    over_seeds,
+    proportion_interval,
+    scores,
+)
 
 CLASSES = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "anger"]
 
 
-def random_case(seed: int, images: int = 200, classes: int = 7, sharpness: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+def random_case(
+    seed: int, images: int = 200, classes: int = 7, sharpness: float = 2.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Labels of uneven classes, all present, and probabilities that favour the label."""
     random = np.random.default_rng(seed)
-    labels = np.concatenate([np.arange(classes), random.choice(classes, images - classes, p=random.dirichlet(np.full(classes, 3.0)))])
+    labels = np.concatenate(
+        [np.arange(classes), random.choice(classes, images - classes, p=random.dirichlet(np.full(classes, 3.0)))]
+    )
     logits = random.normal(size=(images, classes)) + sharpness * np.eye(classes)[labels]
     probabilities = np.exp(logits)
     return labels, probabilities / probabilities.sum(axis=1, keepdims=True)
@@ -39,7 +51,9 @@ def test_metrics_of_the_whole_set_are_those_of_scikit_learn(seed):
     predicted = probabilities.argmax(axis=1)
     scored = scores(labels, probabilities, CLASSES)
     assert value(scored, "accuracy") == pytest.approx(metrics.accuracy_score(labels, predicted), abs=1e-9)
-    assert value(scored, "balanced_accuracy") == pytest.approx(metrics.balanced_accuracy_score(labels, predicted), abs=1e-9)
+    assert value(scored, "balanced_accuracy") == pytest.approx(
+        metrics.balanced_accuracy_score(labels, predicted), abs=1e-9
+    )
     macro_precision = metrics.precision_score(labels, predicted, average="macro", zero_division=0)
     assert value(scored, "macro_precision") == pytest.approx(macro_precision, abs=1e-9)
     assert value(scored, "macro_f1") == pytest.approx(metrics.f1_score(labels, predicted, average="macro"), abs=1e-9)
@@ -75,9 +89,9 @@ def test_n_counts_the_images_that_each_proportion_is_of():
     labels = np.array([0, 0, 0, 1, 1, 2])
     scored = scores(labels, np.eye(3)[[0, 0, 1, 1, 1, 0]], ["neutral", "happy", "sad"])
     counts = scored.set_index(["metric", "expression"])["n"]
-    assert {metric: counts[metric, ""] for metric in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")} == dict.fromkeys(
-        ("accuracy", "balanced_accuracy", "macro_f1", "log_loss"), 6
-    )
+    assert {
+        metric: counts[metric, ""] for metric in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+    } == dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "log_loss"), 6)
     assert [counts["recall", name] for name in ("neutral", "happy", "sad")] == [3, 2, 1]
     assert [counts["f1", name] for name in ("neutral", "happy", "sad")] == [3, 2, 1]
     assert [counts["precision", name] for name in ("neutral", "happy", "sad")] == [3, 3, 0]
@@ -92,7 +106,9 @@ def test_expression_that_the_set_does_not_hold_has_no_row_and_no_weight_in_the_m
     assert (predicted == 5).any()
     assert "disgust" not in set(scored["expression"])
     present = [0, 1, 2, 3, 4, 6]
-    assert value(scored, "macro_f1") == pytest.approx(metrics.f1_score(labels, predicted, average="macro", labels=present), abs=1e-9)
+    assert value(scored, "macro_f1") == pytest.approx(
+        metrics.f1_score(labels, predicted, average="macro", labels=present), abs=1e-9
+    )
     recalls = metrics.recall_score(labels, predicted, average=None, labels=present)
     assert value(scored, "balanced_accuracy") == pytest.approx(recalls.mean(), abs=1e-9)
 
@@ -104,7 +120,12 @@ def test_first_of_equal_probabilities_is_the_prediction():
 
 
 def test_confusion_has_labels_in_rows_and_predictions_in_columns():
-    assert confusion(np.array([0, 0, 2]), np.array([0, 2, 1]), 4).tolist() == [[1, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    assert confusion(np.array([0, 0, 2]), np.array([0, 2, 1]), 4).tolist() == [
+        [1, 0, 1, 0],
+        [0, 0, 0, 0],
+        [0, 1, 0, 0],
+        [0, 0, 0, 0],
+    ]
 
 
 def test_cross_entropy_is_the_mean_negative_logarithm_of_the_labels_probability():
@@ -134,8 +155,12 @@ def test_accuracy_precision_and_recall_carry_wilsons_interval():
         expected = wilson(int(hits[labels == place].sum()), int((labels == place).sum()))
         assert scored.loc[("recall", expression), ["ci_low", "ci_high"]].tolist() == pytest.approx(expected, abs=1e-9)
         expected = wilson(int(hits[predicted == place].sum()), int((predicted == place).sum()))
-        assert scored.loc[("precision", expression), ["ci_low", "ci_high"]].tolist() == pytest.approx(expected, abs=1e-9)
-    assert scored.loc[("accuracy", ""), ["ci_low", "ci_high"]].tolist() == pytest.approx(wilson(int(hits.sum()), len(hits)), abs=1e-9)
+        assert scored.loc[("precision", expression), ["ci_low", "ci_high"]].tolist() == pytest.approx(
+            expected, abs=1e-9
+        )
+    assert scored.loc[("accuracy", ""), ["ci_low", "ci_high"]].tolist() == pytest.approx(
+        wilson(int(hits.sum()), len(hits)), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("metric", ["log_loss", "ece"])
@@ -164,7 +189,9 @@ def test_bootstrap_intervals_are_those_of_drawing_the_images_anew():
     for metric, values in by_hand.items():
         expected = np.percentile(values, [2.5, 97.5])
         # A 90 % interval would end a third of a standard deviation nearer.
-        assert scored.loc[metric, ["ci_low", "ci_high"]].tolist() == pytest.approx(expected.tolist(), abs=0.2 * values.std())
+        assert scored.loc[metric, ["ci_low", "ci_high"]].tolist() == pytest.approx(
+            expected.tolist(), abs=0.2 * values.std()
+        )
 
 
 def test_same_seed_gives_the_same_intervals_and_another_seed_others():
@@ -178,7 +205,9 @@ def test_same_seed_gives_the_same_intervals_and_another_seed_others():
 def test_intervals_cover_the_truth_about_as_often_as_they_say(monkeypatch):
     monkeypatch.setattr(evaluation, "RESAMPLES", 400)
     random = np.random.default_rng(0)
-    population = np.array([[0.30, 0.08, 0.02], [0.05, 0.25, 0.05], [0.04, 0.06, 0.15]])  # shares of images by label and prediction
+    population = np.array(
+        [[0.30, 0.08, 0.02], [0.05, 0.25, 0.05], [0.04, 0.06, 0.15]]
+    )  # shares of images by label and prediction
     hits, labelled, predicted = np.diag(population), population.sum(axis=1), population.sum(axis=0)
     truth = {
         ("accuracy", ""): hits.sum(),
@@ -248,12 +277,16 @@ def error_of_calibration(labels: np.ndarray, probabilities: np.ndarray, bins: in
 @pytest.mark.parametrize("seed", range(5))
 def test_calibration_error_is_that_of_guo_2017(seed, bins):
     labels, probabilities = random_case(seed)
-    assert expected_calibration_error(labels, probabilities, bins) == pytest.approx(error_of_calibration(labels, probabilities, bins), abs=1e-9)
+    assert expected_calibration_error(labels, probabilities, bins) == pytest.approx(
+        error_of_calibration(labels, probabilities, bins), abs=1e-9
+    )
 
 
 def test_scores_hold_the_calibration_error_over_fifteen_bins():
     labels, probabilities = random_case(0)
-    assert value(scores(labels, probabilities, CLASSES), "ece") == pytest.approx(error_of_calibration(labels, probabilities, 15), abs=1e-9)
+    assert value(scores(labels, probabilities, CLASSES), "ece") == pytest.approx(
+        error_of_calibration(labels, probabilities, 15), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -22,7 +22,9 @@ def images() -> np.ndarray:
 def network() -> keras.Model:
     """The baseline CNN behind ImageNet's normalisation, whose constants a converter can lose."""
     keras.utils.set_random_seed(0)
-    normalisation = keras.layers.Normalization(mean=models.IMAGENET_MEAN * 255, variance=(models.IMAGENET_STD * 255) ** 2)
+    normalisation = keras.layers.Normalization(
+        mean=models.IMAGENET_MEAN * 255, variance=(models.IMAGENET_STD * 255) ** 2
+    )
     inputs = keras.Input((32, 32, 3))
     spread = keras.layers.Rescaling(255)  # the baseline divides by it
     return keras.Model(inputs, models.standard_cnn(32, 7, (4, 8))(spread(normalisation(inputs))), name="small")
@@ -72,7 +74,9 @@ print(export.load(Path({str(exported)!r}))(np.load({str(tmp_path / "images.npy")
 def test_efficientnet_is_exported_whole(ending, tmp_path, monkeypatch):
     keras.utils.set_random_seed(0)
     body = models.efficientnet("B0", 32)
-    network = models.classifier(body, keras.Sequential([keras.layers.Rescaling(0.01), *models.softmax_head(7).layers]))  # away from 0 and 1
+    network = models.classifier(
+        body, keras.Sequential([keras.layers.Rescaling(0.01), *models.softmax_head(7).layers])
+    )  # away from 0 and 1
     images = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), dtype="uint8")
     export.save(network, tmp_path / f"b0{ending}")
     assert np.abs(export.load(tmp_path / f"b0{ending}")(images) - network.predict(images, verbose=0)).max() < 1e-4

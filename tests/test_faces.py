@@ -16,9 +16,20 @@ import pytest
 from PIL import Image
 
 from fer_helpers import faces, images, paths
-from fer_helpers.datasets import drawing, fer2013
-from fer_helpers.datasets.generated import fer2013 as drawn_fer2013
-from fer_helpers.faces import CropSettings, FaceCropper, crop_faces, cut_square, eye_line_angle, eye_pair, search_view, share_inside, square_around
+from fer_helpers.datasets import fer2013
+from fer_helpers.drawn import drawing
+from fer_helpers.drawn import fer2013 as drawn_fer2013
+from fer_helpers.faces import (
+    CropSettings,
+    FaceCropper,
+    crop_faces,
+    cut_square,
+    eye_line_angle,
+    eye_pair,
+    search_view,
+    share_inside,
+    square_around,
+)
 
 BY_BOX = CropSettings(size=8, detector="box", align=False)
 
@@ -169,7 +180,9 @@ def test_named_interpolation_is_the_one_that_is_done():
     image = gradient(40, 40)
     block = image[8:24, 8:24, 0]
     shrunk = {
-        name: FaceCropper(CropSettings(size=8, detector="box", align=False, interpolation=name)).crop(image, (8, 8, 16, 16)).pixels[..., 0]
+        name: FaceCropper(CropSettings(size=8, detector="box", align=False, interpolation=name))
+        .crop(image, (8, 8, 16, 16))
+        .pixels[..., 0]
         for name in ("nearest", "bilinear", "bicubic", "area", "lanczos")
     }
     means = block.reshape(8, 2, 8, 2).mean(axis=(1, 3))
@@ -178,9 +191,19 @@ def test_named_interpolation_is_the_one_that_is_done():
     np.testing.assert_allclose(shrunk["bilinear"], means, atol=0.51)
     # Half-way between two pixels the cubic kernel (Keys 1981) with a = -0.75 weighs its four neighbours like this.
     weights = np.array([-3, 19, 19, -3]) / 32
-    inner = np.array([[weights @ block[2 * row - 1 : 2 * row + 3, 2 * column - 1 : 2 * column + 3] @ weights for column in range(1, 7)] for row in range(1, 7)])
+    inner = np.array(
+        [
+            [
+                weights @ block[2 * row - 1 : 2 * row + 3, 2 * column - 1 : 2 * column + 3] @ weights
+                for column in range(1, 7)
+            ]
+            for row in range(1, 7)
+        ]
+    )
     np.testing.assert_allclose(shrunk["bicubic"][1:-1, 1:-1], inner.clip(0, 255), atol=1.01)
-    assert len({pixels.tobytes() for pixels in shrunk.values()}) == 4  # halving, bilinear is area; the others are themselves
+    assert (
+        len({pixels.tobytes() for pixels in shrunk.values()}) == 4
+    )  # halving, bilinear is area; the others are themselves
 
 
 def test_image_without_a_face_is_kept_whole_or_dropped_as_asked():
@@ -217,9 +240,16 @@ def test_crops_come_in_the_order_of_the_table_whatever_the_number_of_workers(enc
     values = np.random.default_rng(0).permutation(200).tolist()
     files = {f"{value}.png": encode(np.full((20, 30), value, "uint8")) for value in values}
     names = list(files)
-    table = table_of(write_files(tmp_path / "data.zip", files), names, [(5, 5, 10, 10)] * 200).set_index(pd.Index(range(1000, 1200)))
+    table = table_of(write_files(tmp_path / "data.zip", files), names, [(5, 5, 10, 10)] * 200).set_index(
+        pd.Index(range(1000, 1200))
+    )
     alone, together = (crop_faces(table, BY_BOX, workers=workers) for workers in (1, 2))
-    assert [f"{value}.png" for value in alone.pixels[:, 0, 0, 0]] == names == alone.table["image"].tolist() == alone.report["image"].tolist()
+    assert (
+        [f"{value}.png" for value in alone.pixels[:, 0, 0, 0]]
+        == names
+        == alone.table["image"].tolist()
+        == alone.report["image"].tolist()
+    )
     assert alone.table.index.tolist() == list(range(200))
     np.testing.assert_array_equal(alone.pixels, together.pixels)
     pd.testing.assert_frame_equal(alone.report, together.report)
@@ -236,9 +266,20 @@ def test_all_that_is_wrong_with_images_is_listed_with_their_names_and_counted(en
     crops = crop_faces(table, BY_BOX)
     assert crops.table["image"].tolist() == ["a.png", "e.png", "unboxed.png"]
     assert crops.pixels.shape == (3, 8, 8, 1)
-    assert crops.report["outcome"].tolist() == ["cropped", *["unreadable"] * 3, "cropped", "unreadable", "box outside", "box outside", "whole"]
+    assert crops.report["outcome"].tolist() == [
+        "cropped",
+        *["unreadable"] * 3,
+        "cropped",
+        "unreadable",
+        "box outside",
+        "box outside",
+        "whole",
+    ]
     assert crops.skipped["image"].tolist() == ["cut.png", "empty.png", "text.png", "gone.png", "apart.png", "flat.png"]
-    assert all(path in reason for path, reason in zip(table["path"].iloc[[1, 2, 3, 5, 6, 7]], crops.skipped["reason"], strict=True))
+    assert all(
+        path in reason
+        for path, reason in zip(table["path"].iloc[[1, 2, 3, 5, 6, 7]], crops.skipped["reason"], strict=True)
+    )
     assert (
         crops.skipped["reason"].iloc[4]
         == f"less than half of the box (500, 5, 20, 20) (x, y, width, height) lies inside {location}/a.png, which is 60 x 48 pixels"
@@ -298,7 +339,10 @@ def test_crops_are_red_green_blue_and_grey_photographs_are_repeated(encode, lay_
 def test_rows_of_a_csv_file_are_cropped_like_image_files(lay_out):
     drawn = np.random.default_rng(0).integers(0, 256, (21, 48, 48), dtype="uint8")
     kinds = [(usage, emotion) for usage in ("Training", "PublicTest", "PrivateTest") for emotion in range(7)]
-    rows = [f"{emotion},{' '.join(map(str, face.ravel()))},{usage}" for (usage, emotion), face in zip(kinds, drawn, strict=True)]
+    rows = [
+        f"{emotion},{' '.join(map(str, face.ravel()))},{usage}"
+        for (usage, emotion), face in zip(kinds, drawn, strict=True)
+    ]
     table = fer2013.load(lay_out({"fer2013.csv": "\n".join(["emotion,pixels,Usage", *rows])})).table
     crops = crop_faces(table.assign(box=[(8, 8, 32, 32)] * 21), CropSettings(size=32, detector="box", align=False))
     np.testing.assert_array_equal(crops.pixels[..., 0], drawn[:, 8:40, 8:40])
@@ -313,13 +357,17 @@ def test_table_without_rows_or_boxes_or_readable_images_is_an_error_that_says_so
             crop_faces(table_of(location, ["a.png"], boxes), BY_BOX)
     with pytest.raises(ValueError, match=r"the box of a\.png is \(1, 2, 3\): it must be four numbers"):
         crop_faces(table_of(location, ["a.png"], [(1, 2, 3)]), BY_BOX)
-    with pytest.raises(ValueError, match=rf"none of 1 images could be read, the first because {location}/a\.png can't be decoded"):
+    with pytest.raises(
+        ValueError, match=rf"none of 1 images could be read, the first because {location}/a\.png can't be decoded"
+    ):
         crop_faces(table_of(location, ["a.png"]), CropSettings())
 
 
 def test_processes_that_crop_do_not_load_keras():
     loaded = "import sys, fer_helpers.faces; print({'keras', 'tensorflow', 'jax', 'matplotlib', 'sklearn', 'dlib'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "set()\n"
+    )
 
 
 @pytest.fixture
@@ -390,7 +438,9 @@ def test_second_call_reads_what_the_first_has_kept(two_images, tmp_path, cutting
 def test_other_labels_in_the_table_are_not_taken_from_what_was_kept(two_images, tmp_path, cutting_is_forbidden):
     crop_faces(two_images.assign(expression="happy"), BY_BOX, cache_dir=tmp_path)
     cutting_is_forbidden()
-    assert crop_faces(two_images.assign(expression="sad"), BY_BOX, cache_dir=tmp_path).table["expression"].tolist() == ["sad"]
+    assert crop_faces(two_images.assign(expression="sad"), BY_BOX, cache_dir=tmp_path).table["expression"].tolist() == [
+        "sad"
+    ]
 
 
 def test_other_settings_rows_or_files_are_cut_anew(two_images, tmp_path, cutting_is_forbidden):
@@ -439,7 +489,9 @@ def test_full_disk_is_one_sentence_and_leaves_nothing_half_written(two_images, t
 def test_missing_dlib_is_an_error_that_says_how_to_install_it(two_images, monkeypatch):
     monkeypatch.setitem(sys.modules, "dlib", None)
     for workers in (1, 2):
-        with pytest.raises(ImportError, match=r"detector='dlib' needs dlib, which is not installed: pip install -e \.\[dlib\]"):
+        with pytest.raises(
+            ImportError, match=r"detector='dlib' needs dlib, which is not installed: pip install -e \.\[dlib\]"
+        ):
             crop_faces(pd.concat([two_images] * 64), CropSettings(detector="dlib"), workers=workers)
 
 
@@ -461,7 +513,12 @@ def test_haar_finds_and_aligns_drawn_faces_but_no_plain_grey(drawn_by_haar):
     assert summary["found_share"] > 0.85
     assert summary["aligned_share"] > 0.85
     assert summary["dropped"] >= 2
-    assert len(drawn_by_haar.table) == len(drawn_by_haar.pixels) == summary["found"] == summary["images"] - summary["dropped"]
+    assert (
+        len(drawn_by_haar.table)
+        == len(drawn_by_haar.pixels)
+        == summary["found"]
+        == summary["images"] - summary["dropped"]
+    )
 
 
 def test_two_processes_find_and_align_the_same_faces_as_one(drawn_people, drawn_by_haar):
@@ -477,7 +534,9 @@ def test_face_is_cut_out_of_a_portrait(encode, write_files, tmp_path):
         return drawing.draw_face(drawing.draw_identity(random), "happy", 0.8, 160, random, framing="portrait")
 
     files = {f"{seed:02}.png": encode(portrait(seed)) for seed in range(12)}
-    report = crop_faces(table_of(write_files(tmp_path / "portraits", files), list(files)), CropSettings(channels=3)).report
+    report = crop_faces(
+        table_of(write_files(tmp_path / "portraits", files), list(files)), CropSettings(channels=3)
+    ).report
     assert report["found"].mean() > 0.8
     sides = np.array([box[2] for box in report["box"].dropna()])
     assert 0.4 * 160 < np.median(sides) < 0.8 * 160  # head and shoulders: the face is about two thirds of the picture
@@ -501,7 +560,9 @@ def test_haar_finds_three_in_four_real_faces_and_aligns_two_thirds_of_them(photo
     assert 0.55 < summary["aligned_share"] < 0.80
     assert summary["found"] + summary["whole"] == len(photographs) == len(photographs_by_haar.pixels)
     boxes = photographs_by_haar.report["box"].dropna()
-    assert np.mean([24 <= box[2] <= 72 and share_inside(box, np.empty((48, 48))) > 0.5 for box in boxes]) > 0.95  # a face fills its photograph
+    assert (
+        np.mean([24 <= box[2] <= 72 and share_inside(box, np.empty((48, 48))) > 0.5 for box in boxes]) > 0.95
+    )  # a face fills its photograph
     assert (photographs_by_haar.report["angle"].notna() == photographs_by_haar.report["aligned"]).all()
 
 
@@ -511,7 +572,8 @@ def test_dlib_finds_seven_in_ten_real_faces_and_in_the_same_place_as_haar(photog
     assert 0.65 < by_dlib["found"].mean() < 0.85
     both = by_dlib["found"] & photographs_by_haar.report["found"]
     centres = [
-        np.array([(x + width / 2, y + height / 2) for x, y, width, height in report.loc[both, "box"]]) for report in (by_dlib, photographs_by_haar.report)
+        np.array([(x + width / 2, y + height / 2) for x, y, width, height in report.loc[both, "box"]])
+        for report in (by_dlib, photographs_by_haar.report)
     ]
     assert np.median(np.linalg.norm(centres[0] - centres[1], axis=1)) < 5  # pixels of 48
 
@@ -522,9 +584,14 @@ def test_face_turned_by_ten_degrees_is_turned_back_by_ten_degrees_more(people, r
     upright = crops.report[crops.report["aligned"]][:40]
     pictures = images.read_images(crops.table[crops.table["image"].isin(upright["image"])], 48)
     # Pillow turns anticlockwise: by -10 degrees the right eye comes to stand lower.
-    turned = [Image.fromarray(pixels[..., 0]).rotate(-10, Image.Resampling.BICUBIC, fillcolor=127) for pixels in pictures.pixels]
+    turned = [
+        Image.fromarray(pixels[..., 0]).rotate(-10, Image.Resampling.BICUBIC, fillcolor=127)
+        for pixels in pictures.pixels
+    ]
     files = {f"{place:02}.png": encode(image) for place, image in enumerate(turned)}
-    report = crop_faces(table_of(write_files(tmp_path / "turned", files), list(files)), CropSettings(), workers=1).report
+    report = crop_faces(
+        table_of(write_files(tmp_path / "turned", files), list(files)), CropSettings(), workers=1
+    ).report
     differences = report["angle"].to_numpy() - upright["angle"].to_numpy()
     assert (~np.isnan(differences)).sum() > 15
     assert np.nanmedian(differences) == pytest.approx(10, abs=1.5)
@@ -539,7 +606,9 @@ def test_faces_cut_when_asked_for_are_those_that_crop_faces_cuts(encode, lay_out
     files = {f"{side}.png": encode(gradient(side, side + 9, 3)) for side in (30, 48, 60)}
     boxes = [(5, 5, 20, 16), (-3, 30.4, 21, 21), None]
     table = table_of(lay_out(files), list(files), boxes)
-    settings = CropSettings(size=12, detector="box", align=False, channels=channels, margin=margin, interpolation="area")
+    settings = CropSettings(
+        size=12, detector="box", align=False, channels=channels, margin=margin, interpolation="area"
+    )
     streamed = faces.boxed_faces(table, settings)
     np.testing.assert_array_equal(streamed[:], crop_faces(table, settings, workers=1).pixels)
     assert streamed.shape == (3, 12, 12, channels)
@@ -548,14 +617,21 @@ def test_faces_cut_when_asked_for_are_those_that_crop_faces_cuts(encode, lay_out
 def test_boxes_outside_and_missing_ones_are_listed_beforehand_with_the_damaged_images(encode, lay_out):
     image = encode(gradient()[..., 0])
     location = lay_out({"a.png": image, "b.png": image, "c.png": image, "d.png": b""})
-    table = table_of(location, ["a.png", "b.png", "c.png", "d.png"], [(5, 5, 20, 20), (500, 5, 20, 20), None, (5, 5, 20, 20)])
+    table = table_of(
+        location, ["a.png", "b.png", "c.png", "d.png"], [(5, 5, 20, 20), (500, 5, 20, 20), None, (5, 5, 20, 20)]
+    )
     kept, dropped = (CropSettings(size=8, detector="box", align=False, no_face=no_face) for no_face in ("keep", "drop"))
     listed = images.unreadable(table, faces.box_cut(kept))
     assert listed["image"].tolist() == ["b.png", "d.png"]
     outside = "less than half of the box (500, 5, 20, 20) (x, y, width, height) lies inside the image, which is 60 x 48 pixels"
-    assert listed["reason"].tolist() == [f"{location}/b.png: {outside}", f"{location}/d.png can't be decoded: the file is damaged or no image"]
+    assert listed["reason"].tolist() == [
+        f"{location}/b.png: {outside}",
+        f"{location}/d.png can't be decoded: the file is damaged or no image",
+    ]
     assert images.unreadable(table, faces.box_cut(dropped))["image"].tolist() == ["b.png", "c.png", "d.png"]
-    with pytest.raises(ValueError, match=rf"{location}/b\.png: less than half of the box .*; images\.unreadable lists all such rows"):
+    with pytest.raises(
+        ValueError, match=rf"{location}/b\.png: less than half of the box .*; images\.unreadable lists all such rows"
+    ):
         faces.boxed_faces(table, kept)[:]
 
 

@@ -28,7 +28,10 @@ def displayed(monkeypatch):
 
 def cells(html: str) -> list[list[str]]:
     """Text of each cell of a table's body."""
-    return [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in BeautifulSoup(html, "html.parser").select("tbody tr")]
+    return [
+        [cell.get_text() for cell in row.find_all(["th", "td"])]
+        for row in BeautifulSoup(html, "html.parser").select("tbody tr")
+    ]
 
 
 def test_figure_is_shown_as_png_with_alternative_text_and_closed(displayed):
@@ -64,20 +67,31 @@ def test_table_is_displayed_as_html(displayed):
 
 def test_numbers_keep_their_exact_values():
     html = figures.table_html(pd.DataFrame({"accuracy": [1 / 3], "n": [12271]}), "Table 1", {"accuracy": ".1%"})
-    numbers = [(element["value"], element.get_text()) for element in BeautifulSoup(html, "html.parser").find_all("data")]
+    numbers = [
+        (element["value"], element.get_text()) for element in BeautifulSoup(html, "html.parser").find_all("data")
+    ]
     assert numbers == [("0.3333333333333333", "33.3\u202f%"), ("12271", "12,271")]
 
 
 def test_values_are_written_for_readers():
-    frame = pd.DataFrame({"value": [-0.5, float("nan")], "text": ["<b>", None], "interval": [(0.25, 0.75), None], "holds": [True, False]})
-    assert cells(figures.table_html(frame, "Values", ".2f")) == [["\u22120.50", "<b>", "[0.25, 0.75]", "yes"], ["–", "–", "–", "no"]]
+    frame = pd.DataFrame(
+        {"value": [-0.5, float("nan")], "text": ["<b>", None], "interval": [(0.25, 0.75), None], "holds": [True, False]}
+    )
+    assert cells(figures.table_html(frame, "Values", ".2f")) == [
+        ["\u22120.50", "<b>", "[0.25, 0.75]", "yes"],
+        ["–", "–", "–", "no"],
+    ]
 
 
 def test_counts_stay_whole_in_a_column_of_shares():
     frame = pd.DataFrame({"value": [0.53, 1.0, 7178.0], "difference": [0.021, -0.25, -12.0], "n": [12345, 1, 0]})
     html = figures.table_html(frame, "Values", {"value": ".1%", "difference": "+.1%"})
     percent = "\u202f%"
-    assert cells(html) == [[f"53.0{percent}", f"+2.1{percent}", "12,345"], [f"100.0{percent}", f"\u221225.0{percent}", "1"], ["7,178", "\u221212", "0"]]
+    assert cells(html) == [
+        [f"53.0{percent}", f"+2.1{percent}", "12,345"],
+        [f"100.0{percent}", f"\u221225.0{percent}", "1"],
+        ["7,178", "\u221212", "0"],
+    ]
 
 
 def test_index_and_column_levels_become_headings():
@@ -90,7 +104,10 @@ def test_index_and_column_levels_become_headings():
         ("B0 · paper", "col"),
         ("B0 · ours", "col"),
     ]
-    assert [(cell.get_text(), cell["scope"]) for cell in table.select("tbody th")][:2] == [("CK+", "row"), ("happy", "row")]
+    assert [(cell.get_text(), cell["scope"]) for cell in table.select("tbody th")][:2] == [
+        ("CK+", "row"),
+        ("happy", "row"),
+    ]
 
 
 def test_table_is_marked_as_results_unless_it_only_describes():

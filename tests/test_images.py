@@ -36,7 +36,9 @@ def test_lossless_grey_image_is_decoded_to_its_pixels(encode, suffix):
 
 def test_jpeg_is_decoded_as_pillow_decodes_it(encode):
     content = encode(smooth(0), ".jpg", quality=75)
-    np.testing.assert_allclose(decode(content, 1)[:, :, 0], np.asarray(Image.open(io.BytesIO(content))).astype(int), atol=1)
+    np.testing.assert_allclose(
+        decode(content, 1)[:, :, 0], np.asarray(Image.open(io.BytesIO(content))).astype(int), atol=1
+    )
 
 
 def test_grey_photograph_is_repeated_to_three_channels(encode):
@@ -61,8 +63,14 @@ def modes() -> dict[str, tuple[Image.Image, np.ndarray]]:
         "RGBA": (Image.fromarray(np.dstack([colour, smooth(9)])), colour),
         "palette": (palette, np.asarray(palette.convert("RGB"))),
         "16 bits": (deep, np.repeat(smooth(0)[..., None], 3, axis=2)),
-        "grey with alpha": (Image.fromarray(np.dstack([smooth(0), smooth(9)])), np.repeat(smooth(0)[..., None], 3, axis=2)),
-        "one bit": (Image.fromarray(smooth(0)).convert("1"), np.repeat(255 * (np.asarray(Image.fromarray(smooth(0)).convert("1")))[..., None], 3, axis=2)),
+        "grey with alpha": (
+            Image.fromarray(np.dstack([smooth(0), smooth(9)])),
+            np.repeat(smooth(0)[..., None], 3, axis=2),
+        ),
+        "one bit": (
+            Image.fromarray(smooth(0)).convert("1"),
+            np.repeat(255 * (np.asarray(Image.fromarray(smooth(0)).convert("1")))[..., None], 3, axis=2),
+        ),
     }
 
 
@@ -147,7 +155,9 @@ def test_pixels_come_in_the_order_of_the_table_however_many_there_are(encode, la
 
 def test_images_of_another_size_are_resized_and_counted(encode, lay_out):
     files = {"same.png": smooth(0), "larger.png": smooth(1, side=96), "flat.png": smooth(2)[:24]}
-    read = read_images(table_of(lay_out({name: encode(pixels) for name, pixels in files.items()}), list(files)), side=48)
+    read = read_images(
+        table_of(lay_out({name: encode(pixels) for name, pixels in files.items()}), list(files)), side=48
+    )
     assert read.pixels.shape == (3, 48, 48, 1)
     assert read.resized == 2
     np.testing.assert_array_equal(read.pixels[0, :, :, 0], smooth(0))
@@ -155,7 +165,9 @@ def test_images_of_another_size_are_resized_and_counted(encode, lay_out):
 
 def test_no_readable_image_is_an_error_that_names_the_first(lay_out):
     location = lay_out({"a.png": b"text", "b.png": b""})
-    with pytest.raises(ValueError, match=rf"none of 2 images could be read, the first is {location}/a\.png: the copy is damaged"):
+    with pytest.raises(
+        ValueError, match=rf"none of 2 images could be read, the first is {location}/a\.png: the copy is damaged"
+    ):
         read_images(table_of(location, ["a.png", "b.png"]), side=48)
 
 
@@ -190,7 +202,9 @@ def test_every_interpolation_keeps_a_plain_image_plain(interpolation, channels):
 
 
 def test_unknown_interpolation_is_an_error_that_lists_the_known():
-    with pytest.raises(ValueError, match="no interpolation is called 'cubic': there are nearest, bilinear, bicubic, area, lanczos"):
+    with pytest.raises(
+        ValueError, match="no interpolation is called 'cubic': there are nearest, bilinear, bicubic, area, lanczos"
+    ):
         resize(smooth(0)[..., None], 24, "cubic")
 
 
@@ -207,7 +221,16 @@ def twenty_images(encode, lay_out) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     "chosen",
-    [slice(None), slice(3, 9), slice(18, 30), np.array([7, 0, 7, -1]), np.arange(20) % 3 == 0, np.array([], int), 4, np.array([[1, 2], [3, 4]])],
+    [
+        slice(None),
+        slice(3, 9),
+        slice(18, 30),
+        np.array([7, 0, 7, -1]),
+        np.arange(20) % 3 == 0,
+        np.array([], int),
+        4,
+        np.array([[1, 2], [3, 4]]),
+    ],
     ids=["all", "slice", "slice beyond the end", "places", "mask", "none", "one", "two rows"],
 )
 def test_image_files_are_indexed_like_the_array_of_all_images(twenty_images, monkeypatch, chosen):
@@ -227,8 +250,12 @@ def test_image_files_are_resized_and_turned_to_rgb(encode, lay_out):
 
 
 def test_image_files_are_cut_before_they_are_resized(encode, lay_out):
-    table = table_of(lay_out({"a.png": encode(smooth(0)), "b.png": encode(smooth(1))}), ["a.png", "b.png"]).assign(box=[(4, 8), (16, 0)])
-    files = images.ImageFiles(table, side=10, channels=1, cut=lambda image, box: image[box[1] : box[1] + 10, box[0] : box[0] + 10])
+    table = table_of(lay_out({"a.png": encode(smooth(0)), "b.png": encode(smooth(1))}), ["a.png", "b.png"]).assign(
+        box=[(4, 8), (16, 0)]
+    )
+    files = images.ImageFiles(
+        table, side=10, channels=1, cut=lambda image, box: image[box[1] : box[1] + 10, box[0] : box[0] + 10]
+    )
     np.testing.assert_array_equal(files[:][..., 0], np.stack([smooth(0)[8:18, 4:14], smooth(1)[0:10, 16:26]]))
 
 
@@ -255,7 +282,10 @@ def test_image_file_that_is_damaged_is_an_error_that_names_it_and_the_next_step(
     location = lay_out({"a.png": encode(smooth(0)), "b.png": content})
     files = images.ImageFiles(table_of(location, ["a.png", "b.png"]), side=8)
     assert files[:1].shape == (1, 8, 8, 3)
-    with pytest.raises(ValueError, match=rf"{location}/b\.png can't be decoded: .*; images\.unreadable lists all such rows of a table: leave them out first"):
+    with pytest.raises(
+        ValueError,
+        match=rf"{location}/b\.png can't be decoded: .*; images\.unreadable lists all such rows of a table: leave them out first",
+    ):
         files[:]
 
 
@@ -300,7 +330,9 @@ def test_image_files_stand_for_an_array_in_training(twenty_images):
             return inputs.mean(axis=(1, 2))
 
     files, array = images.ImageFiles(twenty_images, side=8, channels=1), read_images(twenty_images, side=8).pixels
-    np.testing.assert_array_equal(training.predict(Mean, files, batch_size=6), training.predict(Mean, array, batch_size=6))
+    np.testing.assert_array_equal(
+        training.predict(Mean, files, batch_size=6), training.predict(Mean, array, batch_size=6)
+    )
     streamed, held = (training.Batches(inputs, np.arange(20), 6, seed=3) for inputs in (files, array))
     assert len(streamed) == len(held) == 4
     for step in range(4):
@@ -312,7 +344,11 @@ def test_image_files_stand_for_an_array_in_training(twenty_images):
     ("names", "options", "message"),
     [
         ([], {}, "there is no image to read: the table is empty"),
-        (["fer2013.csv/00001"], {}, r"anywhere/fer2013\.csv/00001 is a row of a CSV file, which can only be read as a whole: use read_images"),
+        (
+            ["fer2013.csv/00001"],
+            {},
+            r"anywhere/fer2013\.csv/00001 is a row of a CSV file, which can only be read as a whole: use read_images",
+        ),
         (["a.png"], {"interpolation": "cubic"}, "no interpolation is called 'cubic'"),
     ],
 )

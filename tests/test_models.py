@@ -15,7 +15,10 @@ from fer_helpers import models
 from fer_helpers.models import VARIANTS, classifier, efficientnet, regularised_head, two_layer_head
 
 SIDE = 48
-MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])  # of ImageNet's photographs, RGB from 0 to 1
+MEAN, STD = (
+    np.array([0.485, 0.456, 0.406]),
+    np.array([0.229, 0.224, 0.225]),
+)  # of ImageNet's photographs, RGB from 0 to 1
 
 # Tan and Le 2019, table 1: expansion, kernel, output channels, layers of each stage of B0.
 STAGES = ((1, 3, 16, 1), (6, 3, 24, 2), (6, 5, 40, 2), (6, 3, 80, 3), (6, 5, 112, 3), (6, 5, 192, 4), (6, 3, 320, 1))
@@ -44,7 +47,9 @@ def counted_by_hand(variant: str) -> SimpleNamespace:
     """Blocks, width of the features and numbers of a body without its top, from the paper's table alone."""
     width, depth, *_ = PUBLISHED[variant]
     channels = scaled_channels(32, width)
-    parameters = 7 + 3 * 3 * 3 * channels + 4 * channels  # mean, variance and count of the input; first convolution and its BatchNorm
+    parameters = (
+        7 + 3 * 3 * 3 * channels + 4 * channels
+    )  # mean, variance and count of the input; first convolution and its BatchNorm
     blocks = 0
     for expansion, kernel, output, repeats in STAGES:
         output = scaled_channels(output, width)
@@ -104,7 +109,11 @@ def test_parameters_with_the_top_are_those_printed_in_the_paper_to_their_last_di
 
 def test_built_network_has_the_numbers_counted_by_hand(scratch):
     by_hand = counted_by_hand("B0")
-    assert (scratch.count_params(), scratch.output_shape, blocks_of(scratch)) == (by_hand.parameters, (None, by_hand.features), by_hand.blocks)
+    assert (scratch.count_params(), scratch.output_shape, blocks_of(scratch)) == (
+        by_hand.parameters,
+        (None, by_hand.features),
+        by_hand.blocks,
+    )
 
 
 @pytest.mark.slow
@@ -122,7 +131,9 @@ def imagenet_like(tmp_path_factory):
     """A file in place of Keras's download for B0: random weights in the same format, with std where the variance should be."""
     home = tmp_path_factory.mktemp("keras")
     keras.utils.set_random_seed(0)
-    body = keras.applications.EfficientNetB0(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3), pooling="avg")
+    body = keras.applications.EfficientNetB0(
+        include_top=False, weights=None, input_shape=(SIDE, SIDE, 3), pooling="avg"
+    )
     (normalization,) = (layer for layer in body.layers if isinstance(layer, keras.layers.Normalization))
     normalization.set_weights([MEAN, STD**2, np.zeros((), "int32")])
     normalization.finalize_state()
@@ -145,7 +156,9 @@ def imagenet_like(tmp_path_factory):
 @pytest.fixture(scope="module")
 def keras_features(imagenet_like) -> np.ndarray:
     """What Keras itself makes of the photographs with `weights="imagenet"`, by its own preprocessing."""
-    body = keras.applications.EfficientNetB0(include_top=False, weights="imagenet", input_shape=(SIDE, SIDE, 3), pooling="avg")
+    body = keras.applications.EfficientNetB0(
+        include_top=False, weights="imagenet", input_shape=(SIDE, SIDE, 3), pooling="avg"
+    )
     return output_of(body, photographs())
 
 
@@ -156,7 +169,9 @@ def frozen(imagenet_like) -> keras.Model:
 
 
 @pytest.mark.parametrize("route", ["imagenet", "Keras's file", "our file"])
-def test_every_route_to_the_same_weights_gives_the_features_that_keras_gives(keras_features, frozen, route, tmp_path, network_is_down):
+def test_every_route_to_the_same_weights_gives_the_features_that_keras_gives(
+    keras_features, frozen, route, tmp_path, network_is_down
+):
     frozen.save_weights(tmp_path / "body.weights.h5")
     weights = {"imagenet": "imagenet", "our file": str(tmp_path / "body.weights.h5")}
     body = efficientnet("B0", SIDE, weights[route]) if route in weights else frozen
@@ -165,7 +180,9 @@ def test_every_route_to_the_same_weights_gives_the_features_that_keras_gives(ker
 
 
 def test_keras_itself_feeds_the_same_file_differently_when_it_is_given_by_path(imagenet_like, keras_features):
-    body = keras.applications.EfficientNetB0(include_top=False, weights=str(imagenet_like), input_shape=(SIDE, SIDE, 3), pooling="avg")
+    body = keras.applications.EfficientNetB0(
+        include_top=False, weights=str(imagenet_like), input_shape=(SIDE, SIDE, 3), pooling="avg"
+    )
     assert np.abs(output_of(body, photographs()) - keras_features).mean() > 0.01
 
 
@@ -174,7 +191,9 @@ def test_network_sees_pixels_less_the_mean_in_units_of_the_standard_deviation(sc
     np.testing.assert_allclose(after_normalisation(scratch, photographs()), expected, atol=1e-5)
 
 
-def test_weights_that_cannot_be_fetched_are_an_error_that_says_where_to_put_them_and_how_to_do_without(tmp_path, monkeypatch, network_is_down):
+def test_weights_that_cannot_be_fetched_are_an_error_that_says_where_to_put_them_and_how_to_do_without(
+    tmp_path, monkeypatch, network_is_down
+):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(keras.src.backend.config, "_KERAS_DIR", str(tmp_path))
     with pytest.raises(FileNotFoundError) as caught:
@@ -196,7 +215,9 @@ def test_damaged_weights_in_the_cache_are_an_error_that_says_what_to_do(tmp_path
 
 
 def test_named_file_that_is_not_there_is_an_error_that_names_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no weights file .*/nowhere\.weights\.h5: name imagenet, scratch, or an existing"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no weights file .*/nowhere\.weights\.h5: name imagenet, scratch, or an existing"
+    ):
         efficientnet("B0", SIDE, str(tmp_path / "nowhere.weights.h5"))
 
 
@@ -309,7 +330,9 @@ def test_two_layer_head_has_two_layers_of_the_given_width():
     assert probabilities.activation is keras.activations.softmax
 
 
-@pytest.mark.parametrize("head", [lambda: regularised_head(7, 0.01, 0.02), lambda: two_layer_head(7, 32)], ids=["regularised", "two layers"])
+@pytest.mark.parametrize(
+    "head", [lambda: regularised_head(7, 0.01, 0.02), lambda: two_layer_head(7, 32)], ids=["regularised", "two layers"]
+)
 def test_probabilities_are_float32_and_sum_to_one_under_mixed_precision_too(head):
     keras.mixed_precision.set_dtype_policy("mixed_float16")
     try:
@@ -382,8 +405,12 @@ def test_a_network_saved_as_hdf5_predicts_the_same_once_it_is_loaded_again(tmp_p
     network = classifier(body, models.softmax_head(7))
     random = np.random.default_rng(0)
     head = network.layers[-1]
-    head.set_weights([random.normal(size=weights.shape) * 1_000 for weights in head.get_weights()])  # so that a small change shows
+    head.set_weights(
+        [random.normal(size=weights.shape) * 1_000 for weights in head.get_weights()]
+    )  # so that a small change shows
     pictures = random.integers(0, 256, (4, 32, 32, 3)).astype("uint8")
     network.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
     network.save(tmp_path / "network.h5")
-    np.testing.assert_array_equal(models.load_hdf5(tmp_path / "network.h5").predict_on_batch(pictures), network.predict_on_batch(pictures))
+    np.testing.assert_array_equal(
+        models.load_hdf5(tmp_path / "network.h5").predict_on_batch(pictures), network.predict_on_batch(pictures)
+    )

@@ -24,7 +24,9 @@ LONGEST_CELL = 30  # lines
 LONGEST_MEDIAN = 6
 MOST_CODE_CELLS_IN_A_ROW = 2
 ABSOLUTE_PATH = re.compile(r"^(~|/[A-Za-z]|[A-Za-z]:[\\/]|\\\\)")
-PATH_OF_A_MACHINE = re.compile(r"(?<![\w.:/])(~|/(home|Users|root|tmp|work|mnt|media|opt|var|srv|content|kaggle|data))/|[A-Za-z]:\\")
+PATH_OF_A_MACHINE = re.compile(
+    r"(?<![\w.:/])(~|/(home|Users|root|tmp|work|mnt|media|opt|var|srv|content|kaggle|data))/|[A-Za-z]:\\"
+)
 
 every_notebook = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 every_profile = pytest.mark.parametrize("file", PROFILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
@@ -103,7 +105,13 @@ def test_notebook_names_no_path_of_a_machine(file):
 @every_notebook
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
 def test_notebook_passes_ruff(file, command):
-    done = subprocess.run([sys.executable, "-m", "ruff", *command, str(file)], cwd=paths.PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, str(file)],
+        cwd=paths.PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -131,7 +139,9 @@ def test_papermill_finds_the_same_parameters(file):
 def test_run_bears_the_name_of_its_notebook_and_ends_in_the_last_code_cell(file):
     notebook = read(file)
     assert default_values(notebook)["run_dir"] == ""
-    starts = [node for node in nodes(notebook) if isinstance(node, ast.Call) and ast.unparse(node.func) == "results.start"]
+    starts = [
+        node for node in nodes(notebook) if isinstance(node, ast.Call) and ast.unparse(node.func) == "results.start"
+    ]
     assert [start.args[0].value for start in starts] == [file.stem]
     assert "run.finish(" in code_cells(notebook)[-1].source
 
@@ -142,7 +152,11 @@ def test_run_bears_the_name_of_its_notebook_and_ends_in_the_last_code_cell(file)
 @every_notebook
 def test_notebook_begins_with_its_only_title(file):
     notebook = read(file)
-    titles = [place for place, cell in enumerate(notebook.cells) if cell.cell_type == "markdown" and re.search(r"^# ", cell.source, re.MULTILINE)]
+    titles = [
+        place
+        for place, cell in enumerate(notebook.cells)
+        if cell.cell_type == "markdown" and re.search(r"^# ", cell.source, re.MULTILINE)
+    ]
     assert titles == [0]
 
 
@@ -168,7 +182,11 @@ def test_prose_stands_before_every_step(file):
 
 @every_notebook
 def test_imports_stand_in_one_cell_at_the_top(file):
-    importing = [place for place, cell in enumerate(code_cells(read(file))) if re.search(r"^\s*(import|from) ", cell.source, re.MULTILINE)]
+    importing = [
+        place
+        for place, cell in enumerate(code_cells(read(file)))
+        if re.search(r"^\s*(import|from) ", cell.source, re.MULTILINE)
+    ]
     assert len(importing) == 1
     assert importing[0] <= 1  # only the parameters may stand before
 

@@ -68,7 +68,9 @@ def test_full_disk_names_the_file_and_the_next_step_and_leaves_the_old_file(tmp_
     target = tmp_path / "faces.npy"
     target.write_text("old")
     with (
-        pytest.raises(OSError, match=rf"could not write {target}: No space left on device; free some space or set FER_CACHE_DIR") as caught,
+        pytest.raises(
+            OSError, match=rf"could not write {target}: No space left on device; free some space or set FER_CACHE_DIR"
+        ) as caught,
         paths.written_whole(target) as partial,
     ):
         partial.write_bytes(b"new content")
@@ -97,7 +99,10 @@ def test_what_a_killed_process_of_the_same_number_left_is_written_anew(tmp_path)
     assert list(tmp_path.iterdir()) == [tmp_path / "epoch_0001"]
 
 
-@pytest.mark.parametrize(("variable", "folder", "default"), [("FER_DATA_DIR", paths.data_dir, "data/raw"), ("FER_CACHE_DIR", paths.cache_dir, "data/cache")])
+@pytest.mark.parametrize(
+    ("variable", "folder", "default"),
+    [("FER_DATA_DIR", paths.data_dir, "data/raw"), ("FER_CACHE_DIR", paths.cache_dir, "data/cache")],
+)
 def test_folders_come_from_the_environment_or_lie_in_the_project(monkeypatch, variable, folder, default):
     project = Path(__file__).resolve().parent.parent
     monkeypatch.setenv(variable, "~/faces")

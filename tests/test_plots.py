@@ -10,7 +10,11 @@ from fer_helpers.datasets.table import make_table
 
 def table_of(**images: int) -> pd.DataFrame:
     """A training set with so many images of each expression."""
-    rows = [{"image": f"{name}{number:03}.png", "path": "", "expression": name, "split": "train"} for name, count in images.items() for number in range(count)]
+    rows = [
+        {"image": f"{name}{number:03}.png", "path": "", "expression": name, "split": "train"}
+        for name, count in images.items()
+        for number in range(count)
+    ]
     return make_table(rows)
 
 
@@ -29,7 +33,9 @@ def test_grey_values_are_shares_that_add_up_to_one():
 
 def test_a_mean_face_is_the_mean_and_is_blank_where_too_few_people_are_in_it():
     table = table_of(happy=plots.FEWEST_FACES, sad=plots.FEWEST_FACES - 1)
-    pixels = np.where((table["expression"] == "happy").to_numpy()[:, None, None, None], 40, 200).astype("uint8") * np.ones((1, 2, 2, 1), "uint8")
+    pixels = np.where((table["expression"] == "happy").to_numpy()[:, None, None, None], 40, 200).astype(
+        "uint8"
+    ) * np.ones((1, 2, 2, 1), "uint8")
     happy, sad, *_ = plots.mean_faces(pixels, table).axes
     assert np.all(np.asarray(happy.images[0].get_array()) == 40)
     assert not sad.images

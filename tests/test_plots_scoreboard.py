@@ -15,7 +15,15 @@ def test_verdicts_are_stacked_and_each_part_says_how_many():
 
 
 CLAIMS = pd.DataFrame({"claim": ["a", "b"], "value": [0.9, 0.8], "possible": [True, False]})
-OURS = pd.DataFrame({"claim": "a", "protocol": ["paper", "clean"], "init": ["imagenet", "scratch"], "value": [0.7, 0.6], "judges": [True, False]})
+OURS = pd.DataFrame(
+    {
+        "claim": "a",
+        "protocol": ["paper", "clean"],
+        "init": ["imagenet", "scratch"],
+        "value": [0.7, 0.6],
+        "judges": [True, False],
+    }
+)
 
 
 def test_printed_numbers_that_are_impossible_have_a_mark_of_their_own():

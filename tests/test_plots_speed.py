@@ -31,7 +31,9 @@ def test_every_comparison_stands_at_its_ratio_and_those_that_fall_short_look_dif
     axis = ratios_and_targets(ratios(), "Ratios").axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["frozen body", "streaming", "inference"]
     reached, short = (container.lines[0] for container in axis.containers)
-    assert list(reached.get_xdata()) == [18.0, 4.0] and list(short.get_xdata()) == [0.6] and list(short.get_ydata()) == [1]
+    assert (
+        list(reached.get_xdata()) == [18.0, 4.0] and list(short.get_xdata()) == [0.6] and list(short.get_ydata()) == [1]
+    )
     assert reached.get_marker() != short.get_marker()
 
 
@@ -50,8 +52,17 @@ def test_without_a_ratio_that_falls_short_the_legend_does_not_speak_of_one():
 
 def test_every_round_is_drawn_in_shortest_medians_of_its_own_comparison():
     rounds = pd.DataFrame(
-        {"comparison": ["reading"] * 4 + ["cropping"] * 2, "way": ["ours", "theirs", "ours", "theirs", "ours", "theirs"], "seconds": [1, 2, 1, 4, 10, 20.0]}
+        {
+            "comparison": ["reading"] * 4 + ["cropping"] * 2,
+            "way": ["ours", "theirs", "ours", "theirs", "ours", "theirs"],
+            "seconds": [1, 2, 1, 4, 10, 20.0],
+        }
     )
     axis = rounds_of_ways(rounds, "Rounds").axes[0]
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["reading: ours", "reading: theirs", "cropping: ours", "cropping: theirs"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        "reading: ours",
+        "reading: theirs",
+        "cropping: ours",
+        "cropping: theirs",
+    ]
     assert axis.collections[0].get_offsets().tolist() == [[1, 0], [2, 1], [1, 0], [4, 1], [1, 2], [2, 3]]

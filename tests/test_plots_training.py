@@ -8,7 +8,13 @@ from fer_helpers import plots_training
 
 def test_learning_curves_draw_each_set_and_mark_the_chosen_epoch():
     history = pd.DataFrame(
-        {"epoch": [1, 2, 3], "loss": [2.0, 1.5, 1.0], "accuracy": [0.2, 0.4, 0.6], "val_loss": [2.1, 1.7, 1.6], "val_accuracy": [0.1, 0.3, 0.5]}
+        {
+            "epoch": [1, 2, 3],
+            "loss": [2.0, 1.5, 1.0],
+            "accuracy": [0.2, 0.4, 0.6],
+            "val_loss": [2.1, 1.7, 1.6],
+            "val_accuracy": [0.1, 0.3, 0.5],
+        }
     )
     loss, accuracy = plots_training.learning_curves(history, chosen=3, sets={"": "training", "val_": "validation"}).axes
     assert [line.get_label() for line in accuracy.lines] == ["training", "validation", "chosen epoch (3)"]
@@ -23,7 +29,14 @@ def test_a_confusion_matrix_prints_the_share_of_its_row_and_the_count():
 
 
 def test_printed_numbers_stand_once_for_each_name_beside_ours():
-    rows = pd.DataFrame({"name": ["a", "a", "b"], "paper": [0.5, 0.5, np.nan], "value": [0.4, 0.45, 0.3], "series": ["clean", "paper", "clean"]})
+    rows = pd.DataFrame(
+        {
+            "name": ["a", "a", "b"],
+            "paper": [0.5, 0.5, np.nan],
+            "value": [0.4, 0.45, 0.3],
+            "series": ["clean", "paper", "clean"],
+        }
+    )
     rows = rows.assign(ci_low=rows["value"] - 0.1, ci_high=rows["value"] + 0.1)
     axis = plots_training.paper_against_ours(rows, "title", "accuracy").axes[0]
     assert axis.collections[-1].get_offsets().tolist() == [[0.5, 0.0]]
@@ -38,16 +51,34 @@ def test_an_embedding_has_one_point_an_image_and_one_colour_an_expression():
 
 
 def test_accuracy_by_size_has_a_panel_a_data_set_and_the_printed_numbers_where_there_are_any():
-    rows = pd.DataFrame({"dataset": ["a", "a", "b"], "image_size": [224, 48, 48], "value": [0.5, 0.6, 0.7], "paper": [np.nan, 0.9, np.nan]})
+    rows = pd.DataFrame(
+        {
+            "dataset": ["a", "a", "b"],
+            "image_size": [224, 48, 48],
+            "value": [0.5, 0.6, 0.7],
+            "paper": [np.nan, 0.9, np.nan],
+        }
+    )
     first, second = plots_training.accuracy_by_size(rows.assign(ci_low=0.4, ci_high=0.8)).axes
     assert [label.get_text() for label in first.get_xticklabels()] == ["48", "224"]
     np.testing.assert_array_equal(first.lines[0].get_ydata(), [0.6, 0.5])
-    assert first.collections[-1].get_offsets().compressed().tolist() == [0.0, 0.9]  # the size without a printed number has no mark
+    assert first.collections[-1].get_offsets().compressed().tolist() == [
+        0.0,
+        0.9,
+    ]  # the size without a printed number has no mark
     assert second.get_title() == "b"
 
 
 def test_accuracy_by_leakage_says_how_much_leaks_under_each_split():
-    pooled = pd.DataFrame({"split": ["random", "subject"], "model": "B0", "value": [0.9, 0.6], "sequence_shared": [1.0, 0.0], "subject_shared": [0.98, np.nan]})
+    pooled = pd.DataFrame(
+        {
+            "split": ["random", "subject"],
+            "model": "B0",
+            "value": [0.9, 0.6],
+            "sequence_shared": [1.0, 0.0],
+            "subject_shared": [0.98, np.nan],
+        }
+    )
     by_fold = pd.DataFrame({"split": ["random", "random", "subject"], "model": "B0", "value": [0.85, 0.95, 0.6]})
     axis = plots_training.accuracy_by_leakage(pooled.assign(ci_low=0.5, ci_high=0.95), by_fold, "title").axes[0]
     labels = [label.get_text() for label in axis.get_xticklabels()]
@@ -74,7 +105,15 @@ def test_valence_stands_to_the_right_and_arousal_upwards():
 
 
 def test_a_pair_of_source_and_target_stands_in_its_row_and_column_and_a_missing_one_stays_blank():
-    cells = pd.DataFrame({"source": ["a", "a", "b"], "target": ["a", "b", "b"], "value": [0.5, 0.25, 0.75], "floor": [0.2, 0.1, 0.3], "images": [9, 1_200, 5]})
+    cells = pd.DataFrame(
+        {
+            "source": ["a", "a", "b"],
+            "target": ["a", "b", "b"],
+            "value": [0.5, 0.25, 0.75],
+            "floor": [0.2, 0.1, 0.3],
+            "images": [9, 1_200, 5],
+        }
+    )
     axis = plots_training.source_by_target(cells, ["a", "b"], "title", "accuracy").axes[0]
     values = axis.collections[0].get_array()
     assert values.reshape(2, 2).filled(-1).tolist() == [[0.5, 0.25], [-1, 0.75]]

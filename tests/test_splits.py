@@ -32,11 +32,20 @@ def hidden_halves() -> pd.DataFrame:
 def test_where_the_test_halves_are_hidden_validation_comes_from_training_stratified_and_the_whole_folder_is_tested():
     split = splits.official(hidden_halves(), val_share=0.1)
     counts = split.groupby(["split", "expression"]).size()
-    assert counts.to_dict() == {("train", "happy"): 18, ("train", "sad"): 18, ("val", "happy"): 2, ("val", "sad"): 2, ("test", "happy"): 7, ("test", "sad"): 7}
+    assert counts.to_dict() == {
+        ("train", "happy"): 18,
+        ("train", "sad"): 18,
+        ("val", "happy"): 2,
+        ("val", "sad"): 2,
+        ("test", "happy"): 7,
+        ("test", "sad"): 7,
+    }
 
 
 def test_the_drawn_validation_set_depends_on_the_seed_alone():
-    first, again, other = (set(splits.official(hidden_halves(), seed=seed).query("split == 'val'")["image"]) for seed in (0, 0, 1))
+    first, again, other = (
+        set(splits.official(hidden_halves(), seed=seed).query("split == 'val'")["image"]) for seed in (0, 0, 1)
+    )
     assert first == again != other
 
 
@@ -55,7 +64,9 @@ def test_a_split_that_lacks_an_expression_is_an_error_that_names_both():
 # ---------------------------------------------------------------------------------------------- random, sequence, subject
 
 
-def filmed(subjects: int = 20, expressions: tuple[str, ...] = ("happy", "sad", "anger"), frames: int = 3) -> pd.DataFrame:
+def filmed(
+    subjects: int = 20, expressions: tuple[str, ...] = ("happy", "sad", "anger"), frames: int = 3
+) -> pd.DataFrame:
     """Each subject shows each expression in a sequence of so many frames."""
     rows = [
         {
@@ -99,7 +110,9 @@ def test_random_folds_put_frames_of_a_sequence_on_both_sides_and_sequence_folds_
 
 
 def test_share_in_train_is_the_one_counted_by_hand():
-    table = filmed(subjects=2, expressions=("happy",), frames=3).assign(split=["train", "test", "test", "test", "test", "train"])
+    table = filmed(subjects=2, expressions=("happy",), frames=3).assign(
+        split=["train", "test", "test", "test", "test", "train"]
+    )
     table.loc[5, "sequence"] = "S009_happy"
     assert splits.share_in_train(table, "sequence") == 2 / 4
     assert splits.share_in_train(table, "subject") == 1
@@ -120,7 +133,12 @@ def test_folds_depend_on_the_seed_alone():
 def test_leaving_one_subject_out_tests_each_in_a_fold_of_its_own():
     table = filmed(subjects=4)
     assigned = splits.leave_one_subject_out(table)
-    assert assigned.groupby(table["subject"]).unique().map(list).to_dict() == {"S000": [0], "S001": [1], "S002": [2], "S003": [3]}
+    assert assigned.groupby(table["subject"]).unique().map(list).to_dict() == {
+        "S000": [0],
+        "S001": [1],
+        "S002": [2],
+        "S003": [3],
+    }
 
 
 def test_validation_people_come_out_of_the_training_set_and_are_nobody_else():
@@ -172,6 +190,9 @@ def test_shared_expressions_are_those_of_both_tables_in_canonical_order():
 
 
 def test_two_data_sets_without_a_common_expression_are_an_error_that_lists_what_each_has():
-    source, target = pd.DataFrame({"expression": ["happy", "neutral"]}), pd.DataFrame({"expression": ["contempt", "fear"]})
+    source, target = (
+        pd.DataFrame({"expression": ["happy", "neutral"]}),
+        pd.DataFrame({"expression": ["contempt", "fear"]}),
+    )
     with pytest.raises(ValueError, match="one has neutral, happy, the other fear, contempt; name two data sets"):
         splits.shared_expressions(source, target)

@@ -11,7 +11,18 @@ import pandas as pd
 import pytest
 
 from fer_helpers import training
-from fer_helpers.training import Augmentation, Batches, as_rgb, best_epoch, fit, load_epoch, optimizer, predict, score, seed_everything
+from fer_helpers.training import (
+    Augmentation,
+    Batches,
+    as_rgb,
+    best_epoch,
+    fit,
+    load_epoch,
+    optimizer,
+    predict,
+    score,
+    seed_everything,
+)
 
 STILL = Augmentation(flip=False, rotation=0, shift=0, zoom=0)
 
@@ -37,7 +48,11 @@ def small_network(name: str = "adam", schedule: str = "cosine", dropout: float =
             layers.Dense(3, activation="softmax", kernel_regularizer="l2"),
         ]
     )
-    model.compile(optimizer(name, 0.01, steps_per_epoch=5, epochs=4, schedule=schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        optimizer(name, 0.01, steps_per_epoch=5, epochs=4, schedule=schedule),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
     return model
 
 
@@ -46,7 +61,9 @@ def train(folder: Path, epochs: int, **network) -> tuple[keras.Model, pd.DataFra
     model = small_network(**network)
     images, labels = faces()
     batches = Batches(images, labels, batch_size=8, seed=3, augment=Augmentation())
-    return model, fit(model, batches, {"val": (images[:20], labels[:20])}, epochs, folder, keep=("val_accuracy", "val_loss"))
+    return model, fit(
+        model, batches, {"val": (images[:20], labels[:20])}, epochs, folder, keep=("val_accuracy", "val_loss")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +74,22 @@ def finished(tmp_path_factory) -> tuple[Path, keras.Model, pd.DataFrame]:
 
 
 @pytest.mark.parametrize(
-    "network", [{"name": "adamw", "schedule": "cosine", "dropout": 0.0}, {"name": "sgd", "schedule": "staircase"}], ids=["adamw", "sgd and dropout"]
+    "network",
+    [{"name": "adamw", "schedule": "cosine", "dropout": 0.0}, {"name": "sgd", "schedule": "staircase"}],
+    ids=["adamw", "sgd and dropout"],
 )
-def test_training_that_was_killed_while_it_wrote_an_epoch_ends_exactly_where_an_uninterrupted_one_ends(tmp_path, network):
+def test_training_that_was_killed_while_it_wrote_an_epoch_ends_exactly_where_an_uninterrupted_one_ends(
+    tmp_path, network
+):
     whole, history = train(tmp_path / "whole", 4, **network)
     train(tmp_path / "killed", 2, **network)
     half_written = tmp_path / "killed" / ".epoch_0003.12345.partial"
     half_written.mkdir()
     (half_written / "model.weights.h5").write_bytes(b"half")
     resumed, resumed_history = train(tmp_path / "killed", 4, **network)
-    pd.testing.assert_frame_equal(resumed_history.drop(columns="seconds"), history.drop(columns="seconds"), check_exact=True)
+    pd.testing.assert_frame_equal(
+        resumed_history.drop(columns="seconds"), history.drop(columns="seconds"), check_exact=True
+    )
     for ours, expected in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, expected)
     for ours, expected in zip(resumed.optimizer.variables, whole.optimizer.variables, strict=True):
@@ -105,13 +128,23 @@ def test_kept_epoch_gives_back_the_network_that_had_its_score(finished):
 
 
 def test_epoch_that_was_not_kept_is_an_error_that_says_how_to_keep_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"epoch_0007/model\.weights\.h5 was not kept: name the column it is best by in fit\(\.\.\., keep=\.\.\.\)"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"epoch_0007/model\.weights\.h5 was not kept: name the column it is best by in fit\(\.\.\., keep=\.\.\.\)",
+    ):
         load_epoch(small_network(), tmp_path, 7)
 
 
 @pytest.mark.parametrize(("column", "expected"), [("val_accuracy", 2), ("val_loss", 3), ("accuracy", 4)])
 def test_best_epoch_is_the_first_with_the_highest_score_or_the_lowest_loss(column, expected):
-    history = pd.DataFrame({"epoch": [1, 2, 3, 4], "val_accuracy": [0.5, 0.7, 0.7, 0.6], "val_loss": [1.1, 0.9, 0.8, 0.8], "accuracy": [0.1, 0.2, 0.3, 0.4]})
+    history = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3, 4],
+            "val_accuracy": [0.5, 0.7, 0.7, 0.6],
+            "val_loss": [1.1, 0.9, 0.8, 0.8],
+            "accuracy": [0.1, 0.2, 0.3, 0.4],
+        }
+    )
     assert best_epoch(history, column) == expected
 
 
@@ -127,7 +160,9 @@ def test_score_is_the_accuracy_that_keras_gives_and_cross_entropy_without_regula
 
 def test_prediction_in_batches_is_that_of_all_images_at_once():
     model, (images, _) = small_network(), faces()
-    np.testing.assert_allclose(predict(model, images, batch_size=7), model.predict(as_rgb(images), batch_size=40, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(
+        predict(model, images, batch_size=7), model.predict(as_rgb(images), batch_size=40, verbose=0), atol=1e-6
+    )
 
 
 def test_grey_images_are_repeated_to_three_channels_and_others_left_as_they_are():
@@ -144,7 +179,9 @@ def whole_epoch(batches: Batches, epoch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_every_image_comes_once_an_epoch_with_its_own_label():
-    images = np.arange(50, dtype="uint8").reshape(50, 1, 1, 1) * np.ones((1, 8, 8, 1), "uint8")  # the grey value is the number of the image
+    images = np.arange(50, dtype="uint8").reshape(50, 1, 1, 1) * np.ones(
+        (1, 8, 8, 1), "uint8"
+    )  # the grey value is the number of the image
     labels = np.random.default_rng(0).integers(0, 7, 50)
     inputs, targets = whole_epoch(Batches(images, labels, batch_size=8, seed=0, augment=Augmentation()), epoch=0)
     numbers = inputs[:, 4, 4, 0]
@@ -185,7 +222,11 @@ def test_keras_gets_the_same_batches_in_the_same_order_from_any_number_of_thread
     model.run_eagerly = True
     learn = type(model).train_step
     # JAX passes the state of the model before the data
-    monkeypatch.setattr(type(model), "train_step", lambda self, *given: (fed.append([np.array(part) for part in given[-1][:2]]), learn(self, *given))[1])
+    monkeypatch.setattr(
+        type(model),
+        "train_step",
+        lambda self, *given: (fed.append([np.array(part) for part in given[-1][:2]]), learn(self, *given))[1],
+    )
     fit(model, Watched(images, labels, 8, seed=3, augment=Augmentation(), workers=workers), {}, 3, tmp_path, keep=())
     alone = Batches(images, labels, 8, seed=3, augment=Augmentation(), workers=1)
     expected = []
@@ -218,7 +259,9 @@ def test_augmentation_writes_what_a_flipped_copy_and_a_warp_of_its_own_would_be(
             matrix = cv2.getRotationMatrix2D((5.5, 5.5), angle, scale)
             matrix[:, 2] += random.uniform(-0.1, 0.1, 2) * 12
             image = np.ascontiguousarray(image[:, ::-1]) if random.random() < 0.5 else image
-            expected.append(cv2.warpAffine(image, matrix, (12, 12), borderMode=cv2.BORDER_REFLECT_101).reshape(image.shape))
+            expected.append(
+                cv2.warpAffine(image, matrix, (12, 12), borderMode=cv2.BORDER_REFLECT_101).reshape(image.shape)
+            )
         assert np.array_equal(Augmentation()(images, np.random.default_rng(5)), expected)
 
 
@@ -343,7 +386,9 @@ def test_optimizer_of_a_name_is_that_of_keras_with_the_documented_settings(name,
     assert {setting: made.get_config()[setting] for setting in settings} == settings
 
 
-@pytest.mark.parametrize(("name", "schedule", "wrong"), [("rmsprop", "constant", "rmsprop"), ("adam", "linear", "linear")])
+@pytest.mark.parametrize(
+    ("name", "schedule", "wrong"), [("rmsprop", "constant", "rmsprop"), ("adam", "linear", "linear")]
+)
 def test_unknown_optimizer_or_schedule_is_an_error_that_lists_the_known(name, schedule, wrong):
     with pytest.raises(ValueError, match=rf"'{wrong}' is none of \w+, \w+, \w+"):
         optimizer(name, 0.1, 10, 10, schedule)
@@ -355,7 +400,9 @@ def test_a_head_learns_features_that_tell_its_classes_apart_and_each_kept_epoch_
     seed_everything(0)
     head = keras.Sequential([keras.layers.Dense(3, activation="softmax")])
     regime = {"name": "sgd", "learning_rate": 0.5, "schedule": "staircase", "batch_size": 20, "epochs": 12}
-    history = training.fit_head(head, (features[:90], labels[:90]), (features[90:], labels[90:]), seed=0, backup_dir=tmp_path, **regime)
+    history = training.fit_head(
+        head, (features[:90], labels[:90]), (features[90:], labels[90:]), seed=0, backup_dir=tmp_path, **regime
+    )
     assert history["val_accuracy"].iloc[-1] == 1.0
     assert history["learning_rate"].round(3).tolist() == [0.5] * 10 + [0.45] * 2
     load_epoch(head, tmp_path, best_epoch(history, "val_accuracy"))
@@ -384,7 +431,9 @@ def test_a_head_learns_the_same_whether_it_takes_its_steps_one_by_one_or_many_at
         )
         learnt.append((head.get_weights(), history["loss"].tolist()))
     for weights, loss in learnt[1:]:
-        assert all(np.array_equal(a, b) for a, b in zip(weights, learnt[0][0], strict=True)) and loss == pytest.approx(learnt[0][1], rel=1e-6)
+        assert all(np.array_equal(a, b) for a, b in zip(weights, learnt[0][0], strict=True)) and loss == pytest.approx(
+            learnt[0][1], rel=1e-6
+        )
 
 
 def test_a_compiled_network_begins_again_as_it_was_with_its_optimiser():

@@ -31,13 +31,15 @@ def load(name: str, data: str = "real", **options) -> FaceDataset:
     if name not in LOADERS:
         raise ValueError(f"no data set is called {name!r}: there are {', '.join(LOADERS)}")
     if data == "generated":
-        from fer_helpers.datasets import generated
+        from fer_helpers import drawn as generated
 
         return replace(LOADERS[name].load(generated.ensure(name), **options), generated=True)
     return LOADERS[name].load(find(name, data), **options)
 
 
-def load_present(names: list[str], data: str = "real", options: dict[str, dict] | None = None) -> tuple[dict[str, FaceDataset], dict[str, str]]:
+def load_present(
+    names: list[str], data: str = "real", options: dict[str, dict] | None = None
+) -> tuple[dict[str, FaceDataset], dict[str, str]]:
     """Load those of several data sets that are there.
 
     Args:

@@ -23,7 +23,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from fer_helpers.datasets.files import DAMAGED_MEMBER, FileTree
-from fer_helpers.datasets.table import EXPRESSIONS, OTHER_CATEGORIES, FaceDataset, LayoutError, canonical_expression, make_table, skipped_images
+from fer_helpers.datasets.table import (
+    EXPRESSIONS,
+    OTHER_CATEGORIES,
+    FaceDataset,
+    LayoutError,
+    canonical_expression,
+    make_table,
+    skipped_images,
+)
 
 NAME = "affectnet"
 CLASSES = EXPRESSIONS
@@ -35,11 +43,32 @@ PUBLISHED_COUNTS = {
     11: {"train": 414_799, "test": 5_500},
 }
 IMAGE_FOLDER = "Manually_Annotated_Images"
-CSV_SPLITS = {"validation.csv": "test", "training.csv": "train"}  # validation first: an image in both stays in the test set
-CSV_COLUMNS = ("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks", "expression", "valence", "arousal")
+CSV_SPLITS = {
+    "validation.csv": "test",
+    "training.csv": "train",
+}  # validation first: an image in both stays in the test set
+CSV_COLUMNS = (
+    "subDirectory_filePath",
+    "face_x",
+    "face_y",
+    "face_width",
+    "face_height",
+    "facial_landmarks",
+    "expression",
+    "valence",
+    "arousal",
+)
 NPY_SPLITS = {"train_set": "train", "val_set": "test"}
 FOLDER_SPLITS = {"train": "train", "test": "test"}
-FOUND_AS = ("affectnet", "affectnet.zip", "AffectNet", "AffectNet.zip", "affectnet_noamsegal", "affectnet_noamsegal.zip", "affectnet-training-data.zip")
+FOUND_AS = (
+    "affectnet",
+    "affectnet.zip",
+    "AffectNet",
+    "AffectNet.zip",
+    "affectnet_noamsegal",
+    "affectnet_noamsegal.zip",
+    "affectnet-training-data.zip",
+)
 EXPECTED = (
     "expected training.csv and validation.csv over Manually_Annotated_Images/, train_set/ and val_set/ with images/ and annotations/, "
     "<class>/ with labels.csv, or Train/<class>/ and Test/<class>/; see data/README.md"
@@ -78,8 +107,14 @@ def load(location: Path, categories: int = 8, labels: str = "csv") -> FaceDatase
     rows, skipped, notes = _read(tree, labels)
     kept = [row for row in rows if row["expression"] in ASKED[categories]]
     if not kept:
-        raise LayoutError(f"no image under {tree.location} is of the {categories} categories asked for: the copy is incomplete ({EXPECTED})")
-    skipped += [(row["image"], _category_reason(row["expression"], categories)) for row in rows if row["expression"] not in ASKED[categories]]
+        raise LayoutError(
+            f"no image under {tree.location} is of the {categories} categories asked for: the copy is incomplete ({EXPECTED})"
+        )
+    skipped += [
+        (row["image"], _category_reason(row["expression"], categories))
+        for row in rows
+        if row["expression"] not in ASKED[categories]
+    ]
     table = make_table(kept)
     notes += [*_affect_note(table), *_count_note(table, categories)]
     return FaceDataset(NAME, tree.location, table, skipped_images(skipped), tuple(notes))
@@ -97,7 +132,11 @@ def _read(tree: FileTree, labels: str) -> Found:
     csv_name = tree.named("labels.csv")
     if csv_name:
         return _from_labels(tree, csv_name, labels)
-    automatic = ": automatically_annotated.csv alone is not read, a network wrote it" if tree.named("automatically_annotated.csv") else ""
+    automatic = (
+        ": automatically_annotated.csv alone is not read, a network wrote it"
+        if tree.named("automatically_annotated.csv")
+        else ""
+    )
     raise FileNotFoundError(f"no AffectNet under {tree.location}{automatic}: {EXPECTED}")
 
 
@@ -132,7 +171,12 @@ def _from_csv(tree: FileTree) -> Found:
                 row, fault = _csv_row(values, images, seen)
                 seen.setdefault(values[0].strip(), where)
                 if fault:
-                    skipped.append((values[0].strip() or f"{file_name}/{number}", f"{tree.path(csv_name)}, data row {number}: {fault}"))
+                    skipped.append(
+                        (
+                            values[0].strip() or f"{file_name}/{number}",
+                            f"{tree.path(csv_name)}, data row {number}: {fault}",
+                        )
+                    )
                 else:
                     rows.append(row | {"path": tree.path(row["image"]), "split": split})
     return rows, skipped, notes
@@ -146,10 +190,14 @@ def _manual_images(tree: FileTree) -> dict[str, str]:
         if not folder:
             continue
         if inside in images:
-            raise LayoutError(f"{tree.location} holds more than one copy of AffectNet ({images[inside]}, {name}): name the folder above one of them")
+            raise LayoutError(
+                f"{tree.location} holds more than one copy of AffectNet ({images[inside]}, {name}): name the folder above one of them"
+            )
         images[inside] = name
     if not images:
-        raise FileNotFoundError(f"no image below a folder {IMAGE_FOLDER} under {tree.location}, though its CSV files are there: unpack the images beside them")
+        raise FileNotFoundError(
+            f"no image below a folder {IMAGE_FOLDER} under {tree.location}, though its CSV files are there: unpack the images beside them"
+        )
     return images
 
 
@@ -165,7 +213,9 @@ def _csv_rows(file: TextIO, csv_path: str) -> Iterator[tuple[int, list[str]]]:
         start = 0
     else:
         if len(first) != len(CSV_COLUMNS):
-            raise LayoutError(f"{csv_path} begins with a row of {len(first)} values, neither the header nor {len(CSV_COLUMNS)} values: get it again")
+            raise LayoutError(
+                f"{csv_path} begins with a row of {len(first)} values, neither the header nor {len(CSV_COLUMNS)} values: get it again"
+            )
         places = range(len(CSV_COLUMNS))
         start = 1
         yield 0, first
@@ -187,7 +237,13 @@ def _csv_row(values: list[str], images: dict[str, str], seen: dict[str, str]) ->
         return {}, f"the box ({', '.join(box_texts)}) is not x, y and a width and height above 0"
     if listed not in images:
         return {}, f"no file {listed} below {IMAGE_FOLDER}"
-    return {"image": images[listed], "expression": expression, "box": box, "valence": _affect(valence), "arousal": _affect(arousal)}, ""
+    return {
+        "image": images[listed],
+        "expression": expression,
+        "box": box,
+        "valence": _affect(valence),
+        "arousal": _affect(arousal),
+    }, ""
 
 
 def _category(code: str) -> str | None:
@@ -220,15 +276,22 @@ def _from_npy(tree: FileTree, images: list[str]) -> Found:
         start = _annotations_of(image)
         try:
             code = _number(tree, f"{start}_exp.npy", names)
-            affect = {column: _optional_number(tree, f"{start}_{short}.npy", names) for column, short in (("valence", "val"), ("arousal", "aro"))}
+            affect = {
+                column: _optional_number(tree, f"{start}_{short}.npy", names)
+                for column, short in (("valence", "val"), ("arousal", "aro"))
+            }
         except ValueError as error:
             skipped.append((image, str(error)))
             continue
         if code not in range(len(CATEGORIES)):
-            skipped.append((image, f"{tree.path(f'{start}_exp.npy')}: expression {code:g} is not in 0 to {len(CATEGORIES) - 1}"))
+            skipped.append(
+                (image, f"{tree.path(f'{start}_exp.npy')}: expression {code:g} is not in 0 to {len(CATEGORIES) - 1}")
+            )
             continue
         split = NPY_SPLITS[image.rsplit("/", 3)[-3]]
-        rows.append({"image": image, "path": tree.path(image), "expression": CATEGORIES[int(code)], "split": split} | affect)
+        rows.append(
+            {"image": image, "path": tree.path(image), "expression": CATEGORIES[int(code)], "split": split} | affect
+        )
     with_image = {f"{_annotations_of(image)}_exp.npy" for image in images}
     without = (name for name in tree.names if name.endswith("_exp.npy") and name not in with_image)
     skipped += [(name, f"{tree.path(name)}: there is no image of that number") for name in without]
@@ -257,7 +320,9 @@ def _number(tree: FileTree, name: str, names: set[str]) -> float:
         value = np.load(io.BytesIO(tree.read_bytes(name)), allow_pickle=False)
         number = float(value.item())
     except (ValueError, TypeError, AttributeError, EOFError, OSError, *DAMAGED_MEMBER) as error:
-        raise ValueError(f"{tree.path(name)} does not hold one number ({str(error)[:80]}): get the annotations again") from error
+        raise ValueError(
+            f"{tree.path(name)} does not hold one number ({str(error)[:80]}): get the annotations again"
+        ) from error
     if not math.isfinite(number):
         raise ValueError(f"{tree.path(name)} does not hold one number ({number}): get the annotations again")
     return number
@@ -273,9 +338,24 @@ def _from_split_folders(tree: FileTree, images: list[str]) -> Found:
         top, class_folder, _ = name.rsplit("/", 2)
         split = FOLDER_SPLITS[PurePosixPath(top).name.lower()]
         if tops.setdefault(split, top) != top:
-            raise LayoutError(f"{tree.location} holds more than one copy of AffectNet ({tops[split]}, {top}): name the folder above one of them")
-        rows.append({"image": name, "path": tree.path(name), "expression": canonical_expression(class_folder, tree.path(top)), "split": split})
-    return rows, [], ["This copy is a selection made by others: whether its Test folder is the official validation set is not told."]
+            raise LayoutError(
+                f"{tree.location} holds more than one copy of AffectNet ({tops[split]}, {top}): name the folder above one of them"
+            )
+        rows.append(
+            {
+                "image": name,
+                "path": tree.path(name),
+                "expression": canonical_expression(class_folder, tree.path(top)),
+                "split": split,
+            }
+        )
+    return (
+        rows,
+        [],
+        [
+            "This copy is a selection made by others: whether its Test folder is the official validation set is not told."
+        ],
+    )
 
 
 def _from_labels(tree: FileTree, csv_name: str, labels: str) -> Found:
@@ -292,7 +372,14 @@ def _from_labels(tree: FileTree, csv_name: str, labels: str) -> Found:
         by = {"folder": expressions[folder], "csv": listed[key]}
         row = {"image": name, "path": tree.path(name), "expression": by[labels]}
         rows.append(row | {"folder_expression": by["folder"], "csv_expression": by["csv"]})
-    return rows, skipped, [*_disagreement_note(rows, csv_name, labels), "This copy is a selection made by others, without official splits."]
+    return (
+        rows,
+        skipped,
+        [
+            *_disagreement_note(rows, csv_name, labels),
+            "This copy is a selection made by others, without official splits.",
+        ],
+    )
 
 
 def _class_images(tree: FileTree) -> dict[str, str]:
@@ -303,10 +390,14 @@ def _class_images(tree: FileTree) -> dict[str, str]:
         if "/" not in key:
             continue
         if key in images:
-            raise LayoutError(f"{tree.location} holds more than one copy of AffectNet ({images[key]}, {name}): name the folder above one of them")
+            raise LayoutError(
+                f"{tree.location} holds more than one copy of AffectNet ({images[key]}, {name}): name the folder above one of them"
+            )
         images[key] = name
     if not images:
-        raise FileNotFoundError(f"no image in a class folder under {tree.location}, though labels.csv is there: {EXPECTED}")
+        raise FileNotFoundError(
+            f"no image in a class folder under {tree.location}, though labels.csv is there: {EXPECTED}"
+        )
     return images
 
 
@@ -316,7 +407,9 @@ def _read_labels(tree: FileTree, csv_name: str, images: dict[str, str]) -> tuple
     with tree.open_text(csv_name) as file:
         rows = csv.DictReader(file)
         if not {"pth", "label"} <= set(rows.fieldnames or []):
-            raise LayoutError(f"{tree.path(csv_name)} has the columns {', '.join(rows.fieldnames or []) or 'none'}: expected pth, label; get it again")
+            raise LayoutError(
+                f"{tree.path(csv_name)} has the columns {', '.join(rows.fieldnames or []) or 'none'}: expected pth, label; get it again"
+            )
         for number, row in enumerate(rows):
             image = (row["pth"] or "").strip()
             fault = _listed_fault(image, images, listed)
@@ -360,7 +453,11 @@ def _affect_note(table: pd.DataFrame) -> list[str]:
     if "valence" not in table:
         return []
     unknown = int(table[["valence", "arousal"]].isna().any(axis=1).sum())
-    return [f"Valence or arousal of {unknown:,} images is unknown (no number from -1 to 1) and missing in the table."] if unknown else []
+    return (
+        [f"Valence or arousal of {unknown:,} images is unknown (no number from -1 to 1) and missing in the table."]
+        if unknown
+        else []
+    )
 
 
 def _count_note(table: pd.DataFrame, categories: int) -> list[str]:
@@ -368,7 +465,11 @@ def _count_note(table: pd.DataFrame, categories: int) -> list[str]:
     counts = {split: int((table["split"] == split).sum()) for split in published}
     if counts == published:
         return []
-    told = f"{counts['train']:,} images to train and {counts['test']:,} to test" if any(counts.values()) else f"{len(table):,} images"
+    told = (
+        f"{counts['train']:,} images to train and {counts['test']:,} to test"
+        if any(counts.values())
+        else f"{len(table):,} images"
+    )
     return [
         f"This copy gives {told}; the authors' release has {published['train']:,} and {published['test']:,} of {categories} categories "
         "(Mollahosseini et al. 2017)."

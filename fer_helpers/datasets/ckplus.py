@@ -18,7 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fer_helpers.datasets.files import FileTree
-from fer_helpers.datasets.table import EXPRESSIONS, FaceDataset, LayoutError, canonical_expression, differences, make_table, skipped_images
+from fer_helpers.datasets.table import (
+    EXPRESSIONS,
+    FaceDataset,
+    LayoutError,
+    canonical_expression,
+    differences,
+    make_table,
+    skipped_images,
+)
 
 NAME = "ckplus"
 CLASSES = EXPRESSIONS
@@ -27,8 +35,28 @@ EMOTION_FILE = "_emotion.txt"
 STEM = re.compile(r"(S\d{3})_(\d{3})_(\d{8})")
 IN_SEQUENCE_FOLDER = re.compile(r"(^|/)S\d{3}/\d{3}/S\d{3}_[^/]+$")
 PUBLISHED = {"sequences": 593, "subjects": 123, "labelled sequences": 327}  # Lucey et al. 2010
-PUBLISHED_SEQUENCES = {"happy": 69, "sad": 28, "surprise": 83, "fear": 25, "disgust": 59, "anger": 45, "contempt": 18}  # labelled; the same
-FOUND_AS = ("ckplus", "ckplus.zip", "CK+", "CK+.zip", "ck+", "ck+.zip", "cohn-kanade-plus", "ckplus48", "ckplus48.zip", "CK+48", "CK+48.zip")
+PUBLISHED_SEQUENCES = {
+    "happy": 69,
+    "sad": 28,
+    "surprise": 83,
+    "fear": 25,
+    "disgust": 59,
+    "anger": 45,
+    "contempt": 18,
+}  # labelled; the same
+FOUND_AS = (
+    "ckplus",
+    "ckplus.zip",
+    "CK+",
+    "CK+.zip",
+    "ck+",
+    "ck+.zip",
+    "cohn-kanade-plus",
+    "ckplus48",
+    "ckplus48.zip",
+    "CK+48",
+    "CK+48.zip",
+)
 EXPECTED = "expected cohn-kanade-images/S005/001/*.png and Emotion/S005/001/*_emotion.txt, both unpacked, or CK+48/<class>/*.png; see data/README.md"
 
 
@@ -64,7 +92,9 @@ def load(location: Path, last_frames: int = 3, first_as_neutral: bool = False) -
         raise ValueError(f"last_frames is {last_frames}: take at least 1 frame of each sequence")
     tree = FileTree(Path(location))
     images = tree.images_below("")
-    if any(name.endswith(EMOTION_FILE) for name in tree.names) or any(IN_SEQUENCE_FOLDER.search(name) for name in images):
+    if any(name.endswith(EMOTION_FILE) for name in tree.names) or any(
+        IN_SEQUENCE_FOLDER.search(name) for name in images
+    ):
         return _from_sequences(tree, last_frames, first_as_neutral)
     if any(_frame(name) and "/" in name for name in images):
         return _from_class_folders(tree, last_frames, first_as_neutral)
@@ -80,7 +110,11 @@ def _frame(name: str) -> Frame | None:
 def _frames(tree: FileTree, names: list[str], expected: str) -> tuple[list[Frame], list[tuple[str, str]]]:
     """The files whose names parse, in order of sequence and frame, and the others with the reason."""
     parsed = {name: _frame(name) for name in names}
-    others = [(name, f"{tree.path(name)} does not say subject, sequence and frame: expected a name like {expected}") for name in names if not parsed[name]]
+    others = [
+        (name, f"{tree.path(name)} does not say subject, sequence and frame: expected a name like {expected}")
+        for name in names
+        if not parsed[name]
+    ]
     return sorted(frame for frame in parsed.values() if frame), others
 
 
@@ -90,7 +124,9 @@ def _by_sequence(frames: list[Frame], tree: FileTree) -> dict[str, list[Frame]]:
     for frame in frames:
         before = sequences.setdefault(frame.sequence, [])
         if before and before[-1].number == frame.number:
-            raise LayoutError(f"{tree.path(before[-1].name)} and {frame.name} are the same frame: remove one, or name the folder above one copy")
+            raise LayoutError(
+                f"{tree.path(before[-1].name)} and {frame.name} are the same frame: remove one, or name the folder above one copy"
+            )
         before.append(frame)
     return sequences
 
@@ -124,7 +160,9 @@ def _check_folders(frames: list[Frame], tree: FileTree) -> None:
     for frame in frames:
         folder, said = "/".join(PurePosixPath(frame.name).parts[-3:-1]), frame.sequence.replace("_", "/")
         if folder != said:
-            raise LayoutError(f"{tree.path(frame.name)} lies in {folder or 'no folder'}, but its name says {said}: move it or remove it")
+            raise LayoutError(
+                f"{tree.path(frame.name)} lies in {folder or 'no folder'}, but its name says {said}: move it or remove it"
+            )
 
 
 @dataclass(frozen=True)
@@ -156,7 +194,9 @@ def _expression(name: str, tree: FileTree) -> str:
     try:
         return codes[float(text)]
     except (ValueError, KeyError):
-        raise LayoutError(f"{tree.path(name)} holds {text!r}: expected one number from 0 to {len(CODES) - 1}; unpack Emotion_labels.zip again") from None
+        raise LayoutError(
+            f"{tree.path(name)} holds {text!r}: expected one number from 0 to {len(CODES) - 1}; unpack Emotion_labels.zip again"
+        ) from None
 
 
 def _fault(present: list[Frame], label: Label | None, last_frames: int, first_as_neutral: bool) -> str:
@@ -177,10 +217,18 @@ def _first_reason(skipped: list[tuple[str, str]]) -> str:
 
 
 def _count_notes(sequences: dict[str, list[Frame]], labels: dict[str, Label]) -> tuple[str, ...]:
-    labelled = [labels[sequence].expression for sequence in sequences if sequence in labels and labels[sequence].expression != "neutral"]
+    labelled = [
+        labels[sequence].expression
+        for sequence in sequences
+        if sequence in labels and labels[sequence].expression != "neutral"
+    ]
     subjects = {frames[0].subject for frames in sequences.values()}
     found = {"sequences": len(sequences), "subjects": len(subjects), "labelled sequences": len(labelled)}
-    return differences(found | _labelled(Counter(labelled)), PUBLISHED | _labelled(PUBLISHED_SEQUENCES), "the numbers of Lucey et al. 2010")
+    return differences(
+        found | _labelled(Counter(labelled)),
+        PUBLISHED | _labelled(PUBLISHED_SEQUENCES),
+        "the numbers of Lucey et al. 2010",
+    )
 
 
 def _labelled(counts: dict[str, int]) -> dict[str, int]:
@@ -189,20 +237,33 @@ def _labelled(counts: dict[str, int]) -> dict[str, int]:
 
 def _peak_notes(sequences: dict[str, list[Frame]], labels: dict[str, Label]) -> tuple[str, ...]:
     """A sentence on sequences that do not end at the frame which their emotion file names."""
-    cut = [sequence for sequence, frames in sequences.items() if sequence in labels and labels[sequence].peak.number != frames[-1].number]
+    cut = [
+        sequence
+        for sequence, frames in sequences.items()
+        if sequence in labels and labels[sequence].peak.number != frames[-1].number
+    ]
     if not cut:
         return ()
-    return (f"{len(cut):,} sequences do not end at the frame that their emotion file names, the first is {cut[0]}: their last frames may not be the peak.",)
+    return (
+        f"{len(cut):,} sequences do not end at the frame that their emotion file names, the first is {cut[0]}: their last frames may not be the peak.",
+    )
 
 
 def _from_class_folders(tree: FileTree, last_frames: int, first_as_neutral: bool) -> FaceDataset:
     frames, skipped = _frames(tree, tree.images_below(""), "CK+48/anger/S010_004_00000017.png")
     expressions = _expressions_by_folder(frames, tree)
     sequences = _by_sequence(frames, tree)
-    rows = [_row(frame, expressions[sequence], tree) for sequence, present in sequences.items() for frame in present[-last_frames:]]
+    rows = [
+        _row(frame, expressions[sequence], tree)
+        for sequence, present in sequences.items()
+        for frame in present[-last_frames:]
+    ]
     found = {"labelled sequences": len(sequences)} | _labelled(Counter(expressions.values()))
     published = {"labelled sequences": PUBLISHED["labelled sequences"]} | _labelled(PUBLISHED_SEQUENCES)
-    notes = (*differences(found, published, "the numbers of Lucey et al. 2010"), *_missing_frame_notes(sequences, last_frames, first_as_neutral))
+    notes = (
+        *differences(found, published, "the numbers of Lucey et al. 2010"),
+        *_missing_frame_notes(sequences, last_frames, first_as_neutral),
+    )
     return FaceDataset(NAME, tree.location, make_table(rows), skipped_images(skipped), notes)
 
 
@@ -213,7 +274,9 @@ def _expressions_by_folder(frames: list[Frame], tree: FileTree) -> dict[str, str
         expression = _class_of(frame, tree)
         other = expressions.setdefault(frame.sequence, expression)
         if other != expression:
-            raise LayoutError(f"{tree.path(frame.name)} is labelled {expression}, another frame of {frame.sequence} {other}: remove the wrong ones")
+            raise LayoutError(
+                f"{tree.path(frame.name)} is labelled {expression}, another frame of {frame.sequence} {other}: remove the wrong ones"
+            )
     return expressions
 
 
@@ -230,12 +293,18 @@ def _class_of(frame: Frame, tree: FileTree) -> str:
     return expression
 
 
-def _missing_frame_notes(sequences: dict[str, list[Frame]], last_frames: int, first_as_neutral: bool) -> tuple[str, ...]:
+def _missing_frame_notes(
+    sequences: dict[str, list[Frame]], last_frames: int, first_as_neutral: bool
+) -> tuple[str, ...]:
     """Sentences on what was asked for and is not in this copy."""
     notes = []
     short = sum(len(frames) < last_frames for frames in sequences.values())
     if short:
-        notes.append(f"{short:,} sequences of this copy have fewer than the last {last_frames} frames asked for: all they have are taken.")
+        notes.append(
+            f"{short:,} sequences of this copy have fewer than the last {last_frames} frames asked for: all they have are taken."
+        )
     if first_as_neutral:
-        notes.append("This copy has no first frames, and so no neutral images: the authors' cohn-kanade-images have them.")
+        notes.append(
+            "This copy has no first frames, and so no neutral images: the authors' cohn-kanade-images have them."
+        )
     return tuple(notes)

@@ -18,7 +18,15 @@ import numpy as np
 import pandas as pd
 
 from fer_helpers.datasets.files import FileTree
-from fer_helpers.datasets.table import SPLITS, VAL_OR_TEST, FaceDataset, LayoutError, canonical_expression, make_table, skipped_images
+from fer_helpers.datasets.table import (
+    SPLITS,
+    VAL_OR_TEST,
+    FaceDataset,
+    LayoutError,
+    canonical_expression,
+    make_table,
+    skipped_images,
+)
 
 NAME = "fer2013"
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
@@ -60,7 +68,10 @@ def _from_folders(tree: FileTree) -> FaceDataset:
     for (split_folder, class_folder), names in folders.items():
         expression = canonical_expression(class_folder, f"{tree.location}/{split_folder}")
         split = _split_of_folder(split_folder)
-        rows += [{"image": name, "path": tree.path(name), "expression": expression, "split": split or _test_half(name)} for name in names]
+        rows += [
+            {"image": name, "path": tree.path(name), "expression": expression, "split": split or _test_half(name)}
+            for name in names
+        ]
     table = make_table(rows)
     _check_classes(table, tuple(table["split"].unique()), tree.location)
     return FaceDataset(NAME, tree.location, table, notes=_notes(table))
@@ -77,7 +88,9 @@ def _class_folders(tree: FileTree) -> dict[tuple[str, str], list[str]]:
     if {PurePosixPath(top).name.lower() for top in tops} != {"train", "test"}:
         raise FileNotFoundError(f"no FER-2013 under {tree.location}: {EXPECTED}")
     if len(tops) > 2:
-        raise LayoutError(f"{tree.location} holds more than one copy of FER-2013 ({', '.join(tops)}): name the folder above one of them")
+        raise LayoutError(
+            f"{tree.location} holds more than one copy of FER-2013 ({', '.join(tops)}): name the folder above one of them"
+        )
     return folders
 
 
@@ -86,11 +99,15 @@ def _check_classes(table: pd.DataFrame, splits: tuple[str, ...], location: Path)
     other = sorted(set(table["expression"]) - set(CLASSES))
     if other:
         first = table.loc[table["expression"] == other[0], "path"].iloc[0]
-        raise LayoutError(f"{first} is labelled {other[0]}, which FER-2013 does not have: remove that class, or name another data set")
+        raise LayoutError(
+            f"{first} is labelled {other[0]}, which FER-2013 does not have: remove that class, or name another data set"
+        )
     for split in splits:
         missing = [name for name in CLASSES if name not in set(table.loc[table["split"] == split, "expression"])]
         if missing:
-            raise LayoutError(f"{location} holds no image of {', '.join(missing)} in the split {split!r}: the copy is incomplete, download it again")
+            raise LayoutError(
+                f"{location} holds no image of {', '.join(missing)} in the split {split!r}: the copy is incomplete, download it again"
+            )
 
 
 def _split_of_folder(split_folder: str) -> str | None:
@@ -127,7 +144,9 @@ def _csv_rows(file: TextIO, csv_path: str) -> tuple[list[dict], list[tuple[str, 
     reader = csv.reader(file)
     columns = [column.strip() for column in next(reader, [])]
     if not {"emotion", "pixels", "Usage"} <= set(columns):
-        raise LayoutError(f"{csv_path} has the columns {', '.join(columns) or 'none'}: expected emotion, pixels, Usage; download it again")
+        raise LayoutError(
+            f"{csv_path} has the columns {', '.join(columns) or 'none'}: expected emotion, pixels, Usage; download it again"
+        )
     rows, skipped = [], []
     for number, values in enumerate(reader):
         row, fault = _csv_row(dict(zip(columns, values, strict=False)), number, csv_path)
@@ -169,4 +188,8 @@ def read_csv_pixels(file: TextIO, rows: set[int]) -> dict[int, np.ndarray]:
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader(file)
     place = [column.strip() for column in next(reader)].index("pixels")
-    return {number: np.array(values[place].split(), dtype="uint8").reshape(SIDE, SIDE) for number, values in enumerate(reader) if number in rows}
+    return {
+        number: np.array(values[place].split(), dtype="uint8").reshape(SIDE, SIDE)
+        for number, values in enumerate(reader)
+        if number in rows
+    }

@@ -16,14 +16,25 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from fer_helpers.datasets.files import FileTree
-from fer_helpers.datasets.table import EXPRESSIONS, FaceDataset, LayoutError, canonical_expression, make_table, skipped_images
+from fer_helpers.datasets.table import (
+    EXPRESSIONS,
+    FaceDataset,
+    LayoutError,
+    canonical_expression,
+    make_table,
+    skipped_images,
+)
 
 NAME = "ferplus"
 CLASSES = EXPRESSIONS
 FOLDER_SPLITS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}
 USAGE_FOLDERS = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}
 VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
-VOTES = (*(f"votes_{canonical_expression(column, 'fer2013new.csv')}" for column in VOTE_COLUMNS[:8]), "votes_unknown", "votes_not_a_face")
+VOTES = (
+    *(f"votes_{canonical_expression(column, 'fer2013new.csv')}" for column in VOTE_COLUMNS[:8]),
+    "votes_unknown",
+    "votes_not_a_face",
+)
 FOUND_AS = ("ferplus", "ferplus.zip")
 EXPECTED = "expected fer2013new.csv beside data/FER2013Train, FER2013Valid and FER2013Test; see data/README.md"
 
@@ -63,7 +74,9 @@ def _row(values: dict[str, str], where: str, images: dict[str, str]) -> tuple[di
     """The table's row for one row of the CSV, and why it is left out ('' if it is not)."""
     name, usage = (values.get("Image name") or "").strip(), (values.get("Usage") or "").strip()
     if usage not in USAGE_FOLDERS:
-        raise LayoutError(f"{where}: Usage {usage!r} is none of {', '.join(USAGE_FOLDERS)}; download fer2013new.csv again")
+        raise LayoutError(
+            f"{where}: Usage {usage!r} is none of {', '.join(USAGE_FOLDERS)}; download fer2013new.csv again"
+        )
     if not name:
         return {}, "left out by the authors: no image name"
     folder = USAGE_FOLDERS[usage]
@@ -74,14 +87,18 @@ def _row(values: dict[str, str], where: str, images: dict[str, str]) -> tuple[di
     label = majority(votes)
     if label is None:
         return {}, "no clear majority among its expressions"
-    return {"image": image, "expression": label, "split": FOLDER_SPLITS[folder]} | dict(zip(VOTES, votes.tolist(), strict=True)), ""
+    return {"image": image, "expression": label, "split": FOLDER_SPLITS[folder]} | dict(
+        zip(VOTES, votes.tolist(), strict=True)
+    ), ""
 
 
 def _votes(values: dict[str, str], where: str) -> np.ndarray:
     try:
         return np.array([int(values[column]) for column in VOTE_COLUMNS])
     except (KeyError, TypeError, ValueError) as error:
-        raise LayoutError(f"{where}: votes are not ten whole numbers ({error}); download fer2013new.csv again") from error
+        raise LayoutError(
+            f"{where}: votes are not ten whole numbers ({error}); download fer2013new.csv again"
+        ) from error
 
 
 def majority(votes: np.ndarray) -> str | None:

@@ -40,12 +40,18 @@ class FileTree:
         elif self.location.is_file():
             self._archive = _open_zip(self.location)
         else:
-            raise FileNotFoundError(f"no such folder or archive: {self.location}; name one that exists, see data/README.md")
+            raise FileNotFoundError(
+                f"no such folder or archive: {self.location}; name one that exists, see data/README.md"
+            )
 
     @cached_property
     def names(self) -> list[str]:
         """Names of all files, sorted; found when first asked for, since a folder can be large."""
-        names = _names_below(self.location) if self._archive is None else (name for name in self._archive.namelist() if not name.endswith("/"))
+        names = (
+            _names_below(self.location)
+            if self._archive is None
+            else (name for name in self._archive.namelist() if not name.endswith("/"))
+        )
         return sorted(name for name in names if not _is_clutter(name))
 
     def read_bytes(self, name: str) -> bytes:
@@ -65,7 +71,9 @@ class FileTree:
             with self._open(name) as source, io.TextIOWrapper(source, encoding="utf-8-sig", newline="") as file:
                 yield file
         except (UnicodeDecodeError, csv.Error, *DAMAGED_MEMBER) as error:
-            raise LayoutError(f"{self.path(name)} is damaged or no text ({error}): remove it and download it again") from error
+            raise LayoutError(
+                f"{self.path(name)} is damaged or no text ({error}): remove it and download it again"
+            ) from error
 
     def _open(self, name: str) -> BinaryIO:
         return open(self.location / name, "rb") if self._archive is None else self._archive.open(name)

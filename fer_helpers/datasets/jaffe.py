@@ -12,13 +12,28 @@ import re
 from pathlib import Path, PurePosixPath
 
 from fer_helpers.datasets.files import FileTree
-from fer_helpers.datasets.table import FaceDataset, LayoutError, canonical_expression, differences, make_table, skipped_images
+from fer_helpers.datasets.table import (
+    FaceDataset,
+    LayoutError,
+    canonical_expression,
+    differences,
+    make_table,
+    skipped_images,
+)
 
 NAME = "jaffe"
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
 FILE_NAME = re.compile(r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)(\d)\.(\d{1,3})(\.[A-Z]+)+", re.IGNORECASE)
 PUBLISHED = {"images": 213, "subjects": 10}  # Lyons et al. 1998
-PUBLISHED_IMAGES = {"neutral": 30, "happy": 31, "sad": 31, "surprise": 30, "fear": 32, "disgust": 29, "anger": 30}  # by their file names
+PUBLISHED_IMAGES = {
+    "neutral": 30,
+    "happy": 31,
+    "sad": 31,
+    "surprise": 30,
+    "fear": 32,
+    "disgust": 29,
+    "anger": 30,
+}  # by their file names
 FOUND_AS = ("jaffe", "jaffe.zip", "JAFFE", "JAFFE.zip", "jaffedbase", "jaffedbase.zip")
 EXPECTED = "expected KA.AN1.39.tiff and its like, named by subject, expression and number; see data/README.md"
 
@@ -39,11 +54,18 @@ def load(location: Path) -> FaceDataset:
     for name in tree.images_below(""):
         match = FILE_NAME.fullmatch(PurePosixPath(name).name)
         if match is None:
-            skipped.append((name, f"{tree.path(name)} does not say subject, expression and number: expected a name like KA.AN1.39.tiff"))
+            skipped.append(
+                (
+                    name,
+                    f"{tree.path(name)} does not say subject, expression and number: expected a name like KA.AN1.39.tiff",
+                )
+            )
             continue
         picture = tuple(part.upper() for part in match.groups()[:4])
         if picture in pictures:
-            raise LayoutError(f"{pictures[picture]['path']} and {name} are the same picture: remove one, or name the folder above one copy")
+            raise LayoutError(
+                f"{pictures[picture]['path']} and {name} are the same picture: remove one, or name the folder above one copy"
+            )
         expression = canonical_expression(picture[1], name)
         pictures[picture] = {"image": name, "path": tree.path(name), "expression": expression, "subject": picture[0]}
     if not pictures:

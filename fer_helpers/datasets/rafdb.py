@@ -57,7 +57,9 @@ def load(location: Path, images: str = "aligned") -> FaceDataset:
     label_name = tree.named(LABEL_FILE)
     rows, skipped, notes = _from_list(tree, label_name, images) if label_name else _from_folders(tree, images)
     if not rows:
-        raise LayoutError(f"no image under {tree.location} has a label: the copy is incomplete, get it again ({EXPECTED})")
+        raise LayoutError(
+            f"no image under {tree.location} has a label: the copy is incomplete, get it again ({EXPECTED})"
+        )
     table = make_table(rows)
     _check_classes(table, tree.location)
     return FaceDataset(NAME, tree.location, table, skipped_images(skipped), (*notes, *_count_note(table)))
@@ -69,15 +71,28 @@ def load(location: Path, images: str = "aligned") -> FaceDataset:
 def _from_list(tree: FileTree, label_name: str, kind: str) -> tuple[list[dict], Skips, list[str]]:
     files = _listed_images(tree, kind)
     labels, skipped = _read_labels(tree, label_name)
-    skipped += [(listed, f"no file for {listed}, though {tree.path(label_name)} names it") for listed in labels if listed not in files]
-    skipped += [(name, f"{tree.path(name)} has no label in {label_name}") for listed, name in files.items() if listed not in labels]
+    skipped += [
+        (listed, f"no file for {listed}, though {tree.path(label_name)} names it")
+        for listed in labels
+        if listed not in files
+    ]
+    skipped += [
+        (name, f"{tree.path(name)} has no label in {label_name}")
+        for listed, name in files.items()
+        if listed not in labels
+    ]
     boxes, faults = _read_boxes(tree) if kind == "original" else ({}, {})
     rows = []
     for listed in sorted(files.keys() & labels.keys()):
         if listed in faults:
             skipped.append((files[listed], faults[listed]))
             continue
-        row = {"image": files[listed], "path": tree.path(files[listed]), "expression": labels[listed], "split": listed.partition("_")[0]}
+        row = {
+            "image": files[listed],
+            "path": tree.path(files[listed]),
+            "expression": labels[listed],
+            "split": listed.partition("_")[0],
+        }
         rows.append(row | {"box": boxes.get(listed)})
     without = [row["image"] for row in rows if row["box"] is None]
     notes = [f"{len(without):,} images have no bounding box, {without[0]} first."] if boxes and without else []
@@ -93,7 +108,9 @@ def _listed_images(tree: FileTree, kind: str) -> dict[str, str]:
             continue
         listed = f"{match[1].lower()}.jpg"
         if listed in files:
-            raise LayoutError(f"{tree.location} holds more than one copy of RAF-DB ({files[listed]}, {name}): name the folder above one of them")
+            raise LayoutError(
+                f"{tree.location} holds more than one copy of RAF-DB ({files[listed]}, {name}): name the folder above one of them"
+            )
         files[listed] = name
     if not files:
         suffix = "_aligned" if kind == "aligned" else ""
@@ -146,7 +163,9 @@ def _read_boxes(tree: FileTree) -> tuple[dict[str, tuple[float, ...]], dict[str,
             if np.isfinite([left, top, right, bottom]).all() and right > left and bottom > top:
                 boxes[listed] = (left, top, round(right - left, 4), round(bottom - top, 4))
             else:
-                faults[listed] = f"{tree.path(name)} holds a box without an area ({left:g} {top:g} {right:g} {bottom:g}): get it again"
+                faults[listed] = (
+                    f"{tree.path(name)} holds a box without an area ({left:g} {top:g} {right:g} {bottom:g}): get it again"
+                )
     return boxes, faults
 
 
@@ -156,17 +175,25 @@ def _read_boxes(tree: FileTree) -> tuple[dict[str, tuple[float, ...]], dict[str,
 def _from_folders(tree: FileTree, kind: str) -> tuple[list[dict], Skips, list[str]]:
     folders = _label_folders(tree)
     if kind == "original":
-        raise FileNotFoundError(f"{tree.location} holds aligned images only: ask for images='aligned', or name a copy in the authors' layout")
+        raise FileNotFoundError(
+            f"{tree.location} holds aligned images only: ask for images='aligned', or name a copy in the authors' layout"
+        )
     rows, skipped, notes = [], [], []
     for split in ("train", "test"):
-        files = [(name, label) for (folder, label), names in folders.items() if _split_of(folder) == split for name in names]
+        files = [
+            (name, label) for (folder, label), names in folders.items() if _split_of(folder) == split for name in names
+        ]
         faults = {name: _file_fault(name, label, split) for name, label in files}
         skipped += [(name, f"{tree.path(name)}: {fault}") for name, fault in faults.items() if fault]
         good = [(name, label) for name, label in files if not faults[name]]
-        rows += [{"image": name, "path": tree.path(name), "expression": CODES[label], "split": split} for name, label in good]
+        rows += [
+            {"image": name, "path": tree.path(name), "expression": CODES[label], "split": split} for name, label in good
+        ]
         csv_name = tree.named(CSV_FILES[split])
         if csv_name:
-            more_skipped, more_notes = _compare_csv(tree, csv_name, {PurePosixPath(name).name: label for name, label in files})
+            more_skipped, more_notes = _compare_csv(
+                tree, csv_name, {PurePosixPath(name).name: label for name, label in files}
+            )
             skipped += more_skipped
             notes += more_notes
     return rows, skipped, notes
@@ -183,7 +210,9 @@ def _label_folders(tree: FileTree) -> dict[tuple[str, str], list[str]]:
     if {_split_of(top) for top in tops} != set(CSV_FILES):
         raise FileNotFoundError(f"no RAF-DB under {tree.location}: {EXPECTED}")
     if len(tops) > 2:
-        raise LayoutError(f"{tree.location} holds more than one copy of RAF-DB ({', '.join(tops)}): name the folder above one of them")
+        raise LayoutError(
+            f"{tree.location} holds more than one copy of RAF-DB ({', '.join(tops)}): name the folder above one of them"
+        )
     return folders
 
 
@@ -207,7 +236,9 @@ def _compare_csv(tree: FileTree, csv_name: str, labels: dict[str, str]) -> tuple
     with tree.open_text(csv_name) as file:
         rows = csv.DictReader(file)
         if not {"image", "label"} <= set(rows.fieldnames or []):
-            raise LayoutError(f"{tree.path(csv_name)} has the columns {', '.join(rows.fieldnames or []) or 'none'}: expected image, label; get it again")
+            raise LayoutError(
+                f"{tree.path(csv_name)} has the columns {', '.join(rows.fieldnames or []) or 'none'}: expected image, label; get it again"
+            )
         for number, row in enumerate(rows):
             image, label = (row["image"] or "").strip(), (row["label"] or "").strip()
             fault = _csv_fault(image, label, labels, seen)
@@ -218,8 +249,18 @@ def _compare_csv(tree: FileTree, csv_name: str, labels: dict[str, str]) -> tuple
             if label != labels[image]:
                 other.append(f"{image} (folder {labels[image]}, CSV {label})")
     unnamed = [image for image in labels if image not in seen]
-    notes = [f"{len(other):,} images have another label in {csv_name} than their folder, whose label counts; the first is {other[0]}."] if other else []
-    notes += [f"{len(unnamed):,} images have no row in {csv_name} and keep their folder's label; the first is {unnamed[0]}."] if unnamed else []
+    notes = (
+        [
+            f"{len(other):,} images have another label in {csv_name} than their folder, whose label counts; the first is {other[0]}."
+        ]
+        if other
+        else []
+    )
+    notes += (
+        [f"{len(unnamed):,} images have no row in {csv_name} and keep their folder's label; the first is {unnamed[0]}."]
+        if unnamed
+        else []
+    )
     return skipped, notes
 
 
@@ -240,12 +281,16 @@ def _check_classes(table: pd.DataFrame, location: Path) -> None:
     for split in PUBLISHED_COUNTS:
         missing = [name for name in CLASSES if name not in set(table.loc[table["split"] == split, "expression"])]
         if missing:
-            raise LayoutError(f"{location} holds no image of {', '.join(missing)} in the split {split!r}: the copy is incomplete, get it again")
+            raise LayoutError(
+                f"{location} holds no image of {', '.join(missing)} in the split {split!r}: the copy is incomplete, get it again"
+            )
 
 
 def _count_note(table: pd.DataFrame) -> list[str]:
     counts = {split: int((table["split"] == split).sum()) for split in PUBLISHED_COUNTS}
     if counts == PUBLISHED_COUNTS:
         return []
-    published = f"the published numbers are {PUBLISHED_COUNTS['train']:,} and {PUBLISHED_COUNTS['test']:,} (Li et al. 2017)"
+    published = (
+        f"the published numbers are {PUBLISHED_COUNTS['train']:,} and {PUBLISHED_COUNTS['test']:,} (Li et al. 2017)"
+    )
     return [f"This copy gives {counts['train']:,} images to train and {counts['test']:,} to test; {published}."]

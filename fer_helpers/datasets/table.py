@@ -7,7 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
-OTHER_CATEGORIES = ("none", "uncertain", "non-face")  # of AffectNet, where they are asked for: no expressions, labelled 8, 9 and 10
+OTHER_CATEGORIES = (
+    "none",
+    "uncertain",
+    "non-face",
+)  # of AffectNet, where they are asked for: no expressions, labelled 8, 9 and 10
 
 SPELLINGS = {
     "neutral": "neutral",
@@ -55,7 +59,7 @@ class FaceDataset:
         table: one row an image, columns `COLUMNS` and any that the data set adds (FER+ keeps its votes).
         skipped: one row for each image left out, columns `image` and `reason`.
         notes: sentences that a reader of a result on this data must know.
-        generated: True for faces drawn by `fer_helpers.datasets.generated`.
+        generated: True for faces drawn by `fer_helpers.drawn`.
     """
 
     name: str
@@ -113,7 +117,9 @@ def differences(found: dict[str, int], published: dict[str, int], whose: str) ->
         found, published: numbers by what they count; all that are published have been counted.
         whose: as in `the numbers of Lucey et al. 2010`.
     """
-    other = [f"{found[what]:,} {what} ({number:,} published)" for what, number in published.items() if found[what] != number]
+    other = [
+        f"{found[what]:,} {what} ({number:,} published)" for what, number in published.items() if found[what] != number
+    ]
     return (f"This copy does not have {whose}: {', '.join(other)}.",) if other else ()
 
 
@@ -136,7 +142,9 @@ def class_indices(table: pd.DataFrame, classes: list[str]) -> pd.Series:
     """
     unknown = set(table["expression"]) - set(classes)
     if unknown:
-        raise ValueError(f"the table holds {', '.join(sorted(unknown))}, which the classes {', '.join(classes)} lack: drop those rows first")
+        raise ValueError(
+            f"the table holds {', '.join(sorted(unknown))}, which the classes {', '.join(classes)} lack: drop those rows first"
+        )
     return table["expression"].map({name: index for index, name in enumerate(classes)}).astype("int64")
 
 

@@ -13,7 +13,19 @@ from fer_helpers.datasets import affectnet
 from fer_helpers.datasets.table import LayoutError
 
 # The authors' codes 0 to 10, in order.
-CATEGORIES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt", "none", "uncertain", "non-face")
+CATEGORIES = (
+    "neutral",
+    "happy",
+    "sad",
+    "surprise",
+    "fear",
+    "disgust",
+    "anger",
+    "contempt",
+    "none",
+    "uncertain",
+    "non-face",
+)
 HEADER = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
 MANUAL = "Manually_Annotated_Images"
 OFFICIAL = "The official validation set of AffectNet, on which the field tests, is the split test here: images to validate with have to come from train."
@@ -23,12 +35,16 @@ def csv_line(path: str, code: int | str, box: str = "10,20,30,40", affect: str =
     return f"{path},{box},1.5;2.5,{code},{affect}"
 
 
-def csv_files(train: tuple[str, ...] = (), validation: tuple[str, ...] = (), validation_header: bool = True, top: str = "") -> dict[str, bytes | str]:
+def csv_files(
+    train: tuple[str, ...] = (), validation: tuple[str, ...] = (), validation_header: bool = True, top: str = ""
+) -> dict[str, bytes | str]:
     """One image of each of the eleven categories in both CSV files, as `1/t0.jpg` and `2/v0.jpg`, and further lines."""
     files = {f"{top}{MANUAL}/{folder}{code}.jpg": b"" for folder in ("1/t", "2/v") for code in range(11)}
     for name, folder, more in (("training", "1/t", train), ("validation", "2/v", validation)):
         header = [HEADER] if name == "training" or validation_header else []
-        files[f"{top}{name}.csv"] = "\n".join([*header, *(csv_line(f"{folder}{code}.jpg", code) for code in range(11)), *more, ""])
+        files[f"{top}{name}.csv"] = "\n".join(
+            [*header, *(csv_line(f"{folder}{code}.jpg", code) for code in range(11)), *more, ""]
+        )
     return files
 
 
@@ -51,20 +67,31 @@ def npy_files(changed: dict[str, bytes] | None = None) -> dict[str, bytes]:
         for code in range(8):
             files[f"{folder}/images/{code}.jpg"] = b""
             value = np.array(str(code)) if folder == "train_set" else np.array([code])
-            files |= {f"{folder}/annotations/{code}_{name}.npy": npy(content) for name, content in (("exp", value), ("val", "0.5"), ("aro", "-0.25"))}
+            files |= {
+                f"{folder}/annotations/{code}_{name}.npy": npy(content)
+                for name, content in (("exp", value), ("val", "0.5"), ("aro", "-0.25"))
+            }
             files[f"{folder}/annotations/{code}_lnd.npy"] = npy(np.zeros(136))
     return files | (changed or {})
 
 
-def class_files(rows: tuple[str, ...] = (), top: str = "", changed: dict[str, bytes | str] | None = None) -> dict[str, bytes | str]:
+def class_files(
+    rows: tuple[str, ...] = (), top: str = "", changed: dict[str, bytes | str] | None = None
+) -> dict[str, bytes | str]:
     """Noamsegal's eight folders with two images each and `labels.csv`, to which rows are added."""
     paths = [f"{name}/image{number}.jpg" for name in CATEGORIES[:8] for number in range(2)]
     lines = [f"{place},{path},{path.partition('/')[0]},0.8" for place, path in enumerate(paths)]
-    return {f"{top}{path}": b"" for path in paths} | {f"{top}labels.csv": "\n".join([",pth,label,relFCs", *lines, *rows, ""])} | (changed or {})
+    return (
+        {f"{top}{path}": b"" for path in paths}
+        | {f"{top}labels.csv": "\n".join([",pth,label,relFCs", *lines, *rows, ""])}
+        | (changed or {})
+    )
 
 
 def split_files(top: str = "") -> dict[str, bytes]:
-    return {f"{top}{split}/{name.capitalize()}/{name}.jpg": b"" for split in ("Train", "Test") for name in CATEGORIES[:8]}
+    return {
+        f"{top}{split}/{name.capitalize()}/{name}.jpg": b"" for split in ("Train", "Test") for name in CATEGORIES[:8]
+    }
 
 
 def without(files: dict[str, bytes | str], part: str) -> dict[str, bytes | str]:
@@ -97,21 +124,32 @@ def test_csv_files_give_each_image_its_expression_and_split_with_or_without_a_he
 def test_categories_that_are_not_asked_for_are_listed_with_their_reason(lay_out, categories):
     dataset = affectnet.load(lay_out(csv_files()), categories=categories)
     assert read_rows(dataset) == csv_rows(categories)
-    reasons = {f"category {code} ({CATEGORIES[code]}): not one of the {categories} expressions asked for": 2 for code in range(categories, 11)}
+    reasons = {
+        f"category {code} ({CATEGORIES[code]}): not one of the {categories} expressions asked for": 2
+        for code in range(categories, 11)
+    }
     assert Counter(dataset.skipped["reason"]) == reasons
     assert dataset.table["label"].max() == categories - 1
 
 
 def test_boxes_and_affect_are_those_of_the_row(lay_out):
-    lines = (csv_line("1/x.jpg", 3, box="-2,0,101.5,99", affect="-1,1"), csv_line("1/y.jpg", 3, affect="-2,-2"), csv_line("1/z.jpg", 3, affect=",0.25"))
+    lines = (
+        csv_line("1/x.jpg", 3, box="-2,0,101.5,99", affect="-1,1"),
+        csv_line("1/y.jpg", 3, affect="-2,-2"),
+        csv_line("1/z.jpg", 3, affect=",0.25"),
+    )
     files = csv_files(lines) | {f"{MANUAL}/1/{name}.jpg": b"" for name in "xyz"}
     dataset = affectnet.load(lay_out(files))
     table = dataset.table.set_index("image")
     assert table.loc[f"{MANUAL}/1/t0.jpg", ["box", "valence", "arousal"]].tolist() == [(10, 20, 30, 40), 0.5, -0.25]
     assert table.loc[f"{MANUAL}/1/x.jpg", ["box", "valence", "arousal"]].tolist() == [(-2, 0, 101.5, 99), -1, 1]
-    assert math.isnan(table.loc[f"{MANUAL}/1/y.jpg", "valence"]) and math.isnan(table.loc[f"{MANUAL}/1/y.jpg", "arousal"])
+    assert math.isnan(table.loc[f"{MANUAL}/1/y.jpg", "valence"]) and math.isnan(
+        table.loc[f"{MANUAL}/1/y.jpg", "arousal"]
+    )
     assert math.isnan(table.loc[f"{MANUAL}/1/z.jpg", "valence"]) and table.loc[f"{MANUAL}/1/z.jpg", "arousal"] == 0.25
-    assert "Valence or arousal of 2 images is unknown (no number from -1 to 1) and missing in the table." in dataset.notes
+    assert (
+        "Valence or arousal of 2 images is unknown (no number from -1 to 1) and missing in the table." in dataset.notes
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,10 +159,26 @@ def test_boxes_and_affect_are_those_of_the_row(lay_out):
         (csv_line("1/new.jpg", 11), "1/new.jpg", "expression '11' is not in 0 to 10"),
         (csv_line("1/new.jpg", -1), "1/new.jpg", "expression '-1' is not in 0 to 10"),
         (csv_line("1/new.jpg", "happy"), "1/new.jpg", "expression 'happy' is not in 0 to 10"),
-        (csv_line("1/new.jpg", 3, box="a,1,2,3"), "1/new.jpg", "the box (a, 1, 2, 3) is not x, y and a width and height above 0"),
-        (csv_line("1/new.jpg", 3, box="1,1,0,3"), "1/new.jpg", "the box (1, 1, 0, 3) is not x, y and a width and height above 0"),
-        (csv_line("1/new.jpg", 3, box="1,1,5,-3"), "1/new.jpg", "the box (1, 1, 5, -3) is not x, y and a width and height above 0"),
-        (csv_line("1/new.jpg", 3, box="nan,1,5,3"), "1/new.jpg", "the box (nan, 1, 5, 3) is not x, y and a width and height above 0"),
+        (
+            csv_line("1/new.jpg", 3, box="a,1,2,3"),
+            "1/new.jpg",
+            "the box (a, 1, 2, 3) is not x, y and a width and height above 0",
+        ),
+        (
+            csv_line("1/new.jpg", 3, box="1,1,0,3"),
+            "1/new.jpg",
+            "the box (1, 1, 0, 3) is not x, y and a width and height above 0",
+        ),
+        (
+            csv_line("1/new.jpg", 3, box="1,1,5,-3"),
+            "1/new.jpg",
+            "the box (1, 1, 5, -3) is not x, y and a width and height above 0",
+        ),
+        (
+            csv_line("1/new.jpg", 3, box="nan,1,5,3"),
+            "1/new.jpg",
+            "the box (nan, 1, 5, 3) is not x, y and a width and height above 0",
+        ),
         (csv_line("1/gone.jpg", 3), "1/gone.jpg", f"no file 1/gone.jpg below {MANUAL}"),
         (csv_line("1/t0.jpg", 3), "1/t0.jpg", "1/t0.jpg is named a second time: training.csv, data row 0 counts"),
         (csv_line("2/v0.jpg", 3), "2/v0.jpg", "2/v0.jpg is named a second time: validation.csv, data row 0 counts"),
@@ -160,13 +214,24 @@ def test_csv_without_its_columns_is_an_error_that_names_it(lay_out, content, pro
 
 def test_csv_files_without_their_images_are_an_error_that_says_what_to_unpack(lay_out):
     location = lay_out(without(csv_files(), ".jpg"))
-    with pytest.raises(FileNotFoundError, match=rf"no image below a folder {MANUAL} under {location}, though its CSV files are there: unpack the images"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"no image below a folder {MANUAL} under {location}, though its CSV files are there: unpack the images",
+    ):
         affectnet.load(location)
 
 
 def test_automatic_annotations_are_never_read(lay_out):
-    location = lay_out({"automatically_annotated.csv": f"{HEADER}\n{csv_line('1/a.jpg', 0)}\n", "Automatically_Annotated_Images/1/a.jpg": b""})
-    with pytest.raises(FileNotFoundError, match=rf"no AffectNet under {location}: automatically_annotated\.csv alone is not read, a network wrote it"):
+    location = lay_out(
+        {
+            "automatically_annotated.csv": f"{HEADER}\n{csv_line('1/a.jpg', 0)}\n",
+            "Automatically_Annotated_Images/1/a.jpg": b"",
+        }
+    )
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"no AffectNet under {location}: automatically_annotated\.csv alone is not read, a network wrote it",
+    ):
         affectnet.load(location)
 
 
@@ -193,7 +258,15 @@ class Bomb:
 @pytest.mark.parametrize("name", ["exp", "val"])
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no array", npy(np.array("happy")), npy(np.zeros(2)), npy(np.array(math.nan)), npy(np.array(Bomb(), object), True), pickle.dumps(Bomb())],
+    [
+        b"",
+        b"no array",
+        npy(np.array("happy")),
+        npy(np.zeros(2)),
+        npy(np.array(math.nan)),
+        npy(np.array(Bomb(), object), True),
+        pickle.dumps(Bomb()),
+    ],
     ids=["empty", "text", "word", "two numbers", "nan", "object array", "pickle"],
 )
 def test_annotation_that_is_no_number_is_a_skip_that_names_the_file_and_no_pickle_is_opened(lay_out, name, content):
@@ -209,7 +282,9 @@ def test_annotation_that_is_no_number_is_a_skip_that_names_the_file_and_no_pickl
 def test_annotated_code_outside_the_categories_is_a_skip(lay_out, code):
     location = lay_out(npy_files({"val_set/annotations/3_exp.npy": npy(np.array(code))}))
     dataset = affectnet.load(location)
-    assert faults_of(dataset) == {"val_set/images/3.jpg": f"{location}/val_set/annotations/3_exp.npy: expression {code} is not in 0 to 10"}
+    assert faults_of(dataset) == {
+        "val_set/images/3.jpg": f"{location}/val_set/annotations/3_exp.npy: expression {code} is not in 0 to 10"
+    }
 
 
 def test_image_without_its_expression_and_expression_without_its_image_are_skips(lay_out):
@@ -224,7 +299,9 @@ def test_image_without_its_expression_and_expression_without_its_image_are_skips
 def test_image_without_valence_is_kept_and_told(lay_out):
     dataset = affectnet.load(lay_out(without(npy_files(), "train_set/annotations/3_val")))
     assert len(dataset.table) == 16
-    assert "Valence or arousal of 1 images is unknown (no number from -1 to 1) and missing in the table." in dataset.notes
+    assert (
+        "Valence or arousal of 1 images is unknown (no number from -1 to 1) and missing in the table." in dataset.notes
+    )
 
 
 # Class folders
@@ -239,8 +316,13 @@ def test_labels_csv_gives_the_expression_and_there_is_no_split(lay_out, top):
     assert dataset.notes[0] == "This copy is a selection made by others, without official splits."
 
 
-@pytest.mark.parametrize(("labels", "expression", "told"), [("csv", "sad", "the label in labels.csv counts"), ("folder", "anger", "the folder counts")])
-def test_where_folder_and_csv_disagree_the_one_asked_for_counts_and_it_is_told_how_often(lay_out, labels, expression, told):
+@pytest.mark.parametrize(
+    ("labels", "expression", "told"),
+    [("csv", "sad", "the label in labels.csv counts"), ("folder", "anger", "the folder counts")],
+)
+def test_where_folder_and_csv_disagree_the_one_asked_for_counts_and_it_is_told_how_often(
+    lay_out, labels, expression, told
+):
     files = class_files()
     files["labels.csv"] = files["labels.csv"].replace("anger/image1.jpg,anger", "anger/image1.jpg,sad")
     dataset = affectnet.load(lay_out(files), labels=labels)
@@ -255,7 +337,11 @@ def test_where_folder_and_csv_disagree_the_one_asked_for_counts_and_it_is_told_h
     [
         ("16,sad/gone.jpg,sad,0.8", "sad/gone.jpg", "no file sad/gone.jpg"),
         ("16,,sad,0.8", "labels.csv/16", "no path of an image"),
-        ("16,sad/image1.jpg,happy,0.8", "sad/image1.jpg", "sad/image1.jpg is named a second time: the first row counts"),
+        (
+            "16,sad/image1.jpg,happy,0.8",
+            "sad/image1.jpg",
+            "sad/image1.jpg is named a second time: the first row counts",
+        ),
     ],
 )
 def test_row_of_labels_csv_without_an_image_is_a_skip(lay_out, row, image, reason):
@@ -270,7 +356,10 @@ def test_unknown_label_and_image_without_a_label_are_skips(lay_out):
     location = lay_out(files)
     faults = affectnet.load(location).skipped["reason"].tolist()
     assert faults[0].startswith(f"{location}/labels.csv, data row 16: unknown expression 'bored' in labels.csv")
-    assert faults[1:] == [f"{location}/sad/odd.jpg has no label in labels.csv", f"{location}/sad/unnamed.jpg has no label in labels.csv"]
+    assert faults[1:] == [
+        f"{location}/sad/odd.jpg has no label in labels.csv",
+        f"{location}/sad/unnamed.jpg has no label in labels.csv",
+    ]
 
 
 def test_labels_csv_with_other_columns_is_an_error_that_names_them(lay_out):
@@ -282,12 +371,23 @@ def test_labels_csv_with_other_columns_is_an_error_that_names_them(lay_out):
 @pytest.mark.parametrize("top", ["", "archive (3)/"])
 def test_train_and_test_folders_give_expression_and_split_beside_a_labels_csv_or_not(lay_out, top):
     dataset = affectnet.load(lay_out(split_files(top) | {"labels.csv": ",pth,label,relFCs\n"}))
-    expected = {(f"{top}{split}/{name.capitalize()}/{name}.jpg", name, split.lower()) for split in ("Train", "Test") for name in CATEGORIES[:8]}
+    expected = {
+        (f"{top}{split}/{name.capitalize()}/{name}.jpg", name, split.lower())
+        for split in ("Train", "Test")
+        for name in CATEGORIES[:8]
+    }
     assert read_rows(dataset) == expected
-    assert dataset.notes[0] == "This copy is a selection made by others: whether its Test folder is the official validation set is not told."
+    assert (
+        dataset.notes[0]
+        == "This copy is a selection made by others: whether its Test folder is the official validation set is not told."
+    )
 
 
-@pytest.mark.parametrize("files", [split_files() | {"Train/Bored/1.jpg": b""}, class_files(changed={"bored/1.jpg": b""})], ids=["split folders", "labels.csv"])
+@pytest.mark.parametrize(
+    "files",
+    [split_files() | {"Train/Bored/1.jpg": b""}, class_files(changed={"bored/1.jpg": b""})],
+    ids=["split folders", "labels.csv"],
+)
 def test_unknown_class_folder_is_an_error_that_names_it(lay_out, files):
     with pytest.raises(LayoutError, match=r"unknown expression '[Bb]ored' in .* rename or remove it"):
         affectnet.load(lay_out(files))
@@ -296,17 +396,26 @@ def test_unknown_class_folder_is_an_error_that_names_it(lay_out, files):
 # All layouts
 
 
-@pytest.mark.parametrize("make", [lambda top: csv_files(top=top), lambda top: class_files(top=top), split_files], ids=["csv", "labels.csv", "split folders"])
+@pytest.mark.parametrize(
+    "make",
+    [lambda top: csv_files(top=top), lambda top: class_files(top=top), split_files],
+    ids=["csv", "labels.csv", "split folders"],
+)
 def test_two_copies_in_one_place_are_an_error_and_not_one_doubled_set(lay_out, make):
     location = lay_out(make("") | make("copy/"))
-    with pytest.raises(LayoutError, match=rf"{location} holds more than one copy of AffectNet \(.*copy/.*\): name the folder above one of them"):
+    with pytest.raises(
+        LayoutError,
+        match=rf"{location} holds more than one copy of AffectNet \(.*copy/.*\): name the folder above one of them",
+    ):
         affectnet.load(location)
 
 
 @pytest.mark.parametrize("files", [{"readme.txt": ""}, {"happy/1.jpg": b""}])
 def test_other_layout_is_an_error_that_says_what_was_expected(lay_out, files):
     location = lay_out(files)
-    with pytest.raises(FileNotFoundError, match=rf"no AffectNet under {location}: expected training\.csv and .* see data/README\.md"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"no AffectNet under {location}: expected training\.csv and .* see data/README\.md"
+    ):
         affectnet.load(location)
 
 
@@ -319,7 +428,10 @@ def test_copy_without_an_image_that_was_asked_for_is_an_error(lay_out):
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [({"categories": 9}, "categories is one of 7, 8, 11, not 9"), ({"labels": "both"}, "labels is one of csv, folder, not 'both'")],
+    [
+        ({"categories": 9}, "categories is one of 7, 8, 11, not 9"),
+        ({"labels": "both"}, "labels is one of csv, folder, not 'both'"),
+    ],
 )
 def test_unknown_option_is_an_error_that_lists_the_known(tmp_path, option, message):
     with pytest.raises(ValueError, match=message):
@@ -333,7 +445,10 @@ def test_unknown_option_is_an_error_that_lists_the_known(tmp_path, option, messa
             csv_files(),
             "This copy gives 8 images to train and 8 to test; the authors' release has 287,651 and 4,000 of 8 categories (Mollahosseini et al. 2017).",
         ),
-        (class_files(), "This copy gives 16 images; the authors' release has 287,651 and 4,000 of 8 categories (Mollahosseini et al. 2017)."),
+        (
+            class_files(),
+            "This copy gives 16 images; the authors' release has 287,651 and 4,000 of 8 categories (Mollahosseini et al. 2017).",
+        ),
     ],
     ids=["splits", "no splits"],
 )

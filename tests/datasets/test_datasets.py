@@ -19,9 +19,15 @@ def two_loaders(monkeypatch, tmp_path):
         def load(self, location, expression="happy"):
             if not (location / "mark").exists():
                 raise FileNotFoundError(f"no {self.NAME} under {location}: {self.EXPECTED}")
-            return FaceDataset(self.NAME, location, make_table([{"image": (location / "mark").read_text(), "path": "", "expression": expression}]))
+            return FaceDataset(
+                self.NAME,
+                location,
+                make_table([{"image": (location / "mark").read_text(), "path": "", "expression": expression}]),
+            )
 
-    monkeypatch.setattr(datasets, "LOADERS", {"first": Loader("first", ("first", "First Set")), "second": Loader("second", ("second",))})
+    monkeypatch.setattr(
+        datasets, "LOADERS", {"first": Loader("first", ("first", "First Set")), "second": Loader("second", ("second",))}
+    )
     monkeypatch.setenv("FER_DATA_DIR", str(tmp_path))
 
     def place(folder: str, mark: str):

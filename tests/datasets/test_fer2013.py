@@ -54,7 +54,9 @@ def pixels_of_row(number: int) -> np.ndarray:
 def csv_rows() -> list[list[str]]:
     """All seven codes in each of the three usages: emotion, pixels, Usage."""
     rows = [[str(code), "", usage] for usage, _ in USAGES for code in range(7)]
-    return [[code, " ".join(map(str, pixels_of_row(number).ravel())), usage] for number, (code, _, usage) in enumerate(rows)]
+    return [
+        [code, " ".join(map(str, pixels_of_row(number).ravel())), usage] for number, (code, _, usage) in enumerate(rows)
+    ]
 
 
 def csv_text(rows: list[list[str]], header: str = "emotion,pixels,Usage") -> str:
@@ -135,7 +137,10 @@ def test_bare_csv_reads_like_the_one_in_a_folder(csv_file):
         (["7", " ".join(["7"] * 2304), "Training"], "data row 21: label '7' is not in 0 to 6"),
         (["-1", " ".join(["7"] * 2304), "Training"], "data row 21: label '-1' is not in 0 to 6"),
         (["happy", " ".join(["7"] * 2304), "Training"], "data row 21: label 'happy' is not in 0 to 6"),
-        (["3", " ".join(["7"] * 2304), "Test"], "data row 21: Usage 'Test' is none of Training, PublicTest, PrivateTest"),
+        (
+            ["3", " ".join(["7"] * 2304), "Test"],
+            "data row 21: Usage 'Test' is none of Training, PublicTest, PrivateTest",
+        ),
         (["3"], "data row 21: Usage '' is none of"),
     ],
 )
@@ -163,7 +168,10 @@ def test_missing_folder_says_what_is_missing_and_the_next_step(tmp_path):
 
 def test_name_without_data_says_where_to_put_it(tmp_path, monkeypatch):
     monkeypatch.setenv("FER_DATA_DIR", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match=rf"no fer2013 in {tmp_path}: put it there under one of the names fer2013, fer2013\.zip, "):
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"no fer2013 in {tmp_path}: put it there under one of the names fer2013, fer2013\.zip, ",
+    ):
         datasets.load("fer2013")
 
 
@@ -194,13 +202,18 @@ def test_unknown_name_lists_the_known_ones():
 )
 def test_other_layout_is_an_error_that_says_what_was_expected(lay_out, files):
     location = lay_out(files)
-    with pytest.raises(FileNotFoundError, match=rf"no FER-2013 under {location}: expected train/<class>/ .* see data/README\.md"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"no FER-2013 under {location}: expected train/<class>/ .* see data/README\.md"
+    ):
         fer2013.load(location)
 
 
 def test_two_copies_in_one_place_are_an_error_and_not_one_doubled_set(lay_out):
     location = lay_out(kaggle_folders() | kaggle_folders(top="copy/"))
-    with pytest.raises(LayoutError, match=rf"{location} holds more than one copy of FER-2013 \(copy/test, copy/train, test, train\): name the folder"):
+    with pytest.raises(
+        LayoutError,
+        match=rf"{location} holds more than one copy of FER-2013 \(copy/test, copy/train, test, train\): name the folder",
+    ):
         fer2013.load(location)
 
 
@@ -212,22 +225,33 @@ def test_unknown_class_folder_is_an_error_that_names_it(lay_out):
 
 def test_class_that_fer2013_does_not_have_is_an_error_that_names_it(lay_out):
     location = lay_out(kaggle_folders() | {"train/contempt/Training_9.jpg": b""})
-    with pytest.raises(LayoutError, match=rf"{location}/train/contempt/Training_9\.jpg is labelled contempt, which FER-2013 does not have"):
+    with pytest.raises(
+        LayoutError,
+        match=rf"{location}/train/contempt/Training_9\.jpg is labelled contempt, which FER-2013 does not have",
+    ):
         fer2013.load(location)
 
 
-@pytest.mark.parametrize(("lost", "split"), [("train/happy", "train"), ("test/disgust/PublicTest", "val"), ("test/disgust/PrivateTest", "test")])
+@pytest.mark.parametrize(
+    ("lost", "split"),
+    [("train/happy", "train"), ("test/disgust/PublicTest", "val"), ("test/disgust/PrivateTest", "test")],
+)
 def test_split_without_an_image_of_a_class_is_an_error_that_names_both(lay_out, lost, split):
     files = {name: content for name, content in kaggle_folders().items() if not name.startswith(lost)}
     location = lay_out(files | {f"{lost}/note.txt": "no image"})
     expression = lost.split("/")[1]
-    with pytest.raises(LayoutError, match=rf"{location} holds no image of {expression} in the split '{split}': .* download it again"):
+    with pytest.raises(
+        LayoutError, match=rf"{location} holds no image of {expression} in the split '{split}': .* download it again"
+    ):
         fer2013.load(location)
 
 
 def test_csv_that_was_cut_off_is_an_error_and_not_a_smaller_set(csv_file):
     path = csv_file(csv_rows()[:16])
-    with pytest.raises(LayoutError, match=rf"{path} holds no image of neutral, happy, sad, surprise, fear in the split 'test': .* download it again"):
+    with pytest.raises(
+        LayoutError,
+        match=rf"{path} holds no image of neutral, happy, sad, surprise, fear in the split 'test': .* download it again",
+    ):
         fer2013.load(path)
 
 
@@ -242,7 +266,9 @@ def test_csv_with_other_columns_is_an_error_that_names_them(tmp_path):
 def test_csv_that_is_something_else_is_an_error_that_names_it(tmp_path, content):
     path = tmp_path / "fer2013.csv"
     path.write_text(content)
-    with pytest.raises(LayoutError, match=rf"{path} has the columns .*: expected emotion, pixels, Usage; download it again"):
+    with pytest.raises(
+        LayoutError, match=rf"{path} has the columns .*: expected emotion, pixels, Usage; download it again"
+    ):
         fer2013.load(path)
 
 
@@ -274,4 +300,12 @@ def test_real_fer2013_has_the_published_number_of_images_of_each_split_and_class
 def test_real_test_halves_together_have_the_counts_that_huang_2024_prints(real_data):
     table = fer2013.load(real_data("fer2013")).table
     halves = Counter(table.loc[table["split"] != "train", "expression"])
-    assert halves == {"anger": 958, "disgust": 111, "fear": 1_024, "happy": 1_774, "neutral": 1_233, "sad": 1_247, "surprise": 831}
+    assert halves == {
+        "anger": 958,
+        "disgust": 111,
+        "fear": 1_024,
+        "happy": 1_774,
+        "neutral": 1_233,
+        "sad": 1_247,
+        "surprise": 831,
+    }

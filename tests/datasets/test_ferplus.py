@@ -64,7 +64,11 @@ def test_each_image_has_its_expression_split_and_votes(lay_out, top):
     location = lay_out(ferplus_files(THREE_ROWS, top))
     dataset = ferplus.load(location)
     expected = {
-        "image": [f"{top}data/FER2013Test/fer0032220.png", f"{top}data/FER2013Train/fer0000000.png", f"{top}data/FER2013Valid/fer0028638.png"],
+        "image": [
+            f"{top}data/FER2013Test/fer0032220.png",
+            f"{top}data/FER2013Train/fer0000000.png",
+            f"{top}data/FER2013Valid/fer0028638.png",
+        ],
         "expression": ["contempt", "anger", "happy"],
         "label": [7, 6, 1],
         "split": ["test", "train", "val"],
@@ -90,7 +94,11 @@ def test_votes_have_a_column_for_each_expression_and_for_the_two_other_answers(l
         ("Training,fer0000001.png,0,0,0,0,0,0,0,0,9,1", "fer0000001.png", "no clear majority among its expressions"),
         ("Training,fer0000001.png,0,0,0,0,0,0,0,0,0,10", "fer0000001.png", "no clear majority among its expressions"),
         ("Training,,0,0,0,0,0,0,0,0,0,10", "fer2013new.csv/3", "left out by the authors: no image name"),
-        ("Training,fer0000000.png,0,10,0,0,0,0,0,0,0,0", "fer0000000.png", "named a second time in fer2013new.csv, data row 3: the first row counts"),
+        (
+            "Training,fer0000000.png,0,10,0,0,0,0,0,0,0,0",
+            "fer0000000.png",
+            "named a second time in fer2013new.csv, data row 3: the first row counts",
+        ),
     ],
     ids=["tie", "unknown", "not a face", "no image name", "named twice"],
 )
@@ -131,7 +139,9 @@ def test_missing_folder_says_what_is_missing_and_the_next_step(tmp_path):
 
 def test_other_layout_is_an_error_that_says_what_was_expected(lay_out):
     location = lay_out({"FER2013Train/fer0000000.png": b"", "FER2013Train/label.csv": "fer0000000.png"})
-    with pytest.raises(FileNotFoundError, match=rf"no FER\+ under {location}: expected fer2013new\.csv beside .* see data/README\.md"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"no FER\+ under {location}: expected fer2013new\.csv beside .* see data/README\.md"
+    ):
         ferplus.load(location)
 
 

@@ -22,14 +22,24 @@ def test_names_are_those_of_the_files_sorted(lay_out):
 
 
 def test_clutter_of_macos_and_editors_is_no_part_of_a_data_set(lay_out):
-    clutter = {"__MACOSX/train/happy/._a.png": b"", "train/.DS_Store": b"", ".ipynb_checkpoints/a.png": b"", "train/happy/._a.png": b""}
+    clutter = {
+        "__MACOSX/train/happy/._a.png": b"",
+        "train/.DS_Store": b"",
+        ".ipynb_checkpoints/a.png": b"",
+        "train/happy/._a.png": b"",
+    }
     assert FileTree(lay_out(FILES | clutter)).names == sorted(FILES)
 
 
 def test_images_below_a_folder_are_found_by_suffix_in_any_case(lay_out):
     tree = FileTree(lay_out(FILES))
     assert tree.images_below("train") == ["train/happy/a.png", "train/happy/b.JPG", "train/sad/c.tiff"]
-    assert tree.images_below("") == ["train/happy/a.png", "train/happy/b.JPG", "train/sad/c.tiff", "trainers/happy/d.png"]
+    assert tree.images_below("") == [
+        "train/happy/a.png",
+        "train/happy/b.JPG",
+        "train/sad/c.tiff",
+        "trainers/happy/d.png",
+    ]
 
 
 def test_content_is_read_as_bytes_and_as_text_without_a_byte_order_mark(lay_out):
@@ -57,7 +67,12 @@ def test_path_of_an_image_leads_back_to_its_bytes(lay_out):
 
 def test_images_of_folders_and_archives_come_in_the_order_asked_for(tmp_path, write_files):
     folder, archive = write_files(tmp_path / "data", FILES), write_files(tmp_path / "data.zip", FILES)
-    wanted = [f"{archive}/train/sad/c.tiff", f"{folder}/train/happy/a.png", f"{archive}/train/happy/b.JPG", f"{folder}/train/sad/c.tiff"]
+    wanted = [
+        f"{archive}/train/sad/c.tiff",
+        f"{folder}/train/happy/a.png",
+        f"{archive}/train/happy/b.JPG",
+        f"{folder}/train/sad/c.tiff",
+    ]
     assert list(read_encoded(wanted)) == [b"c", b"a", b"b", b"c"]
 
 
@@ -68,7 +83,9 @@ def test_path_is_split_where_the_file_on_disk_ends(tmp_path, write_files):
 
 
 def test_missing_folder_is_an_error_that_names_it_and_the_next_step(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no such folder or archive: .*/nowhere; name one that exists, see data/README\.md"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no such folder or archive: .*/nowhere; name one that exists, see data/README\.md"
+    ):
         FileTree(tmp_path / "nowhere")
 
 
@@ -82,9 +99,13 @@ def test_truncated_zip_is_an_error_that_names_it_and_the_next_step(tmp_path, wri
 def test_encrypted_zip_is_an_error_that_names_it_and_the_next_step(tmp_path, write_files):
     archive = write_files(tmp_path / "data.zip", {"a.png": b"a"})
     content = bytearray(archive.read_bytes())
-    content[content.find(b"PK\x01\x02") + 8] |= 1  # bit 0 of the flags in the central directory: encrypted (APPNOTE 4.4.4)
+    content[content.find(b"PK\x01\x02") + 8] |= (
+        1  # bit 0 of the flags in the central directory: encrypted (APPNOTE 4.4.4)
+    )
     archive.write_bytes(content)
-    with pytest.raises(LayoutError, match=r"data\.zip is encrypted: extract it with its password and name the folder instead"):
+    with pytest.raises(
+        LayoutError, match=r"data\.zip is encrypted: extract it with its password and name the folder instead"
+    ):
         FileTree(archive)
 
 
@@ -110,7 +131,10 @@ def test_text_whose_bytes_changed_in_an_archive_is_an_error_that_names_it(tmp_pa
         opened.writestr("fer2013.csv", "emotion,pixels,Usage")
     archive.write_bytes(archive.read_bytes().replace(b"emotion", b"EMOTION"))
     with (
-        pytest.raises(LayoutError, match=r"data\.zip/fer2013\.csv is damaged or no text \(Bad CRC-32.*\): remove it and download it again"),
+        pytest.raises(
+            LayoutError,
+            match=r"data\.zip/fer2013\.csv is damaged or no text \(Bad CRC-32.*\): remove it and download it again",
+        ),
         FileTree(archive).open_text("fer2013.csv") as file,
     ):
         file.read()

@@ -28,20 +28,29 @@ def jaffe_files(top: str = "") -> dict[str, bytes]:
 def test_each_picture_has_the_subject_and_expression_of_its_name(lay_out, top):
     location = lay_out(jaffe_files(top))
     dataset = jaffe.load(location)
-    expected = [(f"{top}{name}", f"{location.as_posix()}/{top}{name}", expression, name[:2]) for name, expression in SEVEN.items()]
-    assert list(dataset.table[["image", "path", "expression", "subject"]].itertuples(index=False, name=None)) == expected
+    expected = [
+        (f"{top}{name}", f"{location.as_posix()}/{top}{name}", expression, name[:2])
+        for name, expression in SEVEN.items()
+    ]
+    assert (
+        list(dataset.table[["image", "path", "expression", "subject"]].itertuples(index=False, name=None)) == expected
+    )
     assert dataset.table["label"].tolist() == [6, 5, 4, 1, 0, 2, 3]
     assert dataset.table[["split", "sequence", "frame"]].isna().all(axis=None)
     assert len(dataset.skipped) == 0
 
 
-@pytest.mark.parametrize("name", ["KR.SU3.80.tiff.tiff", "KR.SU3.80.tif", "KR.SU3.80.jpg", "KR.SU3.80.tiff.png", "kr.su3.80.TIFF"])
+@pytest.mark.parametrize(
+    "name", ["KR.SU3.80.tiff.tiff", "KR.SU3.80.tif", "KR.SU3.80.jpg", "KR.SU3.80.tiff.png", "kr.su3.80.TIFF"]
+)
 def test_other_and_doubled_suffixes_are_read_alike(lay_out, name):
     table = jaffe.load(lay_out({name: b""})).table
     assert table[["image", "expression", "subject"]].values.tolist() == [[name, "surprise", "KR"]]
 
 
-@pytest.mark.parametrize("name", ["foo.tiff", "KA.XX1.39.tiff", "KA.AN1.tiff", "KA-AN1-39.tiff", "KAX.AN1.39.tiff", "mean face.png"])
+@pytest.mark.parametrize(
+    "name", ["foo.tiff", "KA.XX1.39.tiff", "KA.AN1.tiff", "KA-AN1-39.tiff", "KAX.AN1.39.tiff", "mean face.png"]
+)
 def test_name_that_does_not_parse_is_listed_with_its_path_and_what_is_expected(lay_out, name):
     location = lay_out(jaffe_files() | {name: b""})
     dataset = jaffe.load(location)
@@ -51,7 +60,12 @@ def test_name_that_does_not_parse_is_listed_with_its_path_and_what_is_expected(l
 
 
 def test_read_me_and_clutter_beside_the_pictures_do_not_matter(lay_out):
-    dataset = jaffe.load(lay_out(jaffe_files() | {"README_FIRST.txt": "", "data.csv": "a,b", ".DS_Store": b"", "__MACOSX/._KA.AN1.39.tiff": b""}))
+    dataset = jaffe.load(
+        lay_out(
+            jaffe_files()
+            | {"README_FIRST.txt": "", "data.csv": "a,b", ".DS_Store": b"", "__MACOSX/._KA.AN1.39.tiff": b""}
+        )
+    )
     assert (len(dataset.table), len(dataset.skipped)) == (7, 0)
 
 
@@ -70,7 +84,9 @@ def test_two_pictures_of_one_expression_are_two_pictures(lay_out):
 
 def test_numbers_other_than_the_published_ones_stand_in_a_note(lay_out):
     (note,) = jaffe.load(lay_out(jaffe_files())).notes
-    assert note.startswith("This copy does not have the published numbers: 7 images (213 published), 4 subjects (10 published), ")
+    assert note.startswith(
+        "This copy does not have the published numbers: 7 images (213 published), 4 subjects (10 published), "
+    )
     assert "1 images of disgust (29 published)" in note
 
 
@@ -78,15 +94,24 @@ def test_copy_with_all_published_numbers_has_no_note(lay_out):
     published = {"AN": 30, "DI": 29, "FE": 32, "HA": 31, "NE": 30, "SA": 31, "SU": 30}
     subjects = ("KA", "KL", "KM", "KR", "MK", "NA", "NM", "TM", "UY", "YM")
     classes = [code for code, number in published.items() for _ in range(number)]
-    dataset = jaffe.load(lay_out({f"{subjects[number % 10]}.{code}1.{number + 1}.tiff": b"" for number, code in enumerate(classes)}))
+    dataset = jaffe.load(
+        lay_out({f"{subjects[number % 10]}.{code}1.{number + 1}.tiff": b"" for number, code in enumerate(classes)})
+    )
     assert len(dataset.table) == 213
     assert dataset.notes == ()
 
 
-@pytest.mark.parametrize("files", [{"readme.txt": ""}, {"happy/1.jpg": b""}, {"S010_004_00000017.png": b""}], ids=["no image", "other names", "CK+"])
+@pytest.mark.parametrize(
+    "files",
+    [{"readme.txt": ""}, {"happy/1.jpg": b""}, {"S010_004_00000017.png": b""}],
+    ids=["no image", "other names", "CK+"],
+)
 def test_other_layout_is_an_error_that_says_what_was_expected(lay_out, files):
     location = lay_out(files)
-    with pytest.raises(FileNotFoundError, match=rf"no JAFFE under {location}: expected KA\.AN1\.39\.tiff and its like, .*; see data/README\.md"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"no JAFFE under {location}: expected KA\.AN1\.39\.tiff and its like, .*; see data/README\.md",
+    ):
         jaffe.load(location)
 
 

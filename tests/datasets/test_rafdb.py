@@ -13,7 +13,9 @@ EXPRESSIONS = ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral"
 LABEL_FILE = "EmoLabel/list_patition_label.txt"
 
 
-def authors_files(top: str = "basic/", changed: dict[str, bytes | str] | None = None, lines: tuple[str, ...] = ()) -> dict[str, bytes | str]:
+def authors_files(
+    top: str = "basic/", changed: dict[str, bytes | str] | None = None, lines: tuple[str, ...] = ()
+) -> dict[str, bytes | str]:
     """One image of each class in both splits, aligned and original, with boxes; lines are added to the label file. No loader decodes them."""
     files, listed = {}, []
     for split in ("train", "test"):
@@ -26,9 +28,15 @@ def authors_files(top: str = "basic/", changed: dict[str, bytes | str] | None = 
     return files | {f"{top}{LABEL_FILE}": "\n".join([*listed, *lines, ""])} | (changed or {})
 
 
-def kaggle_files(top: str = "DATASET/", changed: dict[str, bytes | str] | None = None, rows: tuple[str, ...] = ()) -> dict[str, bytes | str]:
+def kaggle_files(
+    top: str = "DATASET/", changed: dict[str, bytes | str] | None = None, rows: tuple[str, ...] = ()
+) -> dict[str, bytes | str]:
     """The same images in Kaggle's folders; rows are added to `train_labels.csv`."""
-    files = {f"{top}{split}/{label}/{split}_{label:05d}_aligned.jpg": b"" for split in ("train", "test") for label in range(1, 8)}
+    files = {
+        f"{top}{split}/{label}/{split}_{label:05d}_aligned.jpg": b""
+        for split in ("train", "test")
+        for label in range(1, 8)
+    }
     for split, more in (("train", rows), ("test", ())):
         lines = [f"{split}_{label:05d}_aligned.jpg,{label}" for label in range(1, 8)]
         files[f"{split}_labels.csv"] = "\n".join(["image,label", *lines, *more, ""])
@@ -50,7 +58,11 @@ def skipped_of(dataset) -> dict[str, str]:
 @pytest.mark.parametrize("top", ["basic/", "", "RAF-DB/basic/"])
 def test_authors_files_give_each_image_the_expression_of_its_line_and_the_split_of_its_name(lay_out, top):
     dataset = rafdb.load(lay_out(authors_files(top)))
-    expected = {(f"{top}Image/aligned/{split}_{label:05d}_aligned.jpg", EXPRESSIONS[label - 1], split) for split in ("train", "test") for label in range(1, 8)}
+    expected = {
+        (f"{top}Image/aligned/{split}_{label:05d}_aligned.jpg", EXPRESSIONS[label - 1], split)
+        for split in ("train", "test")
+        for label in range(1, 8)
+    }
     assert read_rows(dataset) == expected
     assert len(dataset.skipped) == 0
     assert dataset.table["box"].isna().all()
@@ -123,7 +135,9 @@ def test_line_that_gives_no_label_is_a_skip_that_names_file_and_line(lay_out, li
 
 
 def test_line_without_an_image_and_image_without_a_line_are_skips_that_name_them(lay_out):
-    location = lay_out(authors_files(changed={"basic/Image/aligned/test_00009_aligned.jpg": b""}, lines=("train_00008.jpg 5",)))
+    location = lay_out(
+        authors_files(changed={"basic/Image/aligned/test_00009_aligned.jpg": b""}, lines=("train_00008.jpg 5",))
+    )
     dataset = rafdb.load(location)
     assert len(dataset.table) == 14
     assert skipped_of(dataset) == {
@@ -134,7 +148,10 @@ def test_line_without_an_image_and_image_without_a_line_are_skips_that_name_them
 
 def test_kind_of_images_that_is_not_there_is_an_error_that_says_what_to_unpack(lay_out):
     location = lay_out(without(authors_files(), "aligned") | {"basic/Image/aligned.zip": b""})
-    with pytest.raises(FileNotFoundError, match=rf"no aligned images of RAF-DB under {location}: .*aligned\.zip, which has to be unpacked"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf"no aligned images of RAF-DB under {location}: .*aligned\.zip, which has to be unpacked",
+    ):
         rafdb.load(location)
     assert len(rafdb.load(location, images="original").table) == 14
 
@@ -148,7 +165,9 @@ def test_unknown_kind_of_images_is_an_error_that_lists_the_known(tmp_path):
 def test_kaggles_folders_give_each_image_the_expression_and_the_split_of_its_folder(lay_out, top):
     dataset = rafdb.load(lay_out(kaggle_files(top)))
     expected = {
-        (f"{top}{split}/{label}/{split}_{label:05d}_aligned.jpg", EXPRESSIONS[label - 1], split) for split in ("train", "test") for label in range(1, 8)
+        (f"{top}{split}/{label}/{split}_{label:05d}_aligned.jpg", EXPRESSIONS[label - 1], split)
+        for split in ("train", "test")
+        for label in range(1, 8)
     }
     assert read_rows(dataset) == expected
     assert len(dataset.skipped) == 0
@@ -161,7 +180,10 @@ def test_kaggles_folders_are_read_without_their_csv_files(lay_out):
 
 
 def test_kaggles_csv_that_disagrees_with_the_folder_is_counted_and_the_folder_counts(lay_out):
-    changed = {"test_labels.csv": "image,label\n" + "\n".join(f"test_{label:05d}_aligned.jpg,{4 if label < 3 else label}" for label in range(1, 8))}
+    changed = {
+        "test_labels.csv": "image,label\n"
+        + "\n".join(f"test_{label:05d}_aligned.jpg,{4 if label < 3 else label}" for label in range(1, 8))
+    }
     dataset = rafdb.load(lay_out(kaggle_files(changed=changed)))
     told = "2 images have another label in test_labels.csv than their folder, whose label counts; the first is test_00001_aligned.jpg (folder 1, CSV 4)."
     assert told in dataset.notes
@@ -170,7 +192,10 @@ def test_kaggles_csv_that_disagrees_with_the_folder_is_counted_and_the_folder_co
 
 def test_kaggles_images_that_the_csv_does_not_name_are_told_and_kept(lay_out):
     dataset = rafdb.load(lay_out(kaggle_files(changed={"DATASET/train/4/train_00009_aligned.jpg": b""})))
-    assert "1 images have no row in train_labels.csv and keep their folder's label; the first is train_00009_aligned.jpg." in dataset.notes
+    assert (
+        "1 images have no row in train_labels.csv and keep their folder's label; the first is train_00009_aligned.jpg."
+        in dataset.notes
+    )
     assert len(dataset.table) == 15
 
 
@@ -180,7 +205,10 @@ def test_kaggles_images_that_the_csv_does_not_name_are_told_and_kept(lay_out):
         ("train_00099_aligned.jpg,3", "data row 7: no file for 'train_00099_aligned.jpg'"),
         (",3", "data row 7: no file for ''"),
         ("train_00001_aligned.jpg,9", "data row 7: label '9' is not in 1 to 7; the folder's counts"),
-        ("train_00001_aligned.jpg,1", "data row 7: train_00001_aligned.jpg is named a second time: the first row counts"),
+        (
+            "train_00001_aligned.jpg,1",
+            "data row 7: train_00001_aligned.jpg is named a second time: the first row counts",
+        ),
     ],
 )
 def test_kaggles_row_that_names_no_image_or_label_is_a_skip(lay_out, row, reason):
@@ -194,7 +222,10 @@ def test_kaggles_row_that_names_no_image_or_label_is_a_skip(lay_out, row, reason
     ("name", "reason"),
     [
         ("DATASET/train/8/train_00009_aligned.jpg", "its folder '8' is not in 1 to 7"),
-        ("DATASET/train/3/test_00009_aligned.jpg", "its folder says train and its name test: which is right can't be told"),
+        (
+            "DATASET/train/3/test_00009_aligned.jpg",
+            "its folder says train and its name test: which is right can't be told",
+        ),
     ],
 )
 def test_kaggles_file_in_a_wrong_folder_is_a_skip_that_names_it(lay_out, name, reason):
@@ -206,7 +237,9 @@ def test_kaggles_file_in_a_wrong_folder_is_a_skip_that_names_it(lay_out, name, r
 
 def test_kaggles_csv_with_other_columns_is_an_error_that_names_them(lay_out):
     location = lay_out(kaggle_files(changed={"train_labels.csv": "name,class\na,1\n"}))
-    with pytest.raises(LayoutError, match=rf"{location}/train_labels\.csv has the columns name, class: expected image, label"):
+    with pytest.raises(
+        LayoutError, match=rf"{location}/train_labels\.csv has the columns name, class: expected image, label"
+    ):
         rafdb.load(location)
 
 
@@ -216,24 +249,35 @@ def test_kaggles_copy_has_no_original_images_and_says_so(lay_out):
         rafdb.load(location, images="original")
 
 
-@pytest.mark.parametrize("files", [{"readme.txt": ""}, without(kaggle_files(), "test/"), {"train/happy/1.jpg": b"", "test/happy/2.jpg": b""}])
+@pytest.mark.parametrize(
+    "files", [{"readme.txt": ""}, without(kaggle_files(), "test/"), {"train/happy/1.jpg": b"", "test/happy/2.jpg": b""}]
+)
 def test_other_layout_is_an_error_that_says_what_was_expected(lay_out, files):
     location = lay_out(files)
-    with pytest.raises(FileNotFoundError, match=rf"no RAF-DB under {location}: expected Image/aligned/ .* see data/README\.md"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"no RAF-DB under {location}: expected Image/aligned/ .* see data/README\.md"
+    ):
         rafdb.load(location)
 
 
 @pytest.mark.parametrize("make", [authors_files, kaggle_files])
 def test_two_copies_in_one_place_are_an_error_and_not_one_doubled_set(lay_out, make):
     location = lay_out(make() | make("copy/"))
-    with pytest.raises(LayoutError, match=rf"{location} holds more than one copy of RAF-DB \(.*copy/.*\): name the folder above one of them"):
+    with pytest.raises(
+        LayoutError,
+        match=rf"{location} holds more than one copy of RAF-DB \(.*copy/.*\): name the folder above one of them",
+    ):
         rafdb.load(location)
 
 
-@pytest.mark.parametrize("files", [without(authors_files(), "test_00002"), without(kaggle_files(), "test/2/")], ids=["authors", "kaggle"])
+@pytest.mark.parametrize(
+    "files", [without(authors_files(), "test_00002"), without(kaggle_files(), "test/2/")], ids=["authors", "kaggle"]
+)
 def test_split_without_an_image_of_a_class_is_an_error_that_names_both(lay_out, files):
     location = lay_out(files)
-    with pytest.raises(LayoutError, match=rf"{location} holds no image of fear in the split 'test': the copy is incomplete"):
+    with pytest.raises(
+        LayoutError, match=rf"{location} holds no image of fear in the split 'test': the copy is incomplete"
+    ):
         rafdb.load(location)
 
 
@@ -245,7 +289,9 @@ def test_label_file_without_any_label_is_an_error(lay_out):
 
 def test_counts_other_than_the_published_are_told(lay_out):
     dataset = rafdb.load(lay_out(authors_files()))
-    assert dataset.notes == ("This copy gives 7 images to train and 7 to test; the published numbers are 12,271 and 3,068 (Li et al. 2017).",)
+    assert dataset.notes == (
+        "This copy gives 7 images to train and 7 to test; the published numbers are 12,271 and 3,068 (Li et al. 2017).",
+    )
 
 
 def test_published_counts_need_no_note(lay_out, monkeypatch):

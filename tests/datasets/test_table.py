@@ -57,7 +57,18 @@ def test_labels_are_places_in_the_canonical_order():
 
 def test_table_has_the_documented_columns_first_and_those_of_the_data_set_after():
     table = make_table([row("a.png", votes_happy=7)])
-    assert list(table) == ["image", "path", "label", "expression", "split", "subject", "sequence", "frame", "box", "votes_happy"]
+    assert list(table) == [
+        "image",
+        "path",
+        "label",
+        "expression",
+        "split",
+        "subject",
+        "sequence",
+        "frame",
+        "box",
+        "votes_happy",
+    ]
     assert table["votes_happy"].tolist() == [7]
 
 
@@ -88,7 +99,9 @@ def test_expressions_of_a_table_come_in_canonical_order():
 
 
 def test_affectnets_other_categories_come_after_the_expressions():
-    table = make_table([row("a.png", "non-face"), row("b.png", "contempt"), row("c.png", "none"), row("d.png", "uncertain")])
+    table = make_table(
+        [row("a.png", "non-face"), row("b.png", "contempt"), row("c.png", "none"), row("d.png", "uncertain")]
+    )
     assert table["label"].tolist() == [10, 7, 8, 9]
     assert expressions_in(table) == ["contempt", "none", "uncertain", "non-face"]
 
@@ -102,7 +115,9 @@ def test_class_indices_are_places_in_the_given_classes():
 
 def test_expression_outside_the_classes_is_an_error_that_names_it():
     table = make_table([row("a.png", "sad"), row("b.png", "contempt")])
-    with pytest.raises(ValueError, match="the table holds contempt, which the classes sad, fear lack: drop those rows first"):
+    with pytest.raises(
+        ValueError, match="the table holds contempt, which the classes sad, fear lack: drop those rows first"
+    ):
         class_indices(table, ["sad", "fear"])
 
 
@@ -127,7 +142,9 @@ def test_counts_are_those_made_by_hand():
         [row("1", "sad"), row("2", "sad"), row("3", "happy"), row("4", "sad", "test"), row("5", "happy", None)],
     )
     expected = pd.DataFrame({"happy": [1, 0, 1], "sad": [0, 1, 2]}, index=["none", "test", "train"])
-    pd.testing.assert_frame_equal(count_images(table), expected, check_names=False, check_column_type=False, check_index_type=False)
+    pd.testing.assert_frame_equal(
+        count_images(table), expected, check_names=False, check_column_type=False, check_index_type=False
+    )
 
 
 def test_skipped_images_keep_their_reasons():

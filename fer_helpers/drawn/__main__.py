@@ -1,0 +1,5 @@
+"""`python -m fer_helpers.drawn`."""
+
+from fer_helpers.drawn import main
+
+main()
