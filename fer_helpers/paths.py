@@ -1,22 +1,28 @@
 """Where things are: the only module that knows a folder of the project."""
 
+import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
+def resolve(text: str | os.PathLike) -> Path:
+    """The absolute path meant: a relative one starts at the project's folder wherever one works, `~` is the home."""
+    return PROJECT / Path(text).expanduser()
+
+
 def data_dir() -> Path:
-    """The folder of the real data sets: `FER_DATA_DIR`, or `data/raw` of the project."""
-    return Path(os.environ.get("FER_DATA_DIR") or PROJECT / "data" / "raw").expanduser()
+    """The folder of the real data sets: `FER_DATA_DIR`, or `data/raw`."""
+    return resolve(os.environ.get("FER_DATA_DIR") or "data/raw")
 
 
 def cache_dir() -> Path:
-    """The folder of all that can be made again (generated faces, crops, epoch backups): `FER_CACHE_DIR`, or `data/cache`."""
-    return Path(os.environ.get("FER_CACHE_DIR") or PROJECT / "data" / "cache").expanduser()
+    """The folder of what can be made again (drawn faces, crops, epoch backups): `FER_CACHE_DIR`, or `data/cache`."""
+    return resolve(os.environ.get("FER_CACHE_DIR") or "data/cache")
 
 
 def reports_dir() -> Path:
@@ -29,7 +35,7 @@ def notebooks_dir() -> Path:
     return PROJECT / "notebooks"
 
 
-@contextmanager
+@contextlib.contextmanager
 def written_whole(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it to `target` once the block has ended without an error.
 
@@ -41,24 +47,19 @@ def written_whole(target: Path) -> Iterator[Path]:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove(partial)  # what a killed process of the same number left: in a container numbers come again
+        _remove(partial)  # left by a killed process of the same number: in a container numbers come again
         yield partial
         os.replace(partial, target)
     except OSError as error:
-        raise OSError(
-            error.errno, f"could not write {target}: {error.strerror or error}; free some space or set FER_CACHE_DIR"
-        ) from error
+        reason = f"could not write {target}: {error.strerror or error}; free some space or set FER_CACHE_DIR"
+        raise OSError(error.errno, reason) from error
     finally:
         _remove(partial)
 
 
 def _remove(path: Path) -> None:
-    import shutil
-
-    if path.is_dir():
-        shutil.rmtree(path)
-    elif path.exists():
-        path.unlink()
+    if path.exists():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def file_sha256(path: Path) -> str:

@@ -9,6 +9,8 @@ import pytest
 
 from fer_helpers import paths
 
+PROJECT = Path(__file__).resolve().parent.parent
+
 
 @pytest.fixture
 def full_disk(monkeypatch):
@@ -99,17 +101,32 @@ def test_what_a_killed_process_of_the_same_number_left_is_written_anew(tmp_path)
     assert list(tmp_path.iterdir()) == [tmp_path / "epoch_0001"]
 
 
+@pytest.mark.parametrize("text", ["data/raw", "./data/raw", Path("data/raw")])
+def test_relative_path_starts_at_the_project_wherever_one_works(monkeypatch, tmp_path, text):
+    monkeypatch.chdir(tmp_path)
+    assert paths.resolve(text) == PROJECT / "data/raw"
+
+
+def test_home_and_absolute_paths_stay_what_they_are(tmp_path):
+    assert paths.resolve("~/faces") == Path.home() / "faces"
+    assert paths.resolve(str(tmp_path)) == tmp_path
+
+
 @pytest.mark.parametrize(
     ("variable", "folder", "default"),
     [("FER_DATA_DIR", paths.data_dir, "data/raw"), ("FER_CACHE_DIR", paths.cache_dir, "data/cache")],
 )
-def test_folders_come_from_the_environment_or_lie_in_the_project(monkeypatch, variable, folder, default):
-    project = Path(__file__).resolve().parent.parent
-    monkeypatch.setenv(variable, "~/faces")
-    assert folder() == Path.home() / "faces"
-    for unset in (lambda: monkeypatch.setenv(variable, ""), lambda: monkeypatch.delenv(variable)):
-        unset()
-        assert folder() == project / default
+def test_folders_come_from_the_environment_or_lie_in_the_project(monkeypatch, tmp_path, variable, folder, default):
+    monkeypatch.chdir(tmp_path)
+    for text, meant in {
+        "~/faces": Path.home() / "faces",
+        "my/faces": PROJECT / "my/faces",
+        "": PROJECT / default,
+    }.items():
+        monkeypatch.setenv(variable, text)
+        assert folder() == meant
+    monkeypatch.delenv(variable)
+    assert folder() == PROJECT / default
 
 
 def test_hash_of_a_file_is_that_of_its_bytes(tmp_path):
