@@ -1,148 +1,203 @@
-"""Figures of a data set: how many images, how bright, what they look like on average, how far their taggers agree."""
+"""What notebooks show: one style and palette, figures that several of them draw, tables that a page can read."""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython.display import HTML, display
+from markupsafe import Markup
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from fer_helpers.datasets.table import EXPRESSIONS, SPLITS, VAL_OR_TEST, count_images, expressions_in
+from fer_helpers.datasets.table import SPLITS, count_images
 
 PALETTE = sns.color_palette("colorblind")
-SPLIT_ORDER = (*SPLITS, VAL_OR_TEST, "none")
 FEWEST_FACES = 20  # a mean of fewer photographs still shows somebody
+MISSING, MINUS, THIN_SPACE = "–", "\u2212", "\u202f"  # a thin space keeps number and percent sign on one line
+sns.set_theme("notebook", "ticks", PALETTE, font_scale=0.9, rc={"legend.frameon": False, "figure.dpi": 110})
+
+
+def show(figure: Figure, alt: str, caption: str = "") -> None:
+    """Display a figure and close it: a PNG with alternative text, for a reader who can't see it, and a caption."""
+    if not alt.strip():
+        raise ValueError("alt is empty: say in a sentence what the figure shows, for a reader who can't see it")
+    png = BytesIO()
+    figure.savefig(png, format="png", bbox_inches="tight")
+    plt.close(figure)
+    image = Markup('<img src="data:image/png;base64,{}" alt="{}">').format(b64encode(png.getvalue()).decode(), alt)
+    below = Markup("<figcaption>{}</figcaption>").format(caption) if caption else ""
+    display(HTML(Markup("<figure>{}{}</figure>").format(image, below)))
+
+
+def show_table(
+    frame: pd.DataFrame, caption: str, formats: str | Mapping[str, str] | None = None, results: bool = True
+) -> None:
+    """Display a table whose cells keep their exact values, so that each number can be traced to `results.csv`.
+
+    Args:
+        frame: an index with labels becomes row headings, levels of columns are joined by a dot; a pair of numbers is an
+            interval, and whole numbers above 1 have no decimals whatever the format.
+        caption: what the table shows.
+        formats: how floats are written, as in `.1%`: for all columns or by heading; `.3f` where nothing is said.
+        results: False for a table that reports no result, as one of package versions.
+    """
+    display(HTML(table_html(frame, caption, formats, results)))
+
+
+def table_html(
+    frame: pd.DataFrame, caption: str, formats: str | Mapping[str, str] | None = None, results: bool = True
+) -> str:
+    """The HTML of `show_table`: a box that scrolls, in it the table; columns of numbers have the class `number`."""
+    columns = [" · ".join(filter(None, map(str, name if isinstance(name, tuple) else (name,)))) for name in frame]
+    formats = dict.fromkeys(columns, formats) if isinstance(formats, str) else dict(formats or {})
+    if not caption.strip() or not formats.keys() <= set(columns):
+        raise ValueError(f"caption {caption!r}, formats for {[*formats]}: needs a caption, and columns of {columns}")
+    labelled = not isinstance(frame.index, pd.RangeIndex) or frame.index.name is not None
+    names = [name or "" for name in frame.index.names] if labelled else []
+    classes = [
+        Markup(' class="number"') if all(map(_is_numeric, frame.iloc[:, place].dropna())) else ""
+        for place in range(len(columns))
+    ]
+    cell, heading = Markup("<td{}>{}</td>").format, Markup('<th scope="{}"{}>{}</th>').format
+    row, join = Markup("<tr>{}</tr>\n").format, Markup("").join
+    head = [heading("col", "", name) if name else Markup("<td></td>") for name in names]
+    head += [heading("col", kind, name) for name, kind in zip(columns, classes, strict=True)]
+    rows = []
+    for label, values in zip(frame.index, frame.astype(object).to_numpy(), strict=True):
+        labels = (label if isinstance(label, tuple) else (label,)) if labelled else ()
+        cells = zip(columns, classes, values, strict=True)
+        written = [cell(kind, _content(value, formats.get(name, ".3f"))) for name, kind, value in cells]
+        rows.append(row(join([heading("row", "", part) for part in labels] + written)))
+    return Markup(
+        '<div class="scroll" role="group" aria-label="{0}" tabindex="0"><table{1}>\n<caption>{0}</caption>\n'
+        "<thead>{2}</thead>\n<tbody>\n{3}</tbody></table></div>"
+    ).format(caption, Markup(' class="results"') if results else "", row(join(head)), join(rows))
+
+
+def _is_numeric(value: object) -> bool:
+    ends = value if isinstance(value, tuple) and len(value) == 2 else (value,)
+    return all(isinstance(end, Real) and not isinstance(end, bool | np.bool_) for end in ends)
+
+
+def _content(value: object, spec: str) -> str:
+    """A cell as it is read; numbers inside a `data` element that holds the exact value."""
+    if isinstance(value, tuple) and _is_numeric(value):
+        return Markup("[{}, {}]").format(*(_content(end, spec) for end in value))
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return MISSING
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if not _is_numeric(value):
+        return str(value)
+    exact = int(value) if isinstance(value, Integral) else float(value)
+    return Markup('<data value="{!r}">{}</data>').format(exact, number_text(exact, spec))
+
+
+def number_text(value: float, spec: str) -> str:
+    """A number for readers: `spec` as in `.1%`, whole numbers above 1 without decimals; a real minus, a thin space."""
+    counted = isinstance(value, Integral) or (abs(value) > 1 and float(value).is_integer())
+    return format(value, ",.0f" if counted else spec).replace("-", MINUS).replace("%", f"{THIN_SPACE}%")
+
+
+def learning_curves(history: pd.DataFrame, chosen: int, series: Mapping[str, str]) -> Figure:
+    """Loss and accuracy by epoch, the chosen one marked; `series`: `{"": "training", "val_": "validation"}`."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for axis, column, unit in zip(
+        axes, ("loss", "accuracy"), ("cross-entropy (nats)", "accuracy (share)"), strict=True
+    ):
+        for prefix, name in series.items():
+            axis.plot(history["epoch"], history[prefix + column], "o-", markersize=3, label=name)
+        axis.axvline(chosen, color="grey", linestyle=":", label=f"chosen epoch ({chosen})")
+        axis.set(title=f"{column.capitalize()} by epoch", xlabel="epoch", ylabel=unit)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend()
+    return figure
+
+
+def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+    """A confusion matrix (classes, classes), labels in rows: colour and first line are shares of the label's images."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    text = [f"{share:.0%}\n{count}" for share, count in zip(shares.flat, np.asarray(counts).flat, strict=True)]
+    figure, axis = plt.subplots(figsize=(0.85 * len(classes) + 1.4, 0.75 * len(classes) + 1.0), layout="constrained")
+    look = {"vmin": 0, "vmax": 1, "cmap": "Blues", "square": True, "cbar_kws": {"label": "share of the label's images"}}
+    sns.heatmap(shares, annot=np.reshape(text, shares.shape), fmt="", xticklabels=classes, yticklabels=classes, **look)
+    axis.set(title=title, xlabel="predicted expression", ylabel="label")
+    axis.tick_params("x", rotation=45)
+    axis.tick_params("y", rotation=0)
+    return figure
+
+
+def printed_beside_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
+    """Printed numbers (black diamonds) and ours with 95 % intervals, one line each.
+
+    Args:
+        rows: columns `name`, `paper` (missing where the paper prints none), `value`, `ci_low`, `ci_high`, `series`.
+    """
+    place = {name: at for at, name in enumerate(dict.fromkeys(rows["name"]))}
+    groups = list(rows.groupby("series", sort=False))
+    figure, axis = plt.subplots(figsize=(8.5, 0.45 * len(place) + 1.4), layout="constrained")
+    for order, (name, part) in enumerate(groups):
+        heights = part["name"].map(place) + 0.18 * (order - (len(groups) - 1) / 2)
+        spread = np.abs(part[["ci_low", "ci_high"]].to_numpy(float).T - part["value"].to_numpy(float))
+        axis.errorbar(part["value"], heights, xerr=spread, fmt="o", markersize=4, capsize=2, label=name)
+    printed = rows.drop_duplicates("name").dropna(subset="paper")
+    axis.scatter(printed["paper"], printed["name"].map(place), 30, "black", "D", zorder=3, label="printed in the paper")
+    axis.set(title=title, xlabel=xlabel, yticks=[*place.values()], yticklabels=[*place])
+    axis.set_ylim(len(place) - 0.5, -0.5)
+    axis.grid(axis="x", alpha=0.3)
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def mean_faces(pixels: np.ndarray, labels: Sequence, classes: Sequence[str]) -> Figure:
+    """The mean image of each class; blank for fewer than `FEWEST_FACES` images, since it would still show a person.
+
+    Args:
+        pixels: uint8 (n, side, side, channels).
+        labels: the class of each image, as its name or its place in `classes`.
+        classes: names of the classes.
+    """
+    labels = np.asarray(labels)
+    names = labels if labels.dtype.kind in "OUT" else np.asarray(classes)[labels.astype(int)]
+    shown = [pixels[names == name] for name in classes]
+    blank = np.full_like(pixels[0], 255)
+    means = [of.mean(axis=0).astype("uint8") if len(of) >= FEWEST_FACES else blank for of in shown]
+    few = {True: ", too few", False: ""}
+    titles = [
+        f"{name}\n{len(of):,} images{few[len(of) < FEWEST_FACES]}" for name, of in zip(classes, shown, strict=True)
+    ]
+    return face_grid(np.stack(means), titles, columns=4)
+
+
+def face_grid(pixels: np.ndarray, titles: Sequence[str], columns: int = 8) -> Figure:
+    """Images, uint8 (n, side, side, 1 or 3), side by side, each with its title."""
+    columns = max(1, min(columns, len(pixels)))
+    side = max(1.25, 7.5 / columns)
+    size = (side * columns, (side + 0.4) * -(-len(pixels) // columns))
+    figure, axes = plt.subplots(-(-len(pixels) // columns), columns, figsize=size, squeeze=False, layout="constrained")
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, image, title in zip(axes.flat[: len(pixels)], pixels, titles, strict=True):
+        axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+        axis.set_title(title, fontsize=9)
+    return figure
 
 
 def class_counts(table: pd.DataFrame) -> Figure:
-    """Images of each expression, one panel a split with a scale of its own, each bar with its number.
-
-    Args:
-        table: the one table.
-    """
+    """Images of each expression, one panel a split, each with a scale of its own and each bar with its number."""
     counts = count_images(table)
-    splits = [split for split in SPLIT_ORDER if split in counts.index]
+    counts = counts.loc[sorted(counts.index, key=[*SPLITS, *counts.index].index)]
     figure, axes = plt.subplots(
-        1, len(splits), figsize=(3.2 * len(splits) + 0.8, 3.4), sharey=True, squeeze=False, layout="constrained"
+        1, len(counts), figsize=(3.2 * len(counts) + 0.8, 3.4), sharey=True, squeeze=False, layout="constrained"
     )
-    for axis, split, colour in zip(axes[0], splits, PALETTE, strict=False):
-        bars = axis.barh(counts.columns, counts.loc[split], color=colour)
-        axis.bar_label(bars, fmt="{:,.0f}", padding=3)
+    for axis, (split, row), colour in zip(axes[0], counts.iterrows(), PALETTE, strict=False):
+        axis.bar_label(axis.barh(row.index, row, color=colour), fmt="{:,.0f}", padding=3)
         axis.margins(x=0.22)
-        axis.set(title=f"{split}: {counts.loc[split].sum():,} images", xlabel="number of images")
+        axis.set(title=f"{split}: {row.sum():,} images", xlabel="number of images")
     axes[0, 0].set_ylabel("expression")
     axes[0, 0].invert_yaxis()
     return figure
-
-
-def grey_values(pixels: np.ndarray) -> Figure:
-    """How bright images are: the grey values of all pixels, and the mean of each image.
-
-    Args:
-        pixels: uint8 (n, side, side, channels).
-    """
-    figure, (all_pixels, means) = plt.subplots(1, 2, figsize=(9.5, 3.2), layout="constrained")
-    counts = np.bincount(pixels.ravel(), minlength=256)
-    all_pixels.bar(np.arange(256), counts / counts.sum(), width=1.0, color=PALETTE[0])
-    all_pixels.set(title="All pixels", xlabel="grey value (0 black, 255 white)", ylabel="share of the pixels")
-    all_pixels.yaxis.set_major_formatter(PercentFormatter(1))
-    of_images = pixels.mean(axis=(1, 2, 3))
-    means.hist(
-        of_images, bins=np.arange(0, 257, 4), weights=np.full(len(of_images), 1 / len(of_images)), color=PALETTE[1]
-    )
-    means.set(title="Mean of each image", xlabel="mean grey value of an image", ylabel="share of the images")
-    means.yaxis.set_major_formatter(PercentFormatter(1))
-    return figure
-
-
-def mean_faces(pixels: np.ndarray, table: pd.DataFrame) -> Figure:
-    """The mean of all images of each expression; an expression with fewer than `FEWEST_FACES` images is left blank.
-
-    Args:
-        pixels: uint8 (n, side, side, channels).
-        table: the n rows that belong to them.
-    """
-    expressions = expressions_in(table)
-    figure, axes = _panels(len(expressions), columns=4)
-    for axis, expression in zip(axes, expressions, strict=False):
-        rows = (table["expression"] == expression).to_numpy()
-        if rows.sum() >= FEWEST_FACES:
-            _draw(axis, pixels[rows].mean(axis=0))
-        axis.set_title(
-            f"{expression}\n{rows.sum():,} images{'' if rows.sum() >= FEWEST_FACES else ', too few'}", fontsize=10
-        )
-    return figure
-
-
-def face_grid(pixels: np.ndarray, titles: list[str], columns: int = 8) -> Figure:
-    """Images side by side, each with its title.
-
-    Args:
-        pixels: uint8 (n, side, side, channels).
-        titles: one for each image.
-        columns: images a row.
-
-    Raises:
-        ValueError: not one title for each image.
-    """
-    figure, axes = _panels(len(pixels), columns, inches=1.25)
-    for axis, image, title in zip(axes[: len(pixels)], pixels, titles, strict=True):
-        _draw(axis, image)
-        axis.set_title(title, fontsize=8)
-    return figure
-
-
-def vote_agreement(shares: pd.Series, expressions: pd.Series) -> Figure:
-    """How far the ten taggers of FER+ agree: how many votes the labels won, over all images and by label.
-
-    Args:
-        shares: for each image, the share of its votes that its label won.
-        expressions: its label.
-    """
-    figure, (histogram, boxes) = plt.subplots(1, 2, figsize=(9.5, 3.4), layout="constrained")
-    # With ten votes a share is a multiple of a tenth: one bar for each, centred on it.
-    histogram.hist(
-        shares,
-        bins=np.arange(-0.05, 1.1, 0.1),
-        weights=np.full(len(shares), 1 / len(shares)),
-        color=PALETTE[0],
-        rwidth=0.9,
-    )
-    histogram.set(title="All images", xlabel="share of an image's votes won by its label", ylabel="share of the images")
-    histogram.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    names = [name for name in EXPRESSIONS if (expressions == name).any()]
-    by_label = [shares[(expressions == name).to_numpy()] for name in names]
-    boxes.boxplot(
-        by_label,
-        orientation="horizontal",
-        tick_labels=names,
-        whis=(5, 95),
-        sym="",
-        medianprops={"color": PALETTE[1], "linewidth": 2},
-    )
-    boxes.set(
-        title="By label: 5th, 25th, 50th, 75th, 95th percentile",
-        xlabel="share of an image's votes won by its label",
-        ylabel="label",
-    )
-    boxes.invert_yaxis()
-    for axis in (histogram, boxes):
-        axis.set_xlim(0.15, 1.08)
-        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    return figure
-
-
-def _panels(number: int, columns: int, inches: float = 1.7) -> tuple[Figure, list[plt.Axes]]:
-    """A grid of at least `number` axes without ticks; those that are not needed are invisible."""
-    rows = -(-number // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(inches * columns, (inches + 0.35) * rows), squeeze=False, layout="constrained"
-    )
-    for place, axis in enumerate(axes.flat):
-        axis.set(xticks=[], yticks=[], visible=place < number)
-    return figure, list(axes.flat)
-
-
-def _draw(axis: plt.Axes, image: np.ndarray) -> None:
-    """An image (side, side, 1 or 3) of grey values 0 to 255, grey if it has one channel."""
-    axis.imshow(image.astype("uint8").squeeze(), cmap="gray", vmin=0, vmax=255)

@@ -1,53 +1,117 @@
-"""Figures of a data set show what they were given, and no single person where they promise a mean."""
+"""What a notebook shows can be read by everyone, and its numbers keep their exact values."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
+from matplotlib import pyplot as plt
 
 from fer_helpers import plots
 from fer_helpers.datasets.table import make_table
 
+HOSTILE = '"><img src=x onerror=alert(1)>.jpg'
 
-def table_of(**images: int) -> pd.DataFrame:
-    """A training set with so many images of each expression."""
+
+@pytest.fixture
+def displayed(monkeypatch) -> list[BeautifulSoup]:
+    """The HTML of everything that was displayed."""
+    shown = []
+    monkeypatch.setattr(plots, "display", lambda html: shown.append(BeautifulSoup(html.data, "html.parser")))
+    return shown
+
+
+def table(frame: pd.DataFrame, *arguments) -> BeautifulSoup:
+    return BeautifulSoup(plots.table_html(frame, *arguments), "html.parser")
+
+
+def cells(frame: pd.DataFrame, *arguments) -> list[list[str]]:
+    rows = table(frame, *arguments).select("tbody tr")
+    return [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in rows]
+
+
+def test_a_figure_is_a_picture_with_alternative_text_and_caption_and_is_closed(displayed):
+    figure = plt.figure(figsize=(4, 3))
+    plots.show(figure, "A rising line", "Loss.")
+    assert displayed[0].img["src"].startswith("data:image/png;base64,iVBOR")
+    assert (displayed[0].img["alt"], displayed[0].figcaption.get_text()) == ("A rising line", "Loss.")
+    assert not plt.fignum_exists(figure.number)
+    with pytest.raises(ValueError, match="alt is empty"):
+        plots.show(plt.figure(), " ")
+    plt.close()
+
+
+def test_text_from_data_stays_text_wherever_it_is_put(displayed):
+    plots.show(plt.figure(), HOSTILE, HOSTILE)
+    plots.show_table(pd.DataFrame({HOSTILE: [HOSTILE]}, index=pd.Index([HOSTILE], name=HOSTILE)), HOSTILE)
+    assert [len(output.find_all("img")) for output in displayed] == [1, 0]
+    assert displayed[0].img["alt"] == displayed[0].figcaption.get_text() == HOSTILE
+    assert [cell.get_text() for cell in displayed[1].find_all(["th", "td"])] == [HOSTILE] * 4
+    assert displayed[1].div["aria-label"] == displayed[1].caption.get_text() == HOSTILE
+
+
+def test_numbers_keep_their_exact_values_and_are_written_for_readers():
+    frame = pd.DataFrame({"accuracy": [1 / 3], "n": [12271]})
+    numbers = [(element["value"], element.get_text()) for element in table(frame, "T", {"accuracy": ".1%"})("data")]
+    assert numbers == [("0.3333333333333333", "33.3\u202f%"), ("12271", "12,271")]
+    frame = pd.DataFrame(
+        {"value": [-0.5, np.nan], "text": ["<b>", None], "ends": [(0.25, 0.75), None], "holds": [True, False]}
+    )
+    assert cells(frame, "T", ".2f") == [["\u22120.50", "<b>", "[0.25, 0.75]", "yes"], ["–", "–", "–", "no"]]
+
+
+def test_counts_stay_whole_in_a_column_of_shares():
+    frame = pd.DataFrame({"value": [0.53, 1.0, 7178.0], "difference": [0.021, -0.25, -12.0], "n": [12345, 1, 0]})
+    assert cells(frame, "T", {"value": ".1%", "difference": "+.1%"}) == [
+        ["53.0\u202f%", "+2.1\u202f%", "12,345"],
+        ["100.0\u202f%", "\u221225.0\u202f%", "1"],
+        ["7,178", "\u221212", "0"],
+    ]
+
+
+def test_columns_of_numbers_are_marked_by_the_writer_and_headings_say_what_they_head():
+    index = pd.MultiIndex.from_tuples([("CK+", "happy")], names=["data set", "expression"])
+    frame = pd.DataFrame({("B0", "paper"): [0.5], ("B0", "name"): ["x"], ("B0", "n"): pd.array([None], "Int64")}, index)
+    heads = [(cell.get_text(), cell["scope"], cell.get("class")) for cell in table(frame, "T").select("thead th")]
+    assert heads == [
+        ("data set", "col", None),
+        ("expression", "col", None),
+        ("B0 · paper", "col", ["number"]),
+        ("B0 · name", "col", None),
+        ("B0 · n", "col", ["number"]),
+    ]
+    assert [(cell.get_text(), cell["scope"]) for cell in table(frame, "T").select("tbody th")] == [
+        ("CK+", "row"),
+        ("happy", "row"),
+    ]
+    assert table(frame, "T").select("table.results")
+    assert not table(frame, "T", None, False).select("table.results")
+
+
+def test_a_table_needs_a_caption_and_a_format_a_column():
+    with pytest.raises(ValueError, match="needs a caption"):
+        plots.table_html(pd.DataFrame({"n": [1]}), "")
+    with pytest.raises(ValueError, match="accuracy.*columns of"):
+        plots.table_html(pd.DataFrame({"n": [1]}), "T", {"accuracy": ".1%"})
+
+
+def test_class_counts_print_each_number_and_splits_in_order():
+    counts = {("test", "happy"): 2, ("train", "happy"): 3, ("train", "sad"): 1_200}
     rows = [
-        {"image": f"{name}{number:03}.png", "path": "", "expression": name, "split": "train"}
-        for name, count in images.items()
+        {"image": f"{split}/{name}{number}.png", "path": "", "expression": name, "split": split}
+        for (split, name), count in counts.items()
         for number in range(count)
     ]
-    return make_table(rows)
+    train, test = plots.class_counts(make_table(rows)).axes
+    assert (train.get_title(), test.get_title()) == ("train: 1,203 images", "test: 2 images")
+    assert sorted(text.get_text() for text in train.texts) == ["1,200", "3"]
 
 
-def test_class_counts_print_each_number_and_the_total():
-    axis = plots.class_counts(table_of(happy=3, sad=1_200)).axes[0]
-    assert sorted(text.get_text() for text in axis.texts) == ["1,200", "3"]
-    assert axis.get_title() == "train: 1,203 images"
-
-
-def test_grey_values_are_shares_that_add_up_to_one():
-    pixels = np.array([0, 0, 0, 255], "uint8").reshape(1, 2, 2, 1)
-    all_pixels = plots.grey_values(pixels).axes[0]
-    heights = [bar.get_height() for bar in all_pixels.patches]
-    assert (heights[0], heights[255]) == (0.75, 0.25)
-
-
-def test_a_mean_face_is_the_mean_and_is_blank_where_too_few_people_are_in_it():
-    table = table_of(happy=plots.FEWEST_FACES, sad=plots.FEWEST_FACES - 1)
-    pixels = np.where((table["expression"] == "happy").to_numpy()[:, None, None, None], 40, 200).astype(
-        "uint8"
-    ) * np.ones((1, 2, 2, 1), "uint8")
-    happy, sad, *_ = plots.mean_faces(pixels, table).axes
-    assert np.all(np.asarray(happy.images[0].get_array()) == 40)
-    assert not sad.images
+@pytest.mark.parametrize("as_number", [False, True])
+def test_a_mean_face_is_the_mean_and_blank_where_too_few_people_are_in_it(as_number):
+    names = np.array(["happy"] * plots.FEWEST_FACES + ["sad"] * (plots.FEWEST_FACES - 1))
+    pixels = np.where(names == "happy", 40, 200).astype("uint8")[:, None, None, None] * np.ones((1, 2, 2, 1), "uint8")
+    labels = (names == "sad").astype(int) if as_number else names
+    happy, sad, *_ = plots.mean_faces(pixels, labels, ["happy", "sad"]).axes
+    assert np.all(happy.images[0].get_array() == 40)
+    assert np.all(sad.images[0].get_array() == 255)
     assert "too few" in sad.get_title()
-
-
-def test_every_face_of_a_grid_needs_a_title():
-    with pytest.raises(ValueError, match="argument"):
-        plots.face_grid(np.zeros((2, 4, 4, 1), "uint8"), ["only one"])
-
-
-def test_agreement_is_drawn_for_the_labels_that_occur_in_canonical_order():
-    shares, labels = pd.Series([0.6, 0.9, 1.0]), pd.Series(["sad", "neutral", "sad"])
-    boxes = plots.vote_agreement(shares, labels).axes[1]
-    assert [label.get_text() for label in boxes.get_yticklabels()] == ["neutral", "sad"]
