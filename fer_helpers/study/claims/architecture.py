@@ -83,4 +83,4 @@ def sides() -> dict[str, int]:
     """Image sizes, in pixels, that the eight variants were made for."""
     from fer_helpers import models
 
-    return {name: variant.side for name, variant in models.VARIANTS.items()}
+    return {name: variant.side for name, variant in models.VARIANTS.items() if name.startswith("B")}
