@@ -1,51 +1,55 @@
-"""What a run leaves behind: `results.csv`, `predictions.csv.gz` and `run.json`, in one folder a run.
+"""A run's folder and its files: nothing else writes them.
+
+`reports/<profile>/<run>` holds a finished run: `results.csv`, `predictions.csv.gz`, other tables such as `history.csv`,
+`run.json` and `executed.ipynb.gz`. A run that is going on collects in `.<run>.running` beside it and takes its place at
+the end, so that one that fails or is killed leaves the finished one alone; a failed one is kept as `<run>.failed`.
 
 A number that is not a row of `results.csv` is not in a report.
 """
 
+import contextlib
 import gzip
 import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
-import zlib
+import sys
+import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
 
-from fer_helpers import evaluation, paths
+from fer_helpers import datasets, evaluation, paths
 from fer_helpers.datasets.table import FaceDataset, class_indices, table_hash
+from fer_helpers.study import parameters
+from fer_helpers.study.parameters import RunError, fingerprint, imported_modules
+
+try:
+    import fcntl
+except ImportError:  # on Windows, where runs are not locked
+    fcntl = None
+
+__all__ = ["Record", "Run", "RunError", "fingerprint", "imported_modules", "read", "read_profile", "start", "why_stale"]
 
 COLUMNS = (
     *("run", "paper", "claim", "notebook", "dataset", "split", "protocol", "model", "init", "metric", "expression"),
     *("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "backend", "device", "seconds"),
 )
+MEASURED = ("value", "n", "ci_low", "ci_high", "seconds")  # rows that agree in all other columns replace each other
 WHOLE_NUMBERS = ("n", "seed", "image_size", "epochs")
-# As the paper did it; chosen on validation data, no person on both sides, scored once; or something in between, for comparison.
+# As the paper did it; chosen on validation data, no person on both sides, scored once; or something in between.
 PROTOCOLS = ("paper", "clean", "between")
-REPORTED_PACKAGES = (
-    "keras",
-    "tensorflow",
-    "jax",
-    "onnxruntime",
-    "ai-edge-litert",
-    "numpy",
-    "pandas",
-    "scikit-learn",
-    "opencv-python-headless",
-    "papermill",
-)
-PROBABILITY_DECIMALS = (
-    6  # metrics are computed from probabilities rounded like this, so that they can be computed again from the file
-)
 PREDICTION_KEYS = (
     "dataset",
     "model",
@@ -54,24 +58,276 @@ PREDICTION_KEYS = (
     "split",
     "seed",
     "image_size",
-)  # which rows of results.csv a prediction belongs to
-HASHED = ("results.csv", "predictions.csv.gz", "history.csv")  # what run.json holds the SHA-256 of
+)  # whose results a prediction is for
+PROBABILITY_DECIMALS = 6  # metrics are of rounded probabilities, so that they can be computed again from the file
+PACKAGES = "keras tensorflow jax onnxruntime ai-edge-litert numpy pandas scikit-learn opencv-python-headless papermill"
 LITERALS = (str, int, float, bool, list, dict, tuple, type(None))
+PATIENCE = 5  # seconds to wait for a lock: the kernel of a killed run ends within one
+RUNNERS_FOLDER = "FER_RUN_FOLDER"  # environment of a kernel whose run is begun, locked and put in place by the runner
+
+_locks: dict[Path, IO] = {}
+
+
+# -------------------------------------------------------------------------------------------------------------- folder
+
+
+def run_folder(run_dir: str) -> Path:
+    """The folder that a parameter `run_dir` names, relative to the project.
+
+    Raises:
+        RunError: it is outside the project and not named absolutely, or holds something other than a run.
+    """
+    folder = paths.resolve(run_dir).resolve()
+    if not Path(run_dir).expanduser().is_absolute() and not folder.is_relative_to(paths.PROJECT.resolve()):
+        raise RunError(f"run_dir {run_dir!r} is outside the project: name {folder} absolutely if it is meant")
+    if folder.exists() and not (folder / "run.json").exists() and (folder.is_file() or any(folder.iterdir())):
+        raise RunError(f"run_dir {folder} holds other files than those of a run: name a new or an empty folder")
+    return folder
+
+
+def beside(folder: Path, what: str) -> Path:
+    """A neighbour of a run's folder: `running`, `old` or `lock`, which are hidden, or `failed`."""
+    return folder.with_name(f"{folder.name}.failed" if what == "failed" else f".{folder.name}.{what}")
+
+
+def lock(folder: Path) -> IO:
+    """Keep other processes from running into a folder, until `unlock` or until this process and its kernel have ended.
+
+    Raises:
+        RunError: another process has it; the sentence names it.
+    """
+    if folder in _locks:
+        return _locks[folder]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    file = open(beside(folder, "lock"), "a+", encoding="utf-8")  # noqa: SIM115, open for as long as the lock is held
+    end = time.monotonic() + PATIENCE
+    while fcntl:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > end:
+                file.seek(0)
+                process = file.read()
+                file.close()
+                raise RunError(f"process {process} is running into {folder}: wait for its end, or stop it") from None
+            time.sleep(0.2)
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return _locks.setdefault(folder, file)
+
+
+def unlock(folder: Path) -> None:
+    """Let other processes run into a folder."""
+    if folder in _locks:
+        _locks.pop(folder).close()
+
+
+def recover(folder: Path) -> None:
+    """Finish what `put_in_place` had begun when its process was killed."""
+    if beside(folder, "old").exists() and not folder.exists():
+        new = beside(folder, "running")
+        (new if new.exists() else beside(folder, "old")).rename(folder)
+
+
+def begin(folder: Path, about: dict) -> None:
+    """Lock a run's folder, and note in an empty one beside it that a run is going on.
+
+    Raises:
+        RunError: another process is running into it.
+    """
+    lock(folder)
+    recover(folder)
+    for left in ("running", "failed"):
+        shutil.rmtree(beside(folder, left), ignore_errors=True)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    first = {"run": folder.name, "profile": folder.parent.name, "status": "running", "started": started}
+    write_about(folder, first | about)
+
+
+def write_about(folder: Path, about: dict) -> None:
+    """Write `run.json` of the run that is going on."""
+    with paths.written_whole(beside(folder, "running") / "run.json") as partial:
+        partial.write_text(json.dumps(about, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def put_in_place(folder: Path) -> None:
+    """Let the run that has finished replace the one before it; `run.json` gets the SHA-256 of its other files.
+
+    At every moment one of the two is there, under its own name or, after a kill, where `recover` finds it.
+    """
+    new, old = beside(folder, "running"), beside(folder, "old")
+    files = sorted(file for file in new.iterdir() if file.name != "run.json")
+    write_about(folder, read(new).about | {"files": {file.name: paths.file_sha256(file) for file in files}})
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    unlock(folder)
+
+
+def put_aside(folder: Path, error: str) -> None:
+    """Keep the run that has failed as `<run>.failed`, with a sentence why; the finished run before it stays."""
+    about = read(beside(folder, "running")).about
+    with contextlib.suppress(OSError):  # where the disk is full
+        write_about(folder, about | {"status": "failed", "error": error} | _until_now(about))
+    beside(folder, "running").rename(beside(folder, "failed"))
+    unlock(folder)
+
+
+def _until_now(about: dict) -> dict:
+    ended = datetime.now(UTC)
+    seconds = round((ended - datetime.fromisoformat(about["started"])).total_seconds())
+    return {"ended": ended.isoformat(timespec="seconds"), "seconds": seconds}
+
+
+# ------------------------------------------------------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run left in its folder, `reports/<profile>/<run>`, and the content of its `run.json`."""
+
+    folder: Path
+    about: dict
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.folder.name
+
+    @property
+    def profile(self) -> str:
+        """Name of the profile."""
+        return self.folder.parent.name
+
+    @property
+    def status(self) -> str:
+        """`finished`, `running`, `failed`, or empty where no run has begun."""
+        return self.about.get("status", "")
+
+    @cached_property
+    def results(self) -> pd.DataFrame:
+        """`results.csv` as text, character by character, and `line`, a row's place in it; empty if there is none."""
+        return self._table("results.csv", COLUMNS)
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """`predictions.csv.gz` likewise."""
+        return self._table("predictions.csv.gz", PREDICTION_KEYS)
+
+    def _table(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+        file = self.folder / name
+        rows = pd.read_csv(file, dtype=str, keep_default_na=False) if file.exists() else pd.DataFrame(columns=columns)
+        return rows.assign(line=rows.index + 2)
+
+
+def read(folder: Path) -> Record:
+    """The run in a folder; its `about` is empty where there is none.
+
+    Raises:
+        RunError: `run.json` is damaged.
+    """
+    file = folder / "run.json"
+    try:
+        return Record(folder, dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {})
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{file} is damaged: {error}; restore it from git, or run {folder.name} again") from error
+
+
+def latest(folder: Path) -> Record:
+    """The last attempt at a run: it is going on or was killed, has failed, or has finished."""
+    attempts = [read(beside(folder, "running")), read(beside(folder, "failed")), read(folder)]
+    return next((attempt for attempt in attempts if attempt.about), attempts[-1])
+
+
+def read_profile(folder: Path) -> list[Record]:
+    """The runs of `reports/<profile>` by name, among them those that failed, as `<run>.failed`."""
+    return [read(file.parent) for file in sorted(folder.glob("[!.]*/run.json"))]
+
+
+def why_stale(folder: Path, passed: dict) -> str:
+    """Why a run has to be run again, in a few words; empty for one that is up to date.
+
+    A run from before there were fingerprints counts as up to date; so does one whose data can't be found here.
+
+    Args:
+        folder: of the run.
+        passed: content of its file of parameters.
+    """
+    about, notebook = read(folder).about, parameters.notebook_of(folder.name)
+    if about.get("status") != "finished":
+        return "has not finished"
+    values = parameters.resolved(notebook, passed)
+    if about.get("fingerprint", fingerprint(notebook, values)) != fingerprint(notebook, values):
+        return "has another notebook, other parameters or other modules by now"
+    for entry in about["data"]:
+        if "bytes" in entry and values.get("data", "generated") != "generated":
+            with contextlib.suppress(OSError, ValueError):
+                found = datasets.find(entry["dataset"], values["data"])
+                if (found.name, _bytes(found)) != (entry["found_as"], entry["bytes"]):
+                    return f"was run on another {entry['dataset']} than {found}"
+    return ""
+
+
+def _bytes(location: Path) -> int:
+    place = next(path for path in (location, *location.parents) if path.exists())  # it may be inside an archive
+    files = place.rglob("*") if place.is_dir() else [place]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+# ----------------------------------------------------------------------------------------------------------------- run
+
+
+def start(notebook: str, paper: str, namespace: dict) -> "Run":
+    """Begin a run in the first cell after a notebook's `parameters`; no backend is imported.
+
+    The parameter `run_dir` says where it writes, relative to the project; empty means `reports/by_hand/<notebook>`.
+
+    Args:
+        notebook: name of the notebook without `.ipynb`.
+        paper: key of the paper, as in `huang_2024`, or empty.
+        namespace: `globals()` of the notebook.
+
+    Raises:
+        RunError: a parameter is unknown or has a value that it can't have, data is missing, or the folder is locked.
+    """
+    file = parameters.notebook_of(notebook)
+    passed = list(parameters.defaults(file))
+    if not isinstance(
+        namespace.get("run"), Run
+    ):  # until then only parameters are literals, also unknown ones of papermill
+        own = (name for name in namespace if not name.startswith("_") and name not in ("In", "Out", *passed))
+        passed += [name for name in own if isinstance(namespace[name], LITERALS)]
+    values = parameters.resolved(file, {name: namespace[name] for name in passed if name in namespace})
+    parameters.check(file, values)
+    parameters.check_data(file, values)
+    folder = run_folder(values.get("run_dir") or f"reports/by_hand/{notebook}")
+    about = {"notebook": notebook, "paper": paper, "parameters": values, "fingerprint": fingerprint(file, values)}
+    if os.environ.get(RUNNERS_FOLDER) != str(folder):
+        begin(folder, about)
+    run = Run(folder, read(beside(folder, "running")).about | about | {"data": []})
+    write_about(folder, run.about)
+    _hush(True)
+    return run
 
 
 @dataclass
 class Run:
-    """One execution of a notebook: collects its numbers, and writes them when it has ended well.
+    """One execution of a notebook: collects its numbers, and writes them at its end.
 
     Attributes:
-        folder: where the files go, `reports/<profile>/<run>`.
+        folder: where its files are once it has finished, `reports/<profile>/<run>`.
         about: content of `run.json`.
     """
 
     folder: Path
     about: dict
-    _rows: list[dict] = field(default_factory=list)
-    _predictions: list[pd.DataFrame] = field(default_factory=list)
+    _rows: dict[tuple, dict] = field(default_factory=dict)
+    _predictions: dict[tuple, pd.DataFrame] = field(default_factory=dict)
+    _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -81,15 +337,52 @@ class Run:
     @property
     def results(self) -> pd.DataFrame:
         """All numbers reported so far, columns `COLUMNS`."""
-        return pd.DataFrame(self._rows, columns=list(COLUMNS)).astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
+        always = {key: self.about.get(key, "") for key in ("run", "paper", "notebook", "backend", "device")}
+        rows = [always | row for row in self._rows.values()]
+        return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """All predictions so far: `PREDICTION_KEYS`, image, fold, group, label, then `p_<expression>` for each class."""
-        return pd.concat(self._predictions, ignore_index=True) if self._predictions else pd.DataFrame()
+        """All predictions so far: `PREDICTION_KEYS`, image, fold, group, label, and `p_<expression>` of each class."""
+        if not self._predictions:
+            return pd.DataFrame()
+        together = pd.concat(self._predictions.values(), ignore_index=True)
+        return together.drop_duplicates([*PREDICTION_KEYS, "image"], keep="last", ignore_index=True)
+
+    def versions(self, backend: bool = True) -> pd.DataFrame:
+        """Versions of what computes this run, its device and the commit, which `run.json` holds from now on.
+
+        Args:
+            backend: import Keras, and name its backend; a notebook that trains nothing is faster without.
+        """
+        installed = {package.name.lower(): package.version for package in metadata.distributions()}
+        versions = {name: installed[name] for name in PACKAGES.split() if name in installed}
+        about = {"versions": {"python": platform.python_version()} | versions, "commit": git_commit()}
+        about |= {"device": device_name(backend and self.about["parameters"].get("all_devices", False), backend)}
+        about |= {"backend": _backend()} if backend else {"backend": ""}
+        self.about |= about
+        write_about(self.folder, self.about)
+        _hush(False)
+        named = {name: about[name] for name in ("backend", "device", "commit") if about[name]}
+        return pd.Series(about["versions"] | named, name="version").to_frame()
+
+    def add_data(self, dataset: FaceDataset) -> None:
+        """Record in `run.json` which data the numbers are about."""
+        entry = {
+            "dataset": dataset.name,
+            "source": "generated faces" if dataset.generated else "real photographs",
+            "found_as": dataset.location.name,
+            "bytes": _bytes(dataset.location),
+            "images": len(dataset.table),
+            "skipped": len(dataset.skipped),
+            "table_hash": table_hash(dataset.table),
+            "notes": list(dataset.notes),
+        }
+        self.about["data"] = [other for other in self.about["data"] if other["dataset"] != dataset.name] + [entry]
+        write_about(self.folder, self.about)
 
     def add(self, metric: str, value: float, *, interval: tuple[float, float] | None = None, **columns) -> None:
-        """Report one number as a row of `results.csv`.
+        """Report one number as a row of `results.csv`; it replaces a row that differs in `MEASURED` only.
 
         Args:
             metric: what was measured, as in `accuracy`.
@@ -100,16 +393,14 @@ class Run:
         Raises:
             ValueError: a column or protocol that `results.csv` does not have.
         """
-        unknown = set(columns) - set(COLUMNS)
+        unknown = sorted(set(columns) - set(COLUMNS))
         if unknown:
-            raise ValueError(
-                f"results.csv has no column {', '.join(sorted(unknown))}: its columns are {', '.join(COLUMNS)}"
-            )
+            raise ValueError(f"results.csv has no column {', '.join(unknown)}: its columns are {', '.join(COLUMNS)}")
         if columns.get("protocol", PROTOCOLS[0]) not in PROTOCOLS:
             raise ValueError(f"protocol is one of {', '.join(PROTOCOLS)}, not {columns['protocol']!r}")
         low, high = interval or (None, None)
-        always = {key: self.about[key] for key in ("run", "paper", "notebook", "backend", "device")}
-        self._rows.append(always | {"metric": metric, "value": float(value), "ci_low": low, "ci_high": high} | columns)
+        row = {"metric": metric, "value": float(value), "ci_low": low, "ci_high": high} | columns
+        self._rows[tuple(str(row.get(column, "")) for column in COLUMNS if column not in MEASURED)] = row
 
     def add_scores(
         self,
@@ -134,11 +425,20 @@ class Run:
         Returns:
             The metrics as `evaluation.scores` gives them.
         """
-        self.add_predictions(
-            table, probabilities, classes, group_by=group_by, **{key: columns.get(key) for key in PREDICTION_KEYS}
-        )
         rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
         groups = None if group_by is None else table[group_by].to_numpy()
+        keys = {key: columns.get(key) for key in PREDICTION_KEYS}
+        frame = (
+            table[["image"]]
+            .reset_index(drop=True)
+            .assign(
+                fold=table["fold"].array if "fold" in table else pd.NA,
+                group=pd.NA if groups is None else groups,
+                label=table["expression"].array,
+                **{f"p_{name}": rounded[:, place] for place, name in enumerate(classes)},
+            )
+        )
+        self._predictions[(*keys.values(), *table["image"])] = pd.DataFrame(keys, index=frame.index).join(frame)
         scored = evaluation.scores(class_indices(table, classes).to_numpy(), rounded, classes, groups=groups)
         for row in scored.to_dict("records"):
             interval = (row.pop("ci_low"), row.pop("ci_high"))
@@ -146,50 +446,14 @@ class Run:
             self.add(row.pop("metric"), row.pop("value"), interval=interval, claim=claim, **row, **columns)
         return scored
 
-    def add_data(self, dataset: FaceDataset) -> None:
-        """Record in `run.json` which data the numbers are about."""
-        entry = {
-            "dataset": dataset.name,
-            "source": "generated faces" if dataset.generated else "real photographs",
-            "found_as": dataset.location.name,
-            "images": len(dataset.table),
-            "skipped": len(dataset.skipped),
-            "table_hash": table_hash(dataset.table),
-            "notes": list(dataset.notes),
-        }
-        self.about["data"].append(entry)
-        self._write_about()
-
-    def add_predictions(
-        self,
-        table: pd.DataFrame,
-        probabilities: np.ndarray,
-        classes: list[str],
-        *,
-        group_by: str | None = None,
-        **keys: str | int | None,
-    ) -> None:
-        """Keep what a model said of each image, so that every metric can be computed again.
-
-        Args:
-            table: the n images that were scored, one row each.
-            probabilities: float array (n, len(classes)).
-            classes: expression of each column of `probabilities`.
-            **keys: `PREDICTION_KEYS`, as in the rows of `results.csv` that are computed from it.
-        """
-        fold = table["fold"] if "fold" in table else pd.array([pd.NA] * len(table), "Int64")
-        group = pd.array([pd.NA] * len(table), "string") if group_by is None else table[group_by]
-        frame = table[["image"]].assign(**keys, fold=fold, group=group, label=table["expression"])[
-            [*keys, "image", "fold", "group", "label"]
-        ]
-        rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
-        columns = pd.DataFrame(rounded, columns=[f"p_{name}" for name in classes], index=frame.index)
-        self._predictions.append(pd.concat([frame, columns], axis=1))
+    def write(self, name: str, frame: pd.DataFrame) -> None:
+        """Keep a table that is written as CSV beside the results, as `history.csv`."""
+        self._tables[name] = frame.copy()
 
     def backup_dir(self, training: str) -> Path:
         """Where a training of this run keeps its epochs until the run has finished.
 
-        A run that was killed finds them again; one with other parameters, data or committed code begins anew.
+        A run that was killed finds them again; one with other parameters, data, cells or imported modules begins anew.
         """
         return self._backups / training
 
@@ -198,173 +462,122 @@ class Run:
 
         Args:
             training: name of the training, fit for a file.
-            compute: trains in the folder that it is given, as `training.fit` does, and returns what is to be kept; the folder is then removed.
+            compute: trains in the folder that it is given and returns what is to be kept; the folder is then removed.
         """
         kept = self._backups / f"{training}.npz"
-        if not kept.exists():
-            computed = compute(self.backup_dir(training))
-            with paths.written_whole(kept) as partial, open(partial, "wb") as file:
-                np.savez(file, **computed)
-            shutil.rmtree(self.backup_dir(training), ignore_errors=True)
-        with np.load(kept) as arrays:
+        damaged = (ValueError, EOFError, zipfile.BadZipFile)
+        with contextlib.suppress(FileNotFoundError, *damaged), np.load(kept) as arrays:
             return dict(arrays)
+        computed = {name: np.asarray(value) for name, value in compute(self.backup_dir(training)).items()}
+        with paths.written_whole(kept) as partial, open(partial, "wb") as file:
+            np.savez(file, **computed)
+        shutil.rmtree(self.backup_dir(training), ignore_errors=True)
+        return computed
 
     @cached_property
     def _backups(self) -> Path:
-        parameters = {key: value for key, value in self.about["parameters"].items() if key != "run_dir"}
-        same = [
-            parameters,
-            [entry["table_hash"] for entry in self.about["data"]],
-            self.about["commit"],
-            self.about["backend"],
-        ]
-        key = hashlib.sha256(json.dumps(same, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        hashes = [entry["table_hash"] for entry in self.about["data"]]
+        same = [self.about["fingerprint"], hashes, _backend() if "keras" in sys.modules else ""]
+        key = hashlib.sha256(json.dumps(same).encode()).hexdigest()[:12]
         return paths.cache_dir() / "backups" / f"{self.about['profile']}.{self.name}.{key}"
 
     def finish(self, **about) -> None:
-        """Write `results.csv` and `predictions.csv.gz`, mark the run as finished in `run.json`, and remove its backups.
-
-        What `fer_helpers.study.verify` needs is written too: a last column `check` of the predictions, and the SHA-256 of each of `HASHED`.
+        """Write all files, mark the run as finished, let it replace the one before it, and remove its backups.
 
         Args:
             **about: what else `run.json` should hold, as in `init="scratch"` or `verdict="not testable here"`.
+
+        Raises:
+            RunError: the disk is full or can't be written; the cell can be run again.
         """
-        write_csv(self.results, self.folder / "results.csv")
-        if self._predictions:
-            write_csv(with_check(self.predictions), self.folder / "predictions.csv.gz")
-        ended = datetime.now(UTC)
-        seconds = (ended - datetime.fromisoformat(self.about["started"])).total_seconds()
-        self.about |= {
-            "status": "finished",
-            "ended": ended.isoformat(timespec="seconds"),
-            "seconds": round(seconds),
-        } | about
-        self.about["files"] = {
-            name: paths.file_sha256(self.folder / name) for name in HASHED if (self.folder / name).exists()
-        }
-        self._write_about()
+        if "versions" not in self.about:
+            self.versions(backend="keras" in sys.modules)
+        by_hand = os.environ.get(RUNNERS_FOLDER) != str(self.folder)
+        tables = self._tables | {"results.csv": self.results}
+        tables |= {"predictions.csv.gz": self.predictions} if self._predictions else {}
+        if by_hand:
+            lock(self.folder)
+        try:
+            for name, table in tables.items():
+                write_csv(table, beside(self.folder, "running") / name)
+            write_about(self.folder, self.about | {"status": "finished"} | _until_now(self.about) | about)
+            if by_hand:
+                put_in_place(self.folder)
+        except OSError as error:
+            why = f"the results could not be written: {error}"
+            with contextlib.suppress(OSError):
+                write_about(self.folder, self.about | {"status": "failed", "error": why})
+            raise RunError(f"{why}; then run this cell again: trainings are kept") from error
         shutil.rmtree(self._backups, ignore_errors=True)
 
-    def _write_about(self) -> None:
-        write_json(self.about, self.folder / "run.json")
+
+# --------------------------------------------------------------------------------------------------------- environment
 
 
-def start(notebook: str, paper: str, namespace: dict) -> Run:
-    """Begin a run, from the cell right after a notebook's `parameters`.
+def _hush(quiet: bool, kept: list[int] = []) -> None:  # noqa: B006, the list is the memory between calls
+    """In a Jupyter kernel, keep what compiled code writes to stderr from the page while a backend is imported.
 
-    The parameter `run_dir` says where the run writes, relative to the project; empty means `reports/by_hand/<notebook>`.
-
-    Args:
-        notebook: name of the notebook without `.ipynb`.
-        paper: key of the paper, as in `huang_2024`, or empty.
-        namespace: `globals()` of the notebook.
-
-    Raises:
-        ValueError: a parameter was passed that the notebook does not have.
+    TensorFlow names a missing GPU before its log level counts. Python's warnings and errors take another way.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if quiet and not kept and "ipykernel" in sys.modules:
+        kept.append(os.dup(2))
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+    elif not quiet and kept:
+        os.dup2(kept[0], 2)
+        os.close(kept.pop())
+
+
+def _backend() -> str:
     import keras
 
-    parameters = _parameters(notebook, namespace)
-    folder = paths.PROJECT / (parameters.get("run_dir") or f"reports/by_hand/{notebook}")
-    about = {
-        "run": folder.name,
-        "profile": folder.parent.name,
-        "notebook": notebook,
-        "paper": paper,
-        "status": "running",
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "parameters": parameters,
-        "data": [],
-        "backend": keras.backend.backend(),
-        "device": device_name(parameters.get("all_devices", False)),
-        "versions": {"python": platform.python_version()} | installed_versions(),
-        "commit": git_commit(),
-    }
-    run = Run(folder, about)
-    run._write_about()
-    return run
+    return keras.backend.backend()
 
 
-def _parameters(notebook: str, namespace: dict) -> dict:
-    """The values of the notebook's parameters; an unknown one, on which papermill only warns, is an error."""
-    import papermill
-
-    known = list(papermill.inspect_notebook(str(paths.notebooks_dir() / f"{notebook}.ipynb")))
-    # On the first execution only parameters are literals; when the cell is run again by hand there are others.
-    first_time = not isinstance(namespace.get("run"), Run)
-    passed = [
-        name
-        for name, value in namespace.items()
-        if isinstance(value, LITERALS) and not name.startswith("_") and name not in ("In", "Out")
-    ]
-    unknown = sorted(set(passed) - set(known)) if first_time else []
-    if unknown:
-        raise ValueError(f"{notebook} has no parameter {', '.join(unknown)}: its parameters are {', '.join(known)}")
-    return {name: namespace[name] for name in known}
-
-
-def device_name(all_devices: bool = False) -> str:
+def device_name(all_devices: bool = False, backend: bool = True) -> str:
     """What the run computes on: how many GPUs, and the name of the first, or the processor and its number of cores.
 
     Args:
         all_devices: one network is trained on all GPUs; otherwise a backend uses one, however many it sees.
+        backend: import Keras and ask it for GPUs.
     """
-    import keras
+    gpus = []
+    if backend:
+        import keras
 
-    # Asked for GPUs by name, JAX raises an error where there are none; asked for devices, it names processors only where there is nothing better.
-    gpus = [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
+        # Asked for GPUs by name, JAX raises an error where there are none; asked for devices, it names processors then.
+        gpus = [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
     if gpus:
         query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        names = (
-            subprocess.run(query, capture_output=True, text=True, check=False).stdout.split("\n")
-            if shutil.which("nvidia-smi")
-            else [""]
-        )
-        return f"{len(gpus) if all_devices else 1} x {names[0] or 'GPU'}"
-    return f"{_processor_name()}, {os.cpu_count()} cores"
-
-
-def _processor_name() -> str:
+        with contextlib.suppress(FileNotFoundError):
+            names = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split("\n")
+            return f"{len(gpus) if all_devices else 1} x {names[0] or 'GPU'}"
+        return f"{len(gpus) if all_devices else 1} x GPU"
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
-
-
-def installed_versions() -> dict[str, str]:
-    """Version of each of `REPORTED_PACKAGES` that is installed."""
-    installed = {distribution.name.lower(): distribution.version for distribution in metadata.distributions()}
-    return {name: installed[name] for name in REPORTED_PACKAGES if name in installed}
+    model = re.search(r"model name\s*: (.+)", cpuinfo.read_text() if cpuinfo.exists() else "")
+    return f"{model[1] if model else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
 def git_commit() -> str:
-    """The commit of the project's code, with `+changes` where package or notebooks differ from it; `unknown` outside git."""
+    """The commit of the project's code, and `+changes` where package or notebooks differ; `unknown` outside git."""
 
     def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], cwd=paths.PROJECT, capture_output=True, text=True, check=False
-        ).stdout.strip()
+        run = subprocess.run(["git", *arguments], cwd=paths.PROJECT, capture_output=True, text=True, check=False)
+        return run.stdout.strip()
 
     commit = git("rev-parse", "--short=12", "HEAD")
     changed = git("status", "--porcelain", "--", "fer_helpers", "notebooks")
     return (commit + "+changes" * bool(changed)) if commit else "unknown"
 
 
+# -------------------------------------------------------------------------------------------------------------- tables
+
+
 def with_interval(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of results with one column `interval`, (low, high) or missing, as `figures.show_table` prints it."""
+    """Rows of results with one column `interval`, (low, high) or missing, as `plots.show_table` prints it."""
     ends = zip(rows["ci_low"], rows["ci_high"], strict=True)
     return rows.assign(interval=[None if pd.isna(low) else (low, high) for low, high in ends]).reset_index(drop=True)
-
-
-def with_check(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Predictions with a last column `check`, from which a row that was changed later can be told: `row_check` of its text before it."""
-    lines = predictions.to_csv(index=False, header=False, lineterminator="\n").removesuffix("\n").split("\n")
-    return predictions.assign(check=[row_check(line) for line in lines])
-
-
-def row_check(line: str) -> str:
-    """CRC-32 of a line of CSV, eight hexadecimal digits; no change of a single digit leaves it as it is."""
-    return f"{zlib.crc32(line.encode()):08x}"
 
 
 def write_csv(frame: pd.DataFrame, target: Path) -> None:
@@ -372,6 +585,23 @@ def write_csv(frame: pd.DataFrame, target: Path) -> None:
     text = frame.to_csv(index=False, lineterminator="\n").encode()
     with paths.written_whole(target) as partial:
         partial.write_bytes(gzip.compress(text, mtime=0) if target.suffix == ".gz" else text)
+
+
+# What verify calls until it does without checks of single rows.
+HASHED = ("results.csv", "predictions.csv.gz", "history.csv")
+
+
+def with_check(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions with a last column `check`: `row_check` of the text before it."""
+    lines = predictions.to_csv(index=False, header=False, lineterminator="\n").removesuffix("\n").split("\n")
+    return predictions.assign(check=[row_check(line) for line in lines])
+
+
+def row_check(line: str) -> str:
+    """CRC-32 of a line of CSV, eight hexadecimal digits."""
+    import zlib
+
+    return f"{zlib.crc32(line.encode()):08x}"
 
 
 def write_json(content: dict, target: Path) -> None:

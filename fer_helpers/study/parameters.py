@@ -1,0 +1,228 @@
+"""What a notebook declares: its parameters, the values they may take, and the modules that its numbers depend on."""
+
+import ast
+import contextlib
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from fer_helpers import datasets, paths
+
+VARIANTS = (*(f"B{number}" for number in range(8)), "Lite0", "Lite1", "Lite2", "Mini")  # `models` imports Keras
+TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list"}
+NEVER_EMPTY = ("seeds", "data_sets", "profiles", "memory_images", "faces_at_once", "call_repeats")
+
+
+class RunError(Exception):
+    """Why a run can't begin or end, in one sentence; Jupyter shows the sentence and no traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+def _one_of(*words: str) -> tuple[str, Callable]:
+    return f"one of {', '.join(words)}", words.__contains__
+
+
+def _is_weights(value: str) -> bool:
+    return value in ("imagenet", "scratch") or paths.resolve(value).is_file()
+
+
+# Patterns of names, what a value (or each value of a list) must be, and a test; the first pattern that fits counts.
+RULES: list[tuple[str, str, Callable]] = [
+    ("variant *variants", *_one_of(*VARIANTS)),
+    ("dataset data_sets", *_one_of(*datasets.LOADERS)),
+    ("weights", "imagenet, scratch, or a file that exists", _is_weights),
+    ("detector", *_one_of("none", "haar", "dlib", "box")),
+    ("pooling", *_one_of("avg", "max")),
+    ("optimizer", *_one_of("adam", "adamax", "adamw", "sgd")),
+    ("schedule", *_one_of("constant", "cosine", "staircase")),
+    ("precision", *_one_of("float32", "mixed_bfloat16")),
+    ("interpolation", *_one_of("nearest", "bilinear", "bicubic", "area", "lanczos")),
+    ("body_in_phase1", *_one_of("frozen", "trained")),
+    ("exported", *_one_of("ONNX", "LiteRT")),
+    ("image_size", "at least 32", lambda value: value >= 32),
+    ("side *_side *_sizes", "at least 8", lambda value: value >= 8),
+    ("folds", "at least 2", lambda value: value >= 2),
+    ("*rate", "above 0", lambda value: value > 0),
+    ("shift zoom", "from 0 to below 1", lambda value: 0 <= value < 1),
+    ("near_duplicate_correlation", "above 0 and at most 1", lambda value: 0 < value <= 1),
+    ("*_share *_momentum power alpha discordant", "between 0 and 1", lambda value: 0 < value < 1),
+    (
+        "seed seeds batch_size trained_epochs train_images rotation l1 l2 memory_gb",
+        "at least 0",
+        lambda value: value >= 0,
+    ),
+    (
+        "*epochs *_folds *_steps *_images *_layers *_filters *_processes rounds hidden faces_at_once call_repeats",
+        "at least 1",
+        lambda value: value >= 1,
+    ),
+]
+
+
+# ---------------------------------------------------------------------------------------------------------- parameters
+
+
+def notebook_of(run: str) -> Path:
+    """The notebook of a run or of its file of parameters: `01_huang_2024.seed1.yaml` is for `01_huang_2024.ipynb`."""
+    return paths.notebooks_dir() / f"{run.partition('.')[0]}.ipynb"
+
+
+def defaults(notebook: Path) -> dict[str, object]:
+    """The parameters of a notebook with its own values: the assignments of the cell tagged `parameters`.
+
+    Raises:
+        RunError: there is no such notebook, or no such cell.
+    """
+    source = next((source for _, source, tags in _cells(notebook) if "parameters" in tags), None)
+    if source is None:
+        raise RunError(f"{notebook} has no cell tagged parameters")
+    statements = [statement for statement in ast.parse(source).body if isinstance(statement, ast.Assign)]
+    return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
+
+
+def resolved(notebook: Path, passed: dict[str, object]) -> dict[str, object]:
+    """All parameters of a notebook, those passed in place of its own values; 1 becomes 1.0 where it has a float.
+
+    Raises:
+        RunError: the notebook has no parameter of that name, or a value has another type.
+    """
+    known = defaults(notebook)
+    unknown = [name for name in passed if name not in known]
+    if unknown:
+        raise RunError(f"{notebook.stem} has no parameter {', '.join(map(str, unknown))}: it has {', '.join(known)}")
+    return {name: _typed(notebook, name, passed.get(name, value), value) for name, value in known.items()}
+
+
+def _typed(notebook: Path, name: str, value: object, default: object) -> object:
+    if isinstance(default, list) and isinstance(value, list | tuple):
+        return [_typed(notebook, name, part, default[0]) if default else part for part in value]
+    if type(default) is float and type(value) is int:
+        return float(value)
+    if type(value) is type(default) and (type(value) is not float or math.isfinite(value)):
+        return value
+    hint = ""
+    if isinstance(value, str) and isinstance(default, int | float):
+        hint = ": without quotes, and 1e-4 as 1.0e-4, which YAML would read as a text"
+    raise RunError(f"{notebook.stem}: {name} must be {TYPES[type(default)]}, not {str(value)!r:.80}{hint}")
+
+
+def check(notebook: Path, parameters: dict[str, object]) -> None:
+    """Refuse values outside their range by `RULES`.
+
+    Raises:
+        RunError: the sentence names the parameter and what it may be.
+    """
+    for name, value in parameters.items():
+        if isinstance(value, list) and not value and name in NEVER_EMPTY:
+            raise RunError(f"{notebook.stem}: {name} must not be empty")
+        rules = (rule for rule in RULES if any(fnmatchcase(name, pattern) for pattern in rule[0].split()))
+        _, allowed, test = next(rules, ("", "", lambda _: True))
+        for part in value if isinstance(value, list) else [value]:
+            if not test(part):
+                shown = paths.resolve(part) if name == "weights" else repr(part)
+                raise RunError(f"{notebook.stem}: {name} must be {allowed}, not {shown}")
+    if parameters.get("tested_folds", 0) > parameters.get("folds", math.inf):
+        raise RunError(f"{notebook.stem}: tested_folds must be at most folds, which is {parameters['folds']}")
+
+
+def check_data(notebook: Path, parameters: dict[str, object]) -> None:
+    """See that the data sets are there that the notebook loads with its parameter `data`.
+
+    Raises:
+        RunError: `datasets.load` would not find one, or `datasets.load_present` none of them.
+    """
+    if parameters.get("data", "generated") == "generated":
+        return
+    for node in (node for cell in _code(notebook) for node in ast.walk(cell)):
+        if not (isinstance(node, ast.Call) and ast.unparse(node.func) in ("datasets.load", "datasets.load_present")):
+            continue
+        if [ast.unparse(argument) for argument in node.args[1:2]] != ["data"]:
+            continue  # loads what another cell has made
+        named = node.args[0].value if isinstance(node.args[0], ast.Constant) else parameters[ast.unparse(node.args[0])]
+        names = [named] if isinstance(named, str) else named
+        absent = list(_absent(names, parameters["data"]))
+        if len(absent) == len(names):
+            raise RunError("; ".join(absent))
+
+
+def _absent(names: list[str], data: str) -> Iterator[str]:
+    for name in names:
+        try:
+            datasets.find(name, data)
+        except (OSError, ValueError) as error:
+            yield str(error)
+
+
+# -------------------------------------------------------------------------------------------------------- dependencies
+
+
+def _cells(notebook: Path) -> list[tuple[str, str, list[str]]]:
+    """Type, source and tags of each cell, read as JSON: nbformat takes seconds to import."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        return [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in cells]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{notebook} can't be read as a notebook: {error!r}") from error
+
+
+def _code(notebook: Path) -> Iterator[ast.Module]:
+    """The code cells, parsed; magics are turned into Python, and a cell that is not Python is left out."""
+    for kind, source, _ in _cells(notebook):
+        if kind == "code":
+            with contextlib.suppress(SyntaxError):
+                yield ast.parse(TransformerManager().transform_cell(source))
+
+
+def imported_modules(notebook: Path) -> list[Path]:
+    """The files of `fer_helpers` that a notebook's numbers depend on: what its cells import, and what these import.
+
+    Left out are `fer_helpers.study`, which judges numbers, except for what `study.runs` imports to compute scores; and
+    `fer_helpers.drawn`, which `fingerprint` adds where faces are drawn.
+    """
+    found: set[Path] = set()
+    waiting = {module for cell in _code(notebook) for module in _imports(ast.unparse(cell))}
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        waiting |= _imports(module.read_text(encoding="utf-8")) - found
+    return sorted(module for module in found if module.parent != paths.PROJECT / "fer_helpers" / "study")
+
+
+@functools.cache
+def _names_imported(code: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _imports(code: str) -> set[Path]:
+    # Importing a module runs the packages that it is in; the last part may be a name in a module instead.
+    parts = [name.split(".") for name in _names_imported(code) if name.split(".")[0] == "fer_helpers"]
+    modules = {tuple(part[:length]) for part in parts for length in range(1, len(part) + 1)}
+    modules -= {module for module in modules if module[1:2] == ("drawn",)}
+    modules -= {module for module in modules if module[1:2] == ("study",) and module[2:] != ("runs",)}
+    files = [paths.PROJECT.joinpath(*module) for module in modules]
+    candidates = [file for folder in files for file in (folder.with_suffix(".py"), folder / "__init__.py")]
+    return {file for file in candidates if file.is_file()}
+
+
+def fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
+    """Hash of what decides a run's numbers except data: cells, parameters (`run_dir` apart), imported modules."""
+    modules = imported_modules(notebook)
+    if parameters.get("data") == "generated":
+        modules += sorted((paths.PROJECT / "fer_helpers" / "drawn").glob("*.py"))
+    hashes = {module.relative_to(paths.PROJECT).as_posix(): paths.file_sha256(module) for module in modules}
+    content = [_cells(notebook), {name: value for name, value in parameters.items() if name != "run_dir"}, hashes]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
