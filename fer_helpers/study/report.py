@@ -60,7 +60,7 @@ PLACE_ON_MACHINE = re.compile(
     r"(?:[A-Za-z]:)?[\\/][^\s'\":]*[\\/](?=(?:site-packages|fer_helpers|notebooks|reports)[\\/])"
 )
 VERDICT_WORDS = re.compile(
-    "|".join(sorted(verdicts.VERDICTS, key=len, reverse=True))
+    "|".join(sorted(verdicts.WORDS, key=len, reverse=True))
 )  # `reproduced` is a part of another
 NUMBER = re.compile(r"[+\-\u2212]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?\s*%?(\s*±\s*\d+(\.\d+)?\s*%?)?")
 EMPTY_CELLS = ("", MISSING, "NaN", "None", "<NA>")

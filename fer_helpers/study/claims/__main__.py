@@ -1,44 +1,51 @@
-"""Print what the consistency checks find in the papers: `python -m fer_helpers.study.claims`."""
+"""Check anybody's table of printed numbers: `python -m fer_helpers.study.claims FILE.csv`."""
 
 import argparse
 import sys
-
-import pandas as pd
+from pathlib import Path
 
 from fer_helpers.study import claims
 from fer_helpers.study.claims import checks
 
+HOW = """FILE.csv has one row a printed number, and a header. Needed columns: paper, metric, value, decimals (as
+printed: 0.71 and 0.7100 are not the same). Others, as far as they are known: claim (an id), where, kind (result, count,
+architecture, setting, cited), dataset, split (train, val, test, all), model, expression, unit (share: a fraction of 1),
+n (images that a share is of), protocol, note. A share without n can't be judged. Metrics that checks know: accuracy,
+precision, recall, loss, errors, images, epochs and more; data/README.md has an example. Without FILE.csv the numbers of
+this study's four papers are checked."""
 
-def main(arguments: list[str] | None = None) -> None:
-    """Check every claim and print the table."""
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check every number and print a line for each finding; returns 1 for a file that can't be read."""
     parser = argparse.ArgumentParser(
         prog="python -m fer_helpers.study.claims",
-        description="Check every number that the papers print for consistency.",
+        description="Check printed numbers: can they be true, and do they agree with each other and with what was published?",
+        epilog=HOW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--csv", action="store_true", help="print CSV, not an aligned table")
+    parser.add_argument("file", nargs="?", type=Path, help="table of printed numbers; see below")
+    parser.add_argument("--csv", action="store_true", help="print all findings as CSV")
+    parser.add_argument("--paper", default="", help="only this paper")
     chosen = parser.parse_args(arguments)
-    found = checks.check(claims.load())
+    try:
+        printed = claims.read(chosen.file) if chosen.file else claims.load()
+        if chosen.paper and chosen.paper not in set(printed["paper"]):
+            raise ValueError(
+                f"no number of {chosen.paper!r}: the papers are {', '.join(sorted(set(printed['paper'])))}"
+            )
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    printed = printed[printed["paper"] == chosen.paper] if chosen.paper else printed
     if chosen.csv:
-        found.to_csv(sys.stdout, index=False, lineterminator="\n")
-    else:
-        print(aligned(found))
-
-
-def aligned(found: pd.DataFrame) -> str:
-    """The table as text, a line a row, the note last and unpadded; then how many rows say what."""
-    cells = found.astype("string").fillna("")
-    widths = [max(len(name), cells[name].str.len().max()) for name in found.columns[:-1]]
-    lines = [[*found.columns], *cells.to_numpy().tolist()]
-    counted = found["attainable"].value_counts()
-    summary = f"{len(found)} rows for {found['claim'].nunique()} claims: {', '.join(f'{counted.get(word, 0)} {word}' for word in ('yes', 'no', 'unknown'))}"
-    return "\n".join(
-        [
-            "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]])
-            for line in lines
-        ]
-        + ["", summary]
-    )
+        checks.check(printed).to_csv(sys.stdout, index=False, lineterminator="\n")
+        return 0
+    judged = claims.judge(printed)
+    for row in judged.itertuples():
+        print(f"{row.word:<18} {row.claim} = {row.printed:.{row.decimals}f}: {row.reason}")
+    print(f"\n{len(judged)} printed numbers. {claims.headline(judged)}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

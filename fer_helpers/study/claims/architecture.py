@@ -1,86 +1,81 @@
-"""The layers of an EfficientNet as Keras builds it, to hold statements about its architecture against."""
+"""The layers of EfficientNet-B0 to B7 by the published rule of scaling, to hold statements about them against; no network is built.
 
-import re
+Tan and Le 2019 (arXiv 1905.11946), table 1, and their reference implementation; tests count the same layers in what
+Keras builds.
+"""
+
+import math
 from dataclasses import dataclass
-from functools import cache
 
-DEPTHWISE = re.compile(r"block(\d)([a-z])_dwconv")
+# For each stage of B0: blocks, channels that leave them, expansion of the channels within them.
+STAGES = ((1, 16, 1), (2, 24, 6), (2, 40, 6), (3, 80, 6), (3, 112, 6), (4, 192, 6), (1, 320, 6))
+STEM, HEAD = 32, 1280  # channels of B0
+# Factors on B0's channels and blocks, and side in pixels of the images each was made for.
+SCALES = {
+    "B0": (1.0, 1.0, 224),
+    "B1": (1.0, 1.1, 240),
+    "B2": (1.1, 1.2, 260),
+    "B3": (1.2, 1.4, 300),
+    "B4": (1.4, 1.8, 380),
+    "B5": (1.6, 2.2, 456),
+    "B6": (1.8, 2.6, 528),
+    "B7": (2.0, 3.1, 600),
+}
 
 
 @dataclass(frozen=True)
 class Block:
-    """One MBConv block.
-
-    Attributes:
-        stage: from 1 to 7.
-        expansion: channels of the depthwise convolution by those that come in.
-        expanded: channels of the depthwise convolution.
-        out: channels that leave the block.
-        kernels: sides, in pixels, of the convolutions that expand (0 where none does) and compress.
-    """
+    """One MBConv block: its stage (from 1), how many times it expands its channels, its channels within, and those that leave it."""
 
     stage: int
     expansion: int
     expanded: int
     out: int
-    kernels: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What of an EfficientNet's layers the papers make statements about.
+    """What of an EfficientNet's layers papers make statements about: filters of the stem, MBConv blocks in order, features after pooling."""
 
-    Attributes:
-        stem: filters, and kernel, stride and padding in pixels, of the first convolution; the padding is that of both sides together.
-        blocks: MBConv blocks in their order.
-        head_kernel: side of the last convolution, in pixels.
-        features: channels after pooling.
-    """
-
-    stem: dict[str, int]
+    stem: int
     blocks: tuple[Block, ...]
-    head_kernel: int
     features: int
-
-    def stages(self, expansion: int | None = None) -> list[int]:
-        """Numbers of the stages, or of those whose blocks all expand so many times."""
-        numbers = sorted({block.stage for block in self.blocks})
-        return [
-            stage
-            for stage in numbers
-            if expansion is None or all(block.expansion == expansion for block in self.blocks if block.stage == stage)
-        ]
 
     def widths(self, stage: int) -> set[int]:
         """Channels within and after the blocks of a stage."""
         return {width for block in self.blocks if block.stage == stage for width in (block.expanded, block.out)}
 
 
-@cache
+def channels(base: int, width: float) -> int:
+    """B0's channels times a factor, to the nearest multiple of 8 that is not less than nine tenths of it."""
+    exact = base * width
+    nearest = max(8, int(exact + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * exact else nearest
+
+
 def layout(variant: str) -> Layout:
-    """Read the layers of `B0` to `B7` (Tan and Le 2019), random weights, images of the size it was made for; takes seconds."""
-    from fer_helpers import models  # importing Keras takes longer than all other checks
-
-    body = models.efficientnet(variant, side=models.VARIANTS[variant].side)
-    stem = body.get_layer("stem_conv")
-    padding = sum(body.get_layer("stem_conv_pad").padding[0])
-    blocks, channels = [], stem.filters
-    for found in filter(None, (DEPTHWISE.fullmatch(layer.name) for layer in body.layers)):
-        blocks.append(_block(body, int(found[1]), f"block{found[1]}{found[2]}", channels))
-        channels = blocks[-1].out
-    about_stem = {"filters": stem.filters, "kernel": stem.kernel_size[0], "stride": stem.strides[0], "padding": padding}
-    return Layout(about_stem, tuple(blocks), body.get_layer("top_conv").kernel_size[0], body.output_shape[-1])
+    """The layers of `B0` to `B7`."""
+    width, depth, _ = SCALES[variant]
+    blocks, before = [], channels(STEM, width)
+    for stage, (repeats, out, expansion) in enumerate(STAGES, 1):
+        for _ in range(math.ceil(repeats * depth)):
+            blocks.append(Block(stage, expansion, before * expansion, channels(out, width)))
+            before = blocks[-1].out
+    return Layout(channels(STEM, width), tuple(blocks), channels(HEAD, width))
 
 
-def _block(body, stage: int, prefix: str, channels: int) -> Block:
-    expanded = body.get_layer(f"{prefix}_dwconv").output.shape[-1]
-    compress = body.get_layer(f"{prefix}_project_conv")
-    expands = next((layer.kernel_size[0] for layer in body.layers if layer.name == f"{prefix}_expand_conv"), 0)
-    return Block(stage, expanded // channels, expanded, compress.filters, (expands, compress.kernel_size[0]))
-
-
-def sides() -> dict[str, int]:
-    """Image sizes, in pixels, that the eight variants were made for."""
-    from fer_helpers import models
-
-    return {name: variant.side for name, variant in models.VARIANTS.items() if name.startswith("B")}
+# By id: how many there are in a network, or in all of them, and what is counted.
+STATEMENTS = {
+    "mbconv_blocks": (lambda built: len(built.blocks), "MBConv blocks"),
+    "components": (len(STAGES) + 2, "parts: stem, stages of MBConv, and head"),
+    "depthwise_components": (len(STAGES), "parts with depthwise convolutions, all stages of MBConv"),
+    "stages": (len(STAGES) - 1, "stages of MBConv6, and one of MBConv1 before them"),
+    "expansion": (6, "times the channels within MBConv6"),
+    "expansion.kernel": (1, "pixel as the side of the convolutions that expand"),
+    "compression.kernel": (1, "pixel as the side of the convolutions that compress"),
+    "stem.filters": (lambda built: built.stem, "filters in its first convolution"),
+    "stem.kernel": (3, "pixels as the side of its first convolution"),
+    "stem.stride": (2, "pixels as the stride of its first convolution"),
+    "head.kernel": (1, "pixel as the side of its last convolution"),
+    "features": (lambda built: built.features, "features after pooling"),
+}

@@ -1,23 +1,15 @@
-"""Which printed numbers are possible: shares of whole images, sizes of a part, mean losses, precisions beside class counts."""
+"""Which printed numbers are possible: shares of whole images, sizes of a part, averages over classes, mean losses, confusion matrices."""
 
 import math
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
+from functools import cache
+from itertools import combinations_with_replacement, permutations
 
 import numpy as np
 
-HALF = Fraction(1, 2)
 LN2 = math.log(2)
-
-
-def printed_forms(share: Fraction, decimals: int) -> dict[str, Decimal]:
-    """A number as each of the usual ways of rounding prints it: `half up`, `half even`, `cut off`, and `float`, which is Python's own."""
-    scaled = share * 10**decimals
-    whole = {"half up": math.floor(scaled + HALF), "half even": round(scaled), "cut off": math.floor(scaled)}
-    return {rule: Decimal(number).scaleb(-decimals) for rule, number in whole.items()} | {
-        "float": Decimal(f"{float(share):.{decimals}f}")
-    }
+ROUNDINGS = {"rounded up": math.ceil, "rounded": lambda x: math.floor(x + Fraction(1, 2)), "rounded down": math.floor}
 
 
 def step(value: Decimal) -> Decimal:
@@ -28,33 +20,25 @@ def step(value: Decimal) -> Decimal:
 def bounds(value: Decimal) -> tuple[Decimal, Decimal]:
     """What a printed number was before it was rounded: at least the first, and below the second.
 
-    Half a unit of the last decimal below it counts, as half up and half even (at an even digit) bring it there; above it, where the
-    digits that follow were cut off, a whole unit.
+    Half a unit of the last decimal below it counts, as half up and half even bring it there; above it, where digits
+    were cut off, a unit.
     """
     return value - step(value) / 2, value + step(value)
 
 
+def rounded(share: Fraction, decimals: int) -> Decimal:
+    """A share, rounded half up, to so many decimals."""
+    return Decimal(math.floor(share * 10**decimals + Fraction(1, 2))).scaleb(-decimals)
+
+
 def counts(value: Decimal, total: int) -> range:
-    """The whole numbers of images, of `total`, that print as a share.
+    """The whole numbers of images, of `total`, that print as a share under some way of rounding; empty if none does.
 
-    GRIM (Brown and Heathers 2017, Soc. Psychol. Personal. Sci. 8), which they state for means of integers: a proportion is the mean of
-    zeros and ones. Assumed: each image counts once, and once only.
-
-    Args:
-        value: the share as printed, so `Decimal("0.9957")` for 99.57 %.
-        total: number of images.
-
-    Returns:
-        Empty if no whole number prints so under any way of rounding.
+    GRIM (Brown and Heathers 2017, Soc. Psychol. Personal. Sci. 8): a proportion is a mean of zeros and ones. Each image
+    counts once.
     """
     low, high = bounds(value)
     return range(max(0, math.ceil(low * total)), max(0, min(total + 1, math.ceil(high * total))))
-
-
-def neighbours(value: Decimal, total: int) -> list[int]:
-    """The whole numbers of images next below and above a share of `total`; one if the share is a whole number of them."""
-    exact = Fraction(value) * total
-    return [number for number in dict.fromkeys((math.floor(exact), math.ceil(exact))) if 0 <= number <= total]
 
 
 def smallest_total(value: Decimal) -> int:
@@ -62,107 +46,107 @@ def smallest_total(value: Decimal) -> int:
     return next(total for total in range(1, int(1 / step(value)) + 1) if counts(value, total))
 
 
-def sizes_of_share(share: Decimal, images: int, by_class: dict[str, int] | None = None) -> dict[int, str]:
-    """How many images a share of a data set can be, with the way of getting there.
+def slips(value: Decimal, total: int) -> list[Decimal]:
+    """The shares of `total` images, rounded half up, that differ from a printed one in one digit behind the point: likely slips of the pen."""
+    decimals, near = -value.as_tuple().exponent, int(value * total)
+    numbers = (number for number in range(near - total // 10 - 1, near + total // 10 + 2) if 0 <= number <= total)
+    forms = sorted({rounded(Fraction(number, total), decimals) for number in numbers})
+    return [form for form in forms if sum(a != b for a, b in zip(str(form), str(value), strict=False)) == 1]
 
-    Args:
-        share: as printed, 0.10 for 10 %.
-        images: in the whole data set.
-        by_class: images of each class, if known: a share may be drawn class by class.
 
-    Returns:
-        Sizes, those of the whole before those drawn class by class; scikit-learn's `train_test_split` rounds a test set up.
-    """
-    ways = {"rounded up": math.ceil, "rounded": lambda number: math.floor(number + HALF), "rounded down": math.floor}
-    percent = f"{Fraction(share) * 100} % of {images:,}"
-    sizes: dict[int, str] = {}
-    for name, way in ways.items():
-        sizes.setdefault(way(Fraction(share) * images), f"{percent}, {name}")
-    for name, way in ways.items():
-        if by_class:
-            sizes.setdefault(
-                sum(way(Fraction(share) * number) for number in by_class.values()), f"{percent}, {name} class by class"
-            )
+def sizes_of_share(share: Decimal, images: int, by_class: dict[str, int] | None = None) -> dict[str, int]:
+    """How many images a share of a data set is, for each rule of rounding, of the whole and, where known, class by class."""
+    sizes = {rule: way(Fraction(share) * images) for rule, way in ROUNDINGS.items()}
+    if by_class:
+        sizes |= {
+            f"{rule} class by class": sum(way(Fraction(share) * number) for number in by_class.values())
+            for rule, way in ROUNDINGS.items()
+        }
     return sizes
 
 
-def least_cross_entropy(accuracy: float) -> float:
-    """The least mean cross-entropy, in nats, at an accuracy; there is no greatest.
+@cache
+def averages(value: Decimal, sizes: tuple[int, ...], most_errors: int = 3) -> dict[str, bool]:
+    """Whether averages over classes that are not the accuracy can be printed so, by trying every way of making a few errors.
 
-    Of a wrong image another class has at least the probability of the true one, which is so at most 1/2 and costs at least ln 2; a right
-    image may cost nothing. Assumed: loss and accuracy are means over the same images, unweighted, without smoothed labels.
+    Args:
+        value: as printed.
+        sizes: test images of each class.
+        most_errors: more are not tried: there are then so many ways that nearly every number is some average.
     """
+    images = np.array(sizes, "float64")
+    cells = [a * len(sizes) + b for a, b in permutations(range(len(sizes)), 2)]
+    tried = []
+    for errors in range(1, most_errors + 1):
+        ways = np.array(list(combinations_with_replacement(cells, errors)))
+        matrices = np.zeros((len(ways), len(sizes) ** 2))
+        for column in ways.T:
+            np.add.at(matrices, (np.arange(len(ways)), column), 1)
+        tried.append(matrices.reshape(len(ways), len(sizes), len(sizes)))
+    wrong = np.concatenate(tried)
+    right = images - wrong.sum(axis=2)
+    predicted = right + wrong.sum(axis=1)
+    recalls, precisions = right / images, right / np.maximum(predicted, 1)
+    f1, weights = 2 * right / (images + predicted), images / images.sum()
+    found = {
+        "macro recall": recalls.mean(axis=1),
+        "macro precision": precisions.mean(axis=1),
+        "macro F1": f1.mean(axis=1),
+    }
+    found |= {"weighted precision": precisions @ weights, "weighted F1": f1 @ weights}
+    low, high = (float(end) for end in bounds(value))
+    return {name: bool(((low <= numbers) & (numbers < high)).any()) for name, numbers in found.items()}
+
+
+def entropy(images: list[int]) -> float:
+    """The entropy of labels in nats: the loss of a network that gives each class its share, whatever the image."""
+    shares = np.array(images) / sum(images)
+    return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+
+
+def least_cross_entropy(accuracy: float) -> float:
+    """The least mean cross-entropy, in nats, at an accuracy: of a wrong image the true class has at most 1/2, which costs at least ln 2."""
     return (1 - accuracy) * LN2
 
 
-def least_calibrated_cross_entropy(accuracy: float) -> float:
-    """The same for calibrated probabilities: an error rate is at most half the mean entropy in bits (Hellman and Raviv 1970, IEEE Trans. Inf. Theory 16)."""
-    return 2 * (1 - accuracy) * LN2
-
-
-def accuracy_range(
-    images: dict[str, int], precisions: dict[str, Decimal], recalls: dict[str, Decimal] | None = None
-) -> tuple[float, float] | None:
+@cache
+def accuracy_range(images: tuple, precisions: tuple, recalls: tuple = ()) -> tuple[float, float] | None:
     """The accuracies that class counts and precisions by class allow: an integer program over the confusion matrix.
 
     Assumed: every class was predicted at least once (else it has no precision), and each image has one prediction.
 
     Args:
-        images: images labelled as each class.
-        precisions: of each of these classes, as printed.
-        recalls: of some of them, as printed; what papers call the accuracy of a class.
+        images: pairs of class and images labelled so.
+        precisions: pairs of class and precision as printed, for each of these classes.
+        recalls: the same of recalls, for some of them; what papers call the accuracy of a class.
 
     Returns:
         Lowest and highest accuracy, or None if no confusion matrix has these precisions and recalls.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # takes half a second to import
 
-    matrix = np.arange(len(images) ** 2).reshape(
-        len(images), len(images)
-    )  # numbers of the cells; rows are labels, columns predictions
-    rows = LinearConstraint(_of_cells(matrix), list(images.values()), list(images.values()))
-    allowed = [
-        counts(recalls[name], number) if recalls and name in recalls else range(number + 1)
-        for name, number in images.items()
-    ]
+    names, of_class = [name for name, _ in images], np.array([number for _, number in images])
+    known = dict(recalls)
+    allowed = [counts(known[name], number) if name in known else range(number + 1) for name, number in images]
     if not all(allowed):
         return None
-    diagonal = np.diag(matrix)
-    least, most = np.zeros(matrix.size), np.full(matrix.size, np.inf)
-    least[diagonal], most[diagonal] = [right[0] for right in allowed], [right[-1] for right in allowed]
-    right = _of_cells(diagonal[None])[0]
-    solve = partial(
-        milp,
-        integrality=np.ones(matrix.size),
-        bounds=Bounds(least, most),
-        constraints=[rows, *_precise(matrix, [precisions[name] for name in images])],
-    )
-    lowest, highest = solve(right), solve(-right)
-    return (
-        (lowest.fun / sum(images.values()), -highest.fun / sum(images.values()))
-        if lowest.success and highest.success
-        else None
-    )
-
-
-def _of_cells(cells: np.ndarray) -> np.ndarray:
-    """For each row of cell numbers, (m, k), the sum of these cells, as coefficients (m, cells of the whole matrix)."""
-    size = int(cells.max()) + 1
-    return np.array([np.bincount(row, minlength=size) for row in cells], "float64")
-
-
-def _precise(matrix: np.ndarray, precisions: list[Decimal]) -> list:
-    """Constraints: the diagonal cell of each column is, of the column's sum, a share that is printed as the precision."""
-    from scipy.optimize import LinearConstraint
-
-    right, predicted = _of_cells(np.diag(matrix)[:, None]), _of_cells(matrix.T)
-    low = np.array([[float(bounds(value)[0])] for value in precisions])
-    high = np.array([[float(bounds(value)[1])] for value in precisions])
-    smallest = [
-        -float(step(value)) for value in precisions
-    ]  # below `high` times a whole number by at least one unit of the last decimal
-    return [
+    size = len(names)
+    cells = np.eye(size * size).reshape(size, size, size * size)  # rows are labels, columns predictions
+    right, predicted = cells[range(size), range(size)], cells.sum(axis=0)
+    least, most = np.zeros((size, size)), np.full((size, size), np.inf)
+    np.fill_diagonal(least, [numbers[0] for numbers in allowed])
+    np.fill_diagonal(most, [numbers[-1] for numbers in allowed])
+    printed = [dict(precisions)[name] for name in names]
+    low, high = (np.array([[float(bounds(value)[end])] for value in printed]) for end in (0, 1))
+    below = [-float(step(value)) for value in printed]  # below `high` by at least one unit of the last decimal
+    constraints = [
+        LinearConstraint(cells.sum(axis=1), of_class, of_class),
         LinearConstraint(right - low * predicted, 0, np.inf),
-        LinearConstraint(right - high * predicted, -np.inf, smallest),
+        LinearConstraint(right - high * predicted, -np.inf, below),
         LinearConstraint(predicted, 1, np.inf),
     ]
+    limits = {"integrality": np.ones(size * size), "bounds": Bounds(least.ravel(), most.ravel())}
+    solved = [milp(sign * right.sum(axis=0), constraints=constraints, **limits) for sign in (1, -1)]
+    if not all(found.success for found in solved):
+        return None
+    return solved[0].fun / of_class.sum(), -solved[1].fun / of_class.sum()

@@ -1,6 +1,6 @@
 """What the authors of the data sets and of EfficientNet published, to hold the papers' statements against."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fer_helpers.datasets import affectnet, ckplus, fer2013, jaffe, rafdb
 
@@ -9,11 +9,15 @@ NAMES = {
     "ckplus": "CK+",
     "dfew": "DFEW",
     "fer2013": "FER-2013",
+    "ferplus": "FER+",
     "imagenet": "ImageNet",
     "jaffe": "JAFFE",
     "rafdb": "RAF-DB",
+    "voc": "PASCAL VOC",
 }
+UNDER_AGREEMENT = ("affectnet", "ckplus", "dfew", "jaffe", "rafdb")  # given to those who sign, or on request
 
+EVERINGHAM = "Everingham et al. 2015, IJCV 111"
 GOODFELLOW = "Goodfellow et al. 2013, arXiv 1307.0414"
 LI = "Li, Deng and Du 2017, CVPR, and their release"
 LUCEY = "Lucey et al. 2010, CVPR Workshops"
@@ -22,41 +26,31 @@ MOLLAHOSSEINI = "Mollahosseini, Hasani and Mahoor 2017, arXiv 1708.03985, and th
 TAN = "Tan and Le 2019, arXiv 1905.11946"
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Figures that the authors of a data set give for one thing.
-
-    Attributes:
-        values: each figure, with what it counts.
-        source: where they give it.
-    """
+class Figures(NamedTuple):
+    """Figures that the authors of a data set give for one thing: each with what it counts, and where they give it."""
 
     values: dict[int, str]
     source: str
+    released_by: str = ""
 
 
+SEQUENCES, LABELLED = ckplus.PUBLISHED["sequences"], ckplus.PUBLISHED["labelled sequences"]
 FER2013_IMAGES = fer2013.PUBLISHED_COUNTS | {"val+test": 7_178, "all": 35_887}
 AFFECTNET_IMAGES = {
     sum(affectnet.PUBLISHED_COUNTS[11].values()): "images labelled by hand in eleven categories",
     sum(affectnet.PUBLISHED_COUNTS[8].values()): "images of the eight expressions",
     affectnet.PUBLISHED_COUNTS[8]["train"]: "training images of the eight expressions",
 }
-SEQUENCES, LABELLED = ckplus.PUBLISHED["sequences"], ckplus.PUBLISHED["labelled sequences"]
 
 # By data set, metric and split, as claims.csv calls them.
 FIGURES: dict[tuple[str, str, str], Figures] = {
-    **{
-        ("fer2013", "images", split): Figures({number: "images" if split == "all" else f"{split} images"}, GOODFELLOW)
-        for split, number in FER2013_IMAGES.items()
-    },
+    **{("fer2013", "images", split): Figures({n: "images"}, GOODFELLOW) for split, n in FER2013_IMAGES.items()},
     ("fer2013", "classes", ""): Figures({7: "expressions"}, GOODFELLOW),
     ("fer2013", "image_size", ""): Figures({48: "pixels as the side of its images"}, GOODFELLOW),
-    **{
-        ("rafdb", "images", split): Figures({number: f"{split} images"}, LI)
-        for split, number in rafdb.PUBLISHED_COUNTS.items()
-    },
+    ("fer2013", "release_year", ""): Figures({2013: "as the year of its challenge"}, GOODFELLOW),
+    **{("rafdb", "images", split): Figures({n: "images"}, LI) for split, n in rafdb.PUBLISHED_COUNTS.items()},
     ("rafdb", "images", "all"): Figures(
-        {29_672: "images", sum(rafdb.PUBLISHED_COUNTS.values()): "images with one basic expression"}, LI
+        {29_672: "images", sum(rafdb.PUBLISHED_COUNTS.values()): "of one basic expression"}, LI
     ),
     ("rafdb", "image_size", ""): Figures({100: "pixels as the side of its aligned faces"}, LI),
     ("ckplus", "sequences", ""): Figures({SEQUENCES: "sequences", LABELLED: "labelled sequences"}, LUCEY),
@@ -64,7 +58,7 @@ FIGURES: dict[tuple[str, str, str], Figures] = {
     ("ckplus", "classes", ""): Figures({7: "expressions", 8: "expressions, with the neutral first frames"}, LUCEY),
     ("ckplus", "image_width", ""): Figures({640: "pixels as the width of its images"}, LUCEY),
     ("ckplus", "image_height", ""): Figures(
-        {490: "pixels as the height of its images", 480: "pixels as the height of other images"}, LUCEY
+        {490: "pixels as the height of most images", 480: "as that of others"}, LUCEY
     ),
     ("jaffe", "images", "all"): Figures({jaffe.PUBLISHED["images"]: "images"}, LYONS),
     ("jaffe", "subjects", ""): Figures({jaffe.PUBLISHED["subjects"]: "subjects"}, LYONS),
@@ -72,22 +66,19 @@ FIGURES: dict[tuple[str, str, str], Figures] = {
     ("affectnet", "images", "all"): Figures(AFFECTNET_IMAGES, MOLLAHOSSEINI),
     ("affectnet", "classes", ""): Figures({8: "expressions"}, MOLLAHOSSEINI),
     ("affectnet", "categories", ""): Figures({11: "categories"}, MOLLAHOSSEINI),
+    ("affectnet", "release_year", ""): Figures(
+        {2017: "as the year of its paper"}, MOLLAHOSSEINI, "the University of Denver"
+    ),
+    ("voc", "release_year", ""): Figures({year: "a challenge" for year in range(2005, 2013)}, EVERINGHAM),
 }
 
 
-@dataclass(frozen=True)
-class ImageSet:
-    """Images that a network may be tested on.
-
-    Attributes:
-        name: which they are, in words.
-        images: how many.
-        by_class: how many of each expression, where known.
-    """
+class ImageSet(NamedTuple):
+    """Images that a network may be tested on: which they are, how many, and how many of each expression, where known."""
 
     name: str
     images: int
-    by_class: dict[str, int] = field(default_factory=dict)
+    by_class: dict[str, int] = {}
 
 
 # Counted by the column Usage of FER-2013, and in RAF-DB's list of partitions.
@@ -98,11 +89,12 @@ RAFDB_TEST = {"anger": 162, "disgust": 160, "fear": 74, "happy": 1_185, "sad": 4
 
 # Images of each class in a set of so many.
 CLASS_IMAGES: dict[tuple[str, int], dict[str, int]] = {
+    ("fer2013", 3_589): PRIVATE_TEST,
     ("fer2013", 7_178): BOTH_TESTS,
     ("rafdb", 3_068): RAFDB_TEST,
     ("jaffe", 213): jaffe.PUBLISHED_IMAGES,
-    ("ckplus", 1_308): {expression: 3 * number for expression, number in ckplus.PUBLISHED_SEQUENCES.items()}
-    | {"neutral": LABELLED},
+    ("ckplus", LABELLED): ckplus.PUBLISHED_SEQUENCES,
+    ("ckplus", 4 * LABELLED): {name: 3 * n for name, n in ckplus.PUBLISHED_SEQUENCES.items()} | {"neutral": LABELLED},
 }
 
 # What a network is usually tested on: a set's own test images, or, where it was trained on another set, all that there is.
@@ -116,50 +108,32 @@ TEST_SETS: dict[str, tuple[ImageSet, ...]] = {
     "imagenet": (ImageSet("the validation set", 50_000),),
     "rafdb": (ImageSet("the test set", 3_068, RAFDB_TEST),),
 }
-
 NOT_CONTEMPT = LABELLED - ckplus.PUBLISHED_SEQUENCES["contempt"]
 WHOLE_SETS: dict[str, tuple[ImageSet, ...]] = {
     "fer2013": (ImageSet("the whole", 35_887),),
     "jaffe": (ImageSet("the whole", 213),),
     "ckplus": (
         ImageSet("one frame of every sequence", SEQUENCES),
-        ImageSet("one frame of the labelled sequences", LABELLED),
-        ImageSet("one frame of the labelled sequences without contempt", NOT_CONTEMPT),
-        ImageSet("one frame and a neutral one of the labelled sequences", 2 * LABELLED),
-        ImageSet(
-            "one frame of the labelled sequences without contempt, a neutral one of all labelled",
-            NOT_CONTEMPT + LABELLED,
+        *(
+            ImageSet(f"{frames} of the labelled sequences{without}{neutral}", taken * count + extra)
+            for frames, taken in (("one frame", 1), ("three frames", 3))
+            for count, without in ((LABELLED, ""), (NOT_CONTEMPT, " without contempt"))
+            for extra, neutral in ((0, ""), (count, " and a neutral one"), (LABELLED, " and a neutral one of all"))
         ),
-        ImageSet("one frame and a neutral one of the labelled sequences without contempt", 2 * NOT_CONTEMPT),
-        ImageSet("three frames of the labelled sequences", 3 * LABELLED),
-        ImageSet("three frames of the labelled sequences without contempt", 3 * NOT_CONTEMPT),
-        ImageSet("three frames and a neutral one of the labelled sequences", 4 * LABELLED),
-        ImageSet(
-            "three frames of the labelled sequences without contempt, a neutral one of all labelled",
-            3 * NOT_CONTEMPT + LABELLED,
-        ),
-        ImageSet("three frames and a neutral one of the labelled sequences without contempt", 4 * NOT_CONTEMPT),
     ),
 }
 
 # Tan and Le 2019. The proceedings (PMLR 97) and the first versions on arXiv say 84.4 % top-1 and 97.1 % top-5, the last 84.3 %.
 IMAGENET_SCORES = {("B7", "accuracy"): ("0.844", "0.843"), ("B7", "accuracy_top5"): ("0.971",)}
-SCALING_COEFFICIENTS = {
-    "alpha": 1.2,
-    "beta": 1.1,
-    "gamma": 1.15,
-}  # sec. 3.3: of depth, width and resolution, each at least 1
-SCALING_EXPONENTS = {"alpha": 1, "beta": 2, "gamma": 2}  # equation 3
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Size and work of a network: millions of parameters, billions of FLOPs for one image (Tan and Le 2019, table 2)."""
-
-    parameters: float
-    flops: float
-
-
-COSTS = {"B7": Cost(66, 37), "GPipe": Cost(557, float("nan")), "ResNet-50": Cost(26, 4.1)}
-FASTER_THAN_GPIPE = "6.1"  # table 4: B7's latency on one CPU core
-SMALLER_THAN_GPIPE = "8.4"  # table 2
+# Sec. 3.3 and equation 3: coefficient and exponent of depth, width and resolution, each coefficient at least 1.
+SCALING = {"alpha": (1.2, 1), "beta": (1.1, 2), "gamma": (1.15, 2)}
+# Table 2: millions of parameters, and billions of FLOPs for one image, with which time is taken to grow.
+COSTS = {
+    "B7": {"size_ratio": 66, "speed_ratio": 37},
+    "GPipe": {"size_ratio": 557},
+    "ResNet-50": {"size_ratio": 26, "speed_ratio": 4.1},
+}
+COSTED = {  # tables 2 and 4 say how B7 compares with GPipe
+    "size_ratio": "million parameters; 8.4 times smaller is B7 than GPipe",
+    "speed_ratio": "billion FLOPs; 6.1 times faster is B7 than GPipe",
+}

@@ -1,455 +1,440 @@
-"""One word for each printed number: reproduced, not reproduced, impossible as printed, or not testable here.
+"""One word for each printed number, by one rule, written down before the runs that it judges.
 
-The rule, written down before any of our numbers. The first that applies:
+Ours has an interval over test images (by person, or by group of identical images) and over seeds and folds together.
+With the paper's network, initial weights, data and protocol a result is *reproduced* if the whole 90 % interval lies
+within printed +- M (two one-sided tests at 5 %: an interval that is too wide can't reproduce), *not reproduced* if the
+whole 95 % interval lies outside, else *undecided*. M is 2 points for an accuracy, 5 for a number of one class. The
+nearest relative, EfficientNet-Lite*k* with ImageNet's weights for B*k*, can do
+neither: it makes a number *supported* if its 95 % interval under the setting fixed beforehand (that whose results name
+the claim) meets printed +- M, and *doubtful* if in the most favourable of several settings its upper end is still more
+than 5 points below.
 
-1. **Impossible as printed.** A check (`checks`) says `no`: the number contradicts whole images, the paper's own numbers, the network, or
-   what a data set's authors published. A `no` that was found for a number of images counts only if the paper itself states that number;
-   where it states none, the number it used may be one that nobody tried.
-2. **Counts and statements about the network**, which no protocol can change, are counted again: reproduced if our count, rounded as the
-   paper prints, is the same. A copy of a data set that is not as published (it says so itself, or the data set's authors published the
-   paper's number) can't refute a count. What the check `network` finds in the network that Keras builds is such a count.
-3. **Scores** are held against a run under protocol `paper` with the claim's own initial weights, network and data: real photographs of the
-   same data set, as many (within 2 in 100) as the paper prints. Reproduced: |ours − paper| is within the larger of 2 points and the 95 %
-   interval of ours; for a loss, 0.02 nats are 2 points. Of several seeds the first stands for the run. A run that differs in initial
-   weights, network or data can neither reproduce nor refute: it is shown as context, and so is every run on generated faces. What stands
-   under protocol `clean` is shown beside, and judges nothing.
-4. **Not testable here** is everything else, with a reason.
-
-The papers' initial weights are ImageNet's for every EfficientNet (jiang_2025 does not say; its first epoch fits nothing else), and none for
-another network (the standard CNN of alam_2022's table 1). A number that a paper prints in several places needs to be measured once.
+Before all that stand the checks (`checks`): *impossible* is arithmetic alone, *false* contradicts what was published,
+*contradicts itself* is said of both sides, unless one of them is impossible, false or ambiguous by itself.
 """
 
-from collections.abc import Iterable, Iterator
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
-from fer_helpers.study.claims.checks import EFFICIENTNET, NO, UNKNOWN, YES
-from fer_helpers.study.claims.published import NAMES
+from fer_helpers import comparison, evaluation
+from fer_helpers.study.claims import arithmetic
+from fer_helpers.study.claims import checks as consistency
+from fer_helpers.study.claims import printed as tables
+from fer_helpers.study.claims.checks import AGREES, AMBIGUOUS, CONTRADICTS, DOUBTFUL, EFFICIENTNET, FALSE, IMPOSSIBLE
+from fer_helpers.study.claims.published import UNDER_AGREEMENT
 
-VERDICTS = REPRODUCED, NOT_REPRODUCED, IMPOSSIBLE, NOT_TESTABLE = (
-    "reproduced",
-    "not reproduced",
-    "impossible as printed",
-    "not testable here",
+REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
+SUPPORTED, NOT_TESTED, NOTHING = "supported", "not tested", "nothing to test"
+WORDS = (
+    *(REPRODUCED, NOT_REPRODUCED, UNDECIDED, IMPOSSIBLE, CONTRADICTS, DOUBTFUL, SUPPORTED),
+    *(AMBIGUOUS, FALSE, AGREES, NOT_TESTED, NOTHING),
 )
-POINTS = 0.02
+MARGIN, MARGIN_OF_CLASS = 0.02, 0.05
+FAR = 0.05  # a relative that ends so far below a printed number makes it doubtful
 SAME_SIZE = 0.02  # of the printed number of images: copies lose a few files
-SCOREBOARD = "05_scoreboard"  # its results repeat those of other runs
-REAL = "real photographs"
-
-OURS = ("value", "low", "high", "n", "run", "model", "init", "seed", "split")
+RESAMPLES = 2_000
+REAL, SCOREBOARD = "real photographs", "05_scoreboard"
+SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size", "metric"]
+MEASURED = ("claim", *SETTING, "seeds", "value", "low", "high", "low90", "high90", "n", "differs", "relative")
+OURS = {"value": "ours", "low": "ours_low", "high": "ours_high", "run": "run", "protocol": "protocol"}
+OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "seeds": "seeds", "differs": "differs"}
 COLUMNS = (
-    *(
-        "claim",
-        "paper",
-        "where",
-        "dataset",
-        "split",
-        "protocol",
-        "model",
-        "metric",
-        "expression",
-        "printed",
-        "unit",
-        "decimals",
-        "attainable",
-        "explanation",
-    ),
-    *(f"{protocol}_{name}" for protocol in ("paper", "clean") for name in OURS),
-    *("counted", "counted_run", "context", "difference", "verdict", "reason"),
-)
-MEASURED = (
-    "claim",
-    "run",
-    "protocol",
-    "dataset",
-    "split",
-    "model",
-    "init",
-    "metric",
-    "expression",
-    "value",
-    "ci_low",
-    "ci_high",
-    "n",
-    "seed",
-    "differs",
+    *("claim", "paper", "where", "kind", "dataset", "split", "model", "metric", "expression", "word", "reason"),
+    *("printed", "unit", "decimals", "n", "printed_low", "printed_high", "floor"),
+    *(*OURS.values(), "compared_with", "apart", "images_apart", "smallest"),
 )
 
-# What stands between a reader and the data.
-ACCESS = {
-    "affectnet": "AffectNet, which its authors give to research groups that sign an agreement",
-    "ckplus": "CK+ as its authors give it, on a signed agreement",
-    "dfew": "DFEW, which its authors give on a signed agreement",
-    "fer2013": "FER-2013, which asks for an account at Kaggle",
-    "imagenet": "ImageNet",
-    "jaffe": "JAFFE, which is given on request",
-    "rafdb": "RAF-DB, which its authors give on a signed agreement",
-}
-WEIGHTS = "ImageNet weights, which this machine could not fetch"
-COUNTS = (
-    "images",
-    "images_low",
-    "sequences",
-    "subjects",
-    "classes",
-    "categories",
-    "image_size",
-    "image_width",
-    "image_height",
-    "sample_size",
-)
-COMPUTED_WITH = ("hardware_", "python_", "cuda_", "nvidia_")
-SAME_QUANTITY = ["paper", "dataset", "split", "protocol", "model", "metric", "expression", "value"]
-TEXT = ("run", "paper", "claim", "notebook", "dataset", "split", "protocol", "model", "init", "metric", "expression")
-OF_EPOCH = ("_first_epoch", "_last_epoch")
+
+class FinishedRun:
+    """A run's folder, read when asked for: what `judge` needs of it, under the names that a run at work has them."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def results(self) -> pd.DataFrame:
+        """Rows of `results.csv`."""
+        return pd.read_csv(self.folder / "results.csv")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Rows of `predictions.csv.gz`; none if the run scored no image."""
+        file = self.folder / "predictions.csv.gz"
+        return pd.read_csv(file, dtype={"group": "string"}, low_memory=False) if file.exists() else pd.DataFrame()
 
 
-def judge(
-    claims: pd.DataFrame, results: pd.DataFrame, checks: pd.DataFrame, runs: Iterable[dict] | None = None
-) -> pd.DataFrame:
-    """Every claim with what we got and its verdict, by the rule above.
+def finished_runs(profile: Path) -> list[FinishedRun]:
+    """The runs in a profile's folder of reports that have finished, by name, the scoreboard's own left out."""
+    found = [FinishedRun(file.parent) for file in sorted(profile.glob("*/run.json"))]
+    return [run for run in found if run.about["status"] == "finished" and run.about["notebook"] != SCOREBOARD]
+
+
+# ------------------------------------------------------------------------------------------------------- the interval
+
+
+class Interval(NamedTuple):
+    """A number with its 95 % and 90 % intervals."""
+
+    value: float
+    low: float
+    high: float
+    low90: float
+    high90: float
+
+
+def interval(hits: np.ndarray, counted: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Interval:
+    """A share with its intervals over images and trainings together.
+
+    A bootstrap over two crossed things (Owen 2007, Ann. Appl. Stat. 1): groups of images are drawn whole, and so are
+    trainings, one fewer than there are, which makes the variance of few unbiased (Rao and Wu 1988, JASA 83). The
+    variance gives the number of independent images that would vary so much, and that Wilson's interval, with Student's
+    quantile where trainings vary (Satterthwaite's degrees of freedom): of one training on independent images it is
+    Wilson's own.
 
     Args:
-        claims: rows of claims.csv, as `claims.load` gives them.
-        results: rows of `results.csv` of any runs; `run` is the run's name, or `<profile>/<run>` where runs of several profiles come together.
-        checks: what `checks.check` found in these claims.
-        runs: the runs' `run.json`, which says what data they read; None takes every run to be on real photographs, as many as printed.
+        hits, counted: for each prediction whether it is in the share, and whether in what it is a share of; bool or 0
+        and 1.
+        groups, trainings: for each prediction what it is drawn with; a training is a seed and a fold.
+    """
+    group, training = (np.unique(np.asarray(names, str), return_inverse=True)[1] for names in (groups, trainings))
+    size, many = group.max() + 1, training.max() + 1
+    cells = np.zeros((2, size, many))
+    for half, number in zip(cells, (hits, counted), strict=True):
+        np.add.at(half, (group, training), number)
+    patterns, alike = np.unique(np.concatenate(cells, axis=1), axis=0, return_counts=True)  # equal groups drawn as one
+    random = np.random.default_rng(0)
+
+    def variance(images: np.ndarray) -> float:
+        drawn = (
+            random.multinomial(many - 1, np.full(many, 1 / many), RESAMPLES) if many > 1 else np.ones((RESAMPLES, 1))
+        )
+        up, down = ((images @ part * drawn).sum(axis=1) for part in (patterns[:, :many], patterns[:, many:]))
+        return float(np.var(up[down > 0] / down[down > 0]))
+
+    value = float(np.sum(hits) / np.sum(counted))
+    spread, of_trainings = variance(random.multinomial(size, alike / size, RESAMPLES)), 0.0
+    if many > 1:
+        of_trainings = min(variance(np.tile(alike, (RESAMPLES, 1))), spread)
+    independent = len(np.unique(group[np.asarray(counted, bool)]))
+    plain = many == 1 and independent == np.sum(counted)
+    effective = independent if plain or not spread or value in (0, 1) else value * (1 - value) / spread
+    free = np.inf
+    if of_trainings:
+        parts = of_trainings**2 / (many - 1) + (spread - of_trainings) ** 2 / max(size - 1, 1)
+        free = spread**2 / parts
+    ends = []
+    for tail in (0.025, 0.05):
+        alpha = 2 * stats.norm.sf(stats.t.isf(tail, free))
+        ends += proportion_confint(value * effective, effective, alpha, "wilson")
+    return Interval(value, *map(float, ends))
+
+
+def _of_setting(run, rows: pd.DataFrame) -> Interval:
+    """The interval of one setting's results over all its seeds: from the predictions if the metric is one of them, or the rows'."""
+    row, said = rows.iloc[0], run.predictions
+    for name in ("dataset", "model", "init", "protocol", "split", "image_size") if len(said) else ():
+        said = said[said[name].isna() if pd.isna(row[name]) else said[name] == row[name]]
+    if len(said) and row["metric"] in ("accuracy", "precision", "recall"):
+        said = said[said["seed"].isin(rows["seed"].dropna())]
+        columns = [name for name in said if name.startswith("p_")]
+        guessed = np.array(columns)[said[columns].fillna(-1).to_numpy().argmax(axis=1)]
+        right, of = guessed == "p_" + said["label"], row["expression"]
+        by = {"precision": guessed == f"p_{of}", "recall": said["label"] == of}
+        counted = np.asarray(by.get(row["metric"], np.ones(len(said), bool)))
+        groups = said["group"].fillna(said["image"]) if "group" in said else said["image"]
+        trainings = said["seed"].astype(str) + (said["fold"].astype(str) if "fold" in said else "")
+        if counted.any():
+            return interval(np.asarray(right & counted), counted, groups, trainings)
+    value, below, above = (column.mean() for column in (rows["value"], rows["ci_low"], rows["ci_high"]))
+    narrow = stats.norm.isf(0.05) / stats.norm.isf(0.025)
+    return Interval(value, below, above, value - narrow * (value - below), value + narrow * (above - value))
+
+
+# ----------------------------------------------------------------------------------------------------------- what ran
+
+
+def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
+    """Every score of ours that bears on a printed result: one row for each claim, run and setting, columns `MEASURED`.
+
+    Args:
+        printed: rows of claims.csv.
+        runs: runs at work or finished, with `about`, `results` and `predictions`.
 
     Returns:
-        One row a claim, in their order, with columns `COLUMNS`. `printed` is the paper's number, `attainable` says whether it is possible
-        (`yes`, `no`, `unknown`), and `explanation` why not. `paper_...` and `clean_...` are ours under the two protocols: `value`, ends of
-        the 95 % interval, `n`, and what was run; `counted` is ours where no protocol applies. `context`: what stands there can't refute the
-        claim. `difference` is ours (under protocol `paper`, or counted) less the paper's. `reason` is a sentence, for every verdict.
+        `differs` says what keeps a score from judging the claim; `relative` that it is its nearest relative's with
+        ImageNet's weights, under the setting fixed beforehand, whose results name the claim, or under another one of
+        the same paper's runs.
     """
-    rows, about = _own(results), _by_name(runs)
-    possible = attainable(claims, checks).set_index("claim")
-    found, counted = _measured(claims, rows, about), _counted(claims, rows, about)
-    here = (
-        None
-        if about is None
-        else {
-            entry["dataset"]
-            for content in about.values()
-            for entry in content.get("data", [])
-            if entry["source"] == REAL
-        }
-    )
-    built, published = (
-        dict(
-            checks.loc[(checks["check"] == check) & (checks["attainable"] == YES), ["claim", "note"]].itertuples(
-                index=False, name=None
-            )
+    found = []
+    for run in runs:
+        rows = run.results.assign(run=f"{run.about.get('profile', '')}/{run.about['run']}")
+        text = [name for name in rows if name in tables.COLUMNS or name == "init"]
+        rows = rows.assign(
+            **{
+                name: rows[name].astype("object").where(rows[name].notna(), "")
+                for name in text
+                if name not in ("n", "value")
+            }
         )
-        for check in ("network", "published_figure")
-    )
-    judged = []
-    for claim in claims.to_dict("records"):
-        row = (
-            {name: claim[name] for name in COLUMNS if name in claim}
-            | {"printed": claim["value"]}
-            | possible.loc[claim["claim"]].to_dict()
-        )
-        best = _best(found[found["claim"] == claim["claim"]], claim)
-        row |= _ours(best) | _count(counted[counted["claim"] == claim["claim"]], claim, built, published)
-        ours = row["counted"] if pd.isna(row["paper_value"]) else row["paper_value"]
-        row["difference"] = ours - claim["value"]
-        row |= _verdict(claim, row, best, here, claim["claim"] in published)
-        judged.append(row)
-    return pd.DataFrame(judged, columns=list(COLUMNS)).astype(
-        {"decimals": "Int64", "paper_n": "Int64", "clean_n": "Int64", "context": bool}
-    )
+        scores = rows[(rows["init"] != "") & (rows["protocol"] != "") & rows["value"].notna()]
+        for claim in printed[printed["kind"] == "result"].to_dict("records"):
+            named = scores["claim"] == claim["claim"]
+            same = (
+                scores[["paper", "metric", "expression", "dataset"]]
+                == [claim[name] for name in ("paper", "metric", "expression", "dataset")]
+            ).all(axis=1)
+            same &= scores["split"].isin([claim["split"], *scores.loc[named, "split"]]) & (scores["init"] == "imagenet")
+            same &= scores["model"].map(lambda model, of=claim["model"]: _is_relative(model, of))
+            for keys, setting in scores[named | same].groupby(SETTING, dropna=False, sort=False):
+                differs = _differences(claim, setting.iloc[0], run.about, printed)
+                other = [] if (setting["claim"] == claim["claim"]).any() else ["another setting"]
+                apart = [told for told in differs if not told.startswith("protocol ")]
+                relative = len(apart) == 1 and _is_relative(setting["model"].iloc[0], claim["model"])
+                ours = (setting["seed"].nunique(), *_of_setting(run, setting), setting["n"].iloc[0])
+                found.append((claim["claim"], *keys, *ours, "; ".join(differs + other), relative))
+    return pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "relative": bool})
 
 
-def unmatched(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
-    """Results without a claim: columns `run`, `metric` (up to a colon, where one names what it is about) and `rows`, how many."""
-    rows = _own(results)
-    rows = rows[~rows["claim"].isin(claims["claim"])]
-    named = rows.assign(metric=rows["metric"].str.split(":").str[0])
-    return named.groupby(["run", "metric"], sort=False).size().rename("rows").reset_index()
-
-
-# ------------------------------------------------------------------------------------------------------------- possible
-
-
-def is_decisive(claims: pd.DataFrame, checks: pd.DataFrame) -> pd.Series:
-    """For each row of `checks` whether a `no` in it makes the claim impossible: not if it tried a number of images that the paper does not state."""
-    stated = checks["claim"].map(claims.set_index("claim")["n"])
-    return (checks["check"] != "whole_images") | (stated == checks["n"]).fillna(False).astype(bool)
-
-
-def attainable(claims: pd.DataFrame, checks: pd.DataFrame) -> pd.DataFrame:
-    """Columns `claim`, `attainable` (`yes`, `no` or `unknown`) and `explanation`, the checks' sentences where it is `no`."""
-    decisive = is_decisive(claims, checks)
-    rows = []
-    for claim in claims["claim"]:
-        of_claim = checks[checks["claim"] == claim]
-        against = of_claim[(of_claim["attainable"] == NO) & decisive[of_claim.index]]
-        found = NO if len(against) else YES if (of_claim["attainable"] == YES).any() else UNKNOWN
-        rows.append((claim, found, " ".join(dict.fromkeys(against["note"]))))
-    return pd.DataFrame(rows, columns=["claim", "attainable", "explanation"])
-
-
-# ------------------------------------------------------------------------------------------------------------- measured
-
-
-def measured(claims: pd.DataFrame, results: pd.DataFrame, runs: Iterable[dict] | None = None) -> pd.DataFrame:
-    """Our scores beside the claims: one row for each claim, run and protocol (`paper`, `clean`), columns `MEASURED`.
-
-    Under protocol `paper` that is the score which names the claim, of the first seed; under `clean` the same network's score, of the same
-    run, training and expression. `differs` says in words what keeps it from judging the claim; empty if nothing does.
-    """
-    return _measured(claims, _own(results), _by_name(runs))
-
-
-def _measured(claims: pd.DataFrame, rows: pd.DataFrame, about: dict[str, dict] | None) -> pd.DataFrame:
-    scores = rows[(rows["init"] != "") & rows["protocol"].isin(["paper", "clean"])].sort_values(
-        ["run", "seed"], kind="stable"
-    )
-    found, again = [], _printed_again(claims)
-    for claim in claims[claims["protocol"] != ""].to_dict("records"):
-        named = scores[scores["claim"].isin(again[claim["claim"]])]
-        for run, of_run in named.groupby("run"):
-            paper, clean = of_run[of_run["protocol"] == "paper"].head(1), of_run[of_run["protocol"] == "clean"].head(1)
-            if clean.empty and len(paper):
-                clean = _under_clean(paper.iloc[0], scores[scores["run"] == run])
-            ours = pd.concat([paper, clean]).to_dict("records")
-            found += [
-                row | {"claim": claim["claim"], "differs": "; ".join(_differences(claim, row, claims, about))}
-                for row in ours
-            ]
-    return pd.DataFrame(found, columns=list(MEASURED))
-
-
-def _own(results: pd.DataFrame) -> pd.DataFrame:
-    """The results but for those that the scoreboard repeats; empty text where text is missing."""
-    rows = results.assign(**{name: results[name].astype("object").where(results[name].notna(), "") for name in TEXT})
-    return rows[rows["notebook"] != SCOREBOARD].reset_index(drop=True)
-
-
-def _by_name(runs: Iterable[dict] | None) -> dict[str, dict] | None:
-    """`run.json` by the name of the run, alone and behind its profile."""
-    if runs is None:
-        return None
-    named = [(content, content["run"], f"{content.get('profile', '')}/{content['run']}") for content in runs]
-    return {name: content for content, *names in named for name in names}
-
-
-def _printed_again(claims: pd.DataFrame) -> dict[str, set[str]]:
-    """For each claim the ids under which the paper prints the same number of the same thing, its own included.
-
-    Of a table whose cells differ by something else, as the size of the input, each cell stands alone.
-    """
-    again = {}
-    for _, same in claims.groupby(SAME_QUANTITY, dropna=False):
-        elsewhere = set(same.loc[~same["where"].duplicated(keep=False), "claim"])
-        again |= {claim: elsewhere if claim in elsewhere else {claim} for claim in same["claim"]}
-    return again
-
-
-def _under_clean(paper: pd.Series, scores: pd.DataFrame) -> pd.DataFrame:
-    """The row under protocol `clean` that belongs to one under `paper`, or none."""
-    alike = ["dataset", "init", "metric", "expression", "seed", "image_size"]
-    same = (scores[alike].astype("string").fillna("") == paper[alike].astype("string").fillna("")).all(axis=1)
-    whole = ~scores["split"].str.contains(" fold | without copies")
-    clean = scores[same & whole & (scores["protocol"] == "clean")]
-    exactly = clean[clean["model"] == paper["model"]]
-    # "standard CNN, best test epoch" has no clean counterpart but the standard CNN.
-    return (clean[clean["model"] == paper["model"].partition(",")[0]] if exactly.empty else exactly).head(1)
+def _is_relative(model: str, of: str) -> bool:
+    return bool(EFFICIENTNET.fullmatch(of)) and model.partition(",")[0] == f"Lite{of[1:]}"
 
 
 def paper_init(claim: dict) -> str:
-    """The initial weights of the network that a claim is about."""
+    """The initial weights of the network that a claim is about: ImageNet's for every EfficientNet, none for another."""
     return "imagenet" if not claim["model"] or EFFICIENTNET.fullmatch(claim["model"]) else "scratch"
 
 
-def _differences(claim: dict, row: dict, claims: pd.DataFrame, about: dict[str, dict] | None) -> Iterator[str]:
+def _differences(claim: dict, row: pd.Series, about: dict, printed: pd.DataFrame) -> list[str]:
     """In what a score differs from what a claim is about."""
-    if about is not None:
-        yield from _of_data(claim, row, claims, about)
-    if row["init"] != paper_init(claim):
-        yield f"initial weights {row['init']}, not {paper_init(claim)}"
-    if claim["model"] and row["model"].partition(",")[0] != claim["model"]:
-        yield f"{row['model']}, not {claim['model']}"
-    metric = row["metric"] if row["metric"] == claim["metric"] else row["metric"].removesuffix(OF_EPOCH[1])
-    if metric != claim["metric"] and not (claim["metric"].endswith("_below") and "_less_" in metric):
-        yield f"{row['metric']}, not {claim['metric']}"
-
-
-def _of_data(claim: dict, row: dict, claims: pd.DataFrame, about: dict[str, dict]) -> Iterator[str]:
-    read = {entry["dataset"]: entry for entry in about.get(row["run"], {}).get("data", [])}
-    for name in row["dataset"].split(" to "):
-        if name not in read:
-            yield f"no record of the {_name(name)} that was read"
-        elif read[name]["source"] != REAL:
-            yield f"{read[name]['source']}, which say nothing about a paper"
-        else:
-            sizes, images = _printed_sizes(claim["paper"], name, claims), read[name]["images"]
-            if sizes and not any(abs(images - size) <= SAME_SIZE * size for size in sizes):
-                yield f"{images:,} images of {_name(name)}, not {' or '.join(f'{size:,}' for size in sorted(sizes))}"
-    if set(row["dataset"].split(" to ")) != set(claim["dataset"].split(" to ")):
-        yield f"{_names(row['dataset'])}, not {_names(claim['dataset'])}"
-
-
-def _printed_sizes(paper: str, dataset: str, claims: pd.DataFrame) -> set[int]:
-    """How many images a data set has, as the paper prints: as a whole, or its parts together; none if it prints neither."""
-    images = claims[
-        (claims["paper"] == paper)
-        & (claims["dataset"] == dataset)
-        & (claims["metric"] == "images")
-        & (claims["expression"] == "")
+    read = {entry["dataset"]: entry for entry in about.get("data", [])}
+    network, metric = row["model"].partition(",")[0], row["metric"].removesuffix("_last_epoch")
+    differs = [_of_data(claim["paper"], name, read.get(name), printed) for name in row["dataset"].split(" to ")]
+    bound = claim["metric"].endswith("_below") and "_less_" in metric
+    pairs = [
+        (
+            row["dataset"] != claim["dataset"],
+            f"{consistency.name(row['dataset'])}, not {consistency.name(claim['dataset'])}",
+        ),
+        (row["protocol"] != "paper", f"protocol {row['protocol']}"),
+        (row["init"] != paper_init(claim), f"initial weights {row['init']}, not {paper_init(claim)}"),
+        (metric != claim["metric"] and not bound, f"{row['metric']}, not {claim['metric']}"),
+        (claim["model"] not in ("", network), f"{network}, not {claim['model']}"),
     ]
-    whole = set(images.loc[images["split"] == "all", "value"].astype(int))
-    parts = images[images["split"].isin(["train", "val", "test"])].drop_duplicates("split")
-    return whole | ({int(parts["value"].sum())} if {"train", "test"} <= set(parts["split"]) else set())
+    return [*filter(None, differs), *(told for differing, told in pairs if differing)]
 
 
-def _best(found: pd.DataFrame, claim: dict) -> pd.DataFrame:
-    """The scores of the run that is nearest to the paper: none differs, real photographs, initial weights; then by name."""
-    if found.empty:
-        return found
+def _of_data(paper: str, dataset: str, entry: dict | None, printed: pd.DataFrame) -> str:
+    """In what a data set that a run read differs from the paper's: not photographs, or not as many as it prints of the whole or of parts."""
+    if entry is None or entry["source"] != REAL:
+        return entry["source"] if entry else f"no record of the {consistency.name(dataset)} that was read"
+    images = printed[(printed["paper"] == paper) & (printed["dataset"] == dataset) & (printed["metric"] == "images")]
+    of_split = images[images["expression"] == ""].drop_duplicates("split").set_index("split")["value"]
+    parts = of_split.filter(["train", "val", "test"])
+    sizes = {*of_split.filter(["all"]), *([parts.sum()] if {"train", "test"} <= set(parts.index) else [])}
+    if not sizes or any(abs(entry["images"] - size) <= SAME_SIZE * size for size in sizes):
+        return ""
+    return f"{entry['images']:,} images of {consistency.name(dataset)}, not {' or '.join(f'{size:,.0f}' for size in sizes)}"
 
-    def rank(row: pd.Series) -> tuple:
-        weights = {paper_init(claim): 0, "scratch": 2}.get(row["init"], 1)  # 1: a body that was trained before
-        return (
-            row["protocol"] != "paper",
-            row["differs"] != "",
-            "generated faces" in row["differs"],
-            weights,
-            row["run"],
+
+# ----------------------------------------------------------------------------------------------------------- the rule
+
+
+def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
+    """Every claim with its word, a reason, and what stands beside it: columns `COLUMNS`, one row a claim, in their order.
+
+    Args:
+        printed: rows of claims.csv, as `claims.load` gives them: all of a paper.
+        runs: runs at work or finished (`finished_runs`), with `about`, `results` and `predictions`.
+
+    Returns:
+        `printed_low` and `printed_high` are Wilson's interval of the printed share where n is known, `floor` what the
+        most frequent expression alone gives (for a loss the entropy of the labels), `apart` the difference to the
+        nearest other network that the paper prints on the same images, `images_apart` the same in images, and
+        `smallest` the least difference that so many images can show.
+    """
+    runs, checks = runs or [], consistency.check(printed)
+    scores, parsed = measured(printed, runs), [consistency.parse(row) for row in printed.itertuples(index=False)]
+    entries = [entry for run in runs for entry in run.about.get("data", [])]
+    at_fault = set(checks.loc[checks["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS]), "claim"])
+    blameless = checks["against"].map(lambda ids: bool(at_fault & set(ids.split())))
+    checks = checks[~((checks["word"] == CONTRADICTS) & blameless)]
+    rows = []
+    for claim, of_claim in zip(printed.to_dict("records"), parsed, strict=True):
+        mine, found = scores[scores["claim"] == claim["claim"]], checks[checks["claim"] == claim["claim"]]
+        ours = _nearest(mine, claim)
+        missing = [
+            name
+            for name in claim["dataset"].split(" to ")
+            if name in UNDER_AGREEMENT
+            and not any(e["dataset"] == name and not _of_data(claim["paper"], name, e, printed) for e in entries)
+        ]
+        word, reason = (
+            _counted(claim, found, runs)
+            or _from_checks(found)
+            or (_from_scores(claim, mine) if claim["kind"] == "result" else None)
+            or _not_tested(claim, missing, ours["differs"])
         )
-
-    nearest = min((row for _, row in found.iterrows()), key=rank)
-    return found[found["run"] == nearest["run"]]
-
-
-def _ours(best: pd.DataFrame) -> dict:
-    """What is shown of the scores of one run, under both protocols."""
-    shown, empty = {}, dict.fromkeys(OURS, "") | dict.fromkeys(("value", "low", "high", "n", "seed"), np.nan)
-    for protocol in ("paper", "clean"):
-        rows = (
-            best[best["protocol"] == protocol].rename(columns={"ci_low": "low", "ci_high": "high"}).to_dict("records")
-        )
-        shown |= {f"{protocol}_{name}": (rows[0] if rows else empty)[name] for name in OURS}
-    return shown
+        context = _context(of_claim, consistency.pick(parsed, paper=of_claim.paper), found)
+        about = {name: claim[name] for name in COLUMNS if name in claim} | {"printed": claim["value"]}
+        rows.append(about | {"word": word, "reason": reason} | context | ours)
+    whole = dict.fromkeys(("decimals", "n", "image_size", "seeds", "images_apart"), "Int64")
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
 
-# -------------------------------------------------------------------------------------------------------------- counted
+def _from_checks(found: pd.DataFrame) -> tuple[str, str] | None:
+    """The gravest word of the checks with its sentences, or None if they leave the claim to be measured."""
+    for word in (IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS, DOUBTFUL, AGREES):
+        rows = found[found["word"] == word]
+        told = [
+            f"{row.note.removesuffix('.')}{f' ({row.against})' if row.against else ''}" for row in rows.itertuples()
+        ]
+        if told:
+            return word, f"{'; '.join(dict.fromkeys(told))}."
+    return None
 
 
-def _counted(claims: pd.DataFrame, rows: pd.DataFrame, about: dict[str, dict] | None) -> pd.DataFrame:
-    """Our counts beside the claims, one row for each claim and result: columns claim, run, value, generated, notes (on the data set)."""
-    found, again = [], _printed_again(claims)
-    untrained = rows[rows["init"] == ""]
-    for claim in claims[claims["protocol"] == ""].to_dict("records"):
-        named = untrained[untrained["claim"].isin(again[claim["claim"]])]
-        same = (
-            named["model"].isin(["", claim["model"]]) if not claim["dataset"] else (named["metric"] == claim["metric"])
-        )
-        for row in named[same & (named["dataset"] == claim["dataset"])].to_dict("records"):
-            entries = [] if about is None else about.get(row["run"], {}).get("data", [])
-            entry = next((entry for entry in entries if entry["dataset"] == claim["dataset"]), {})
-            generated = any(entry["source"] != REAL for entry in entries) or (
-                about is not None and row["run"] not in about
-            )
-            found.append((claim["claim"], row["run"], row["value"], generated, " ".join(entry.get("notes", []))))
-    return pd.DataFrame(found, columns=["claim", "run", "value", "generated", "notes"])
+def _counted(claim: dict, found: pd.DataFrame, runs: list) -> tuple[str, str] | None:
+    """That images were counted again in real photographs, as many as printed, where no check speaks against them."""
+    if claim["kind"] != "count" or found["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS]).any():
+        return None
+    for run in runs:
+        rows = run.results[(run.results["claim"] == claim["claim"]) & (run.results["metric"] == claim["metric"])]
+        real = any((e["dataset"], e["source"]) == (claim["dataset"], REAL) for e in run.about.get("data", []))
+        if real and (abs(rows["value"] - claim["value"]) <= 0.5 * 10.0 ** -int(claim["decimals"])).any():
+            return AGREES, f"Counted again in {run.about['run']}."
+    return None
 
 
-def _count(counted: pd.DataFrame, claim: dict, built: dict[str, str], published: dict[str, str]) -> dict:
-    """The count that is shown (of several the nearest), where it is from, and what comes of it: a pair of verdict and reason, or None."""
-    if counted.empty and claim["claim"] in built:
-        return {"counted": claim["value"], "counted_run": "checks", "count": (REPRODUCED, built[claim["claim"]])}
-    if counted.empty:
-        return {"counted": np.nan, "counted_run": "", "count": None}
-    first = counted.sort_values(["generated", "run"], kind="stable").iloc[0]
-    values = counted.loc[counted["run"] == first["run"], "value"]
-    same = bool((np.abs(values - claim["value"]) <= 0.5 * 10.0 ** -int(claim["decimals"]) + 1e-12).all())
-    outcome = (
-        (REPRODUCED, f"Counted in {first['run']}.")
-        if same
-        else (NOT_REPRODUCED, f"Another number was counted in {first['run']}.")
+def margin(claim: dict) -> float:
+    """M: by how much ours may differ from the printed number and be equivalent."""
+    return MARGIN_OF_CLASS if claim["expression"] else MARGIN
+
+
+def equivalence(value: float, ours: Interval, margin: float) -> str:
+    """Reproduced, not reproduced or undecided: two one-sided tests at 5 %, and the 95 % interval wholly outside."""
+    if value - margin <= ours.low90 and ours.high90 <= value + margin:
+        return REPRODUCED
+    return NOT_REPRODUCED if ours.low > value + margin or ours.high < value - margin else UNDECIDED
+
+
+def _from_scores(claim: dict, scores: pd.DataFrame) -> tuple[str, str] | None:
+    """What our scores make of a result, with the numbers; None if they can't judge it."""
+    value, m, same, relatives = (
+        claim["value"],
+        margin(claim),
+        scores[scores["differs"] == ""],
+        scores[scores["relative"]],
     )
-    if not same and (first["notes"] or claim["claim"] in published):
-        outcome = (
-            NOT_TESTABLE,
-            f"Our copy of {_name(claim['dataset'])} is not as published, so that its count refutes nothing.",
-        )
-    if first["generated"]:
-        outcome = (NOT_TESTABLE, "Counted on generated faces, which say nothing about a paper.")
-    return {
-        "counted": float(min(values, key=lambda value: abs(value - claim["value"]))),
-        "counted_run": first["run"],
-        "count": outcome,
-    }
+    if len(same):
+        ours = Interval(*same[list(Interval._fields)].iloc[0])
+        told = f"{_shown(same.iloc[0])} against {value}, in {same['run'].iloc[0]}."
+        if claim["metric"].endswith("_below"):  # a bound: everything under it is as printed
+            return REPRODUCED if ours.high90 < value else NOT_REPRODUCED if ours.low >= value else UNDECIDED, told
+        return equivalence(value, ours, m), told
+    for fixed in relatives[~relatives["differs"].str.contains(";")].head(1).to_dict("records"):
+        if fixed["low"] <= value + m and fixed["high"] >= value - m:
+            return SUPPORTED, f"The nearest relative, {fixed['model']}, has {_shown(fixed)}; {value} is printed."
+    if len(relatives) > 1 and relatives["high"].max() < value - FAR:
+        best = relatives.loc[relatives["high"].idxmax()]
+        told = f"In the best of {len(relatives)} settings the nearest relative, {best['model']}, has {_shown(best)}"
+        return DOUBTFUL, f"{told}; {value} is printed."
+    return None
 
 
-# -------------------------------------------------------------------------------------------------------------- verdict
+def _shown(row: pd.Series | dict) -> str:
+    return f"{row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
 
 
-def _verdict(claim: dict, row: dict, best: pd.DataFrame, here: set[str] | None, published: bool) -> dict:
-    """Verdict, reason and context of a claim."""
-    count, under_paper = row["count"], best[best["protocol"] == "paper"]
-    differs = "" if under_paper.empty else under_paper["differs"].iloc[0]
-    context = bool(differs) or (len(best) > 0 and under_paper.empty) or (count is not None and count[0] == NOT_TESTABLE)
-    if row["attainable"] == NO:
-        verdict, reason = IMPOSSIBLE, row["explanation"]
-    elif count is not None:
-        verdict, reason = count
-    elif len(under_paper) and not differs and not pd.isna(row["paper_value"]):
-        verdict, reason = _scored(claim, row)
+def _not_tested(claim: dict, missing: list[str], differs: str) -> tuple[str, str]:
+    """Why nothing tests a claim: data under agreement, not printed well enough, weights or hardware."""
+    if claim["kind"] in ("setting", "cited"):
+        return NOTHING, "A setting of the authors." if claim["kind"] == "setting" else "Not measured by this paper."
+    if missing:
+        why = f"data under agreement: {' and '.join(map(consistency.name, missing))}"
+    elif claim["note"].startswith("open: "):
+        why = f"not printed well enough: {claim['note'].removeprefix('open: ')}"
+    elif claim["unit"] == "share" and pd.isna(claim["n"]) and not claim["dataset"] and claim["metric"] != "precision":
+        why = "not printed well enough: n, of how many images it is a share, is missing"
+    elif claim["kind"] == "result" and paper_init(claim) == "imagenet":
+        why = f"weights: no run began from ImageNet's for {claim['model'] or 'B0 to B7'}"
     else:
-        verdict, reason = NOT_TESTABLE, _why_not(claim, best, differs, here, published)
-    return {"context": context, "verdict": verdict, "reason": reason}
+        why = "hardware: no run of these did it"
+    return NOT_TESTED, f"{why[0].upper()}{why[1:]}{f'; ours differs: {differs}' if differs else ''}."
 
 
-def _scored(claim: dict, row: dict) -> tuple[str, str]:
-    if claim["metric"].endswith("_below"):
-        near = row["paper_value"] < claim["value"]
-        where = f"{'Below' if near else 'Not below'} the printed bound"
-    else:
-        # Two decimals of a share are not the same in binary.
-        near = round(abs(row["difference"]), 9) <= POINTS or bool(
-            row["paper_low"] <= claim["value"] <= row["paper_high"]
-        )
-        where = f"{'Within' if near else 'Outside'} the larger of 2 points and the interval"
-    return (
-        REPRODUCED if near else NOT_REPRODUCED,
-        f"{where}, with the same initial weights, protocol and data ({row['paper_run']}).",
+def _nearest(scores: pd.DataFrame, claim: dict) -> dict:
+    """What is shown as ours: the score that differs in least from what the claim is about; then by name of the run."""
+    if scores.empty:
+        return dict.fromkeys(OURS.values()) | {"differs": ""}
+    few = scores["differs"].str.count(";") + (scores["differs"] != "")
+    ranked = scores.assign(few=few, other=scores["init"] != paper_init(claim)).sort_values(["few", "other", "run"])
+    return {shown: ranked[name].iloc[0] for name, shown in OURS.items()}
+
+
+def _context(claim: consistency.Claim, paper: list[consistency.Claim], found: pd.DataFrame) -> dict:
+    """What stands beside a printed number, of ours or not: n, its own interval, the floor, and what it is compared with."""
+    tried = found[(found["check"] == "whole_images") & (found["word"] != IMPOSSIBLE)]["n"].dropna()
+    n = claim.n or (int(tried.iloc[0]) if len(tried) else None)
+    context: dict = {"n": n}
+    value, accuracy = float(claim.value), claim.metric.startswith("accuracy") and not claim.metric.endswith("_below")
+    if n and accuracy:
+        context["printed_low"], context["printed_high"] = evaluation.proportion_interval(round(value * n), n)
+    sizes = consistency.class_images(claim, paper) if claim.kind == "result" else {}
+    if sizes and accuracy and not claim.expression:
+        context["floor"] = max(sizes.values()) / sum(sizes.values())
+    elif sizes and claim.metric.startswith("loss"):
+        context["floor"] = arithmetic.entropy(list(sizes.values()))
+    elif sizes and claim.metric == "precision":
+        context["floor"] = sizes.get(claim.expression, np.nan) / sum(sizes.values())
+    alike = consistency.pick(paper, dataset=claim.dataset, split=claim.split, metric=claim.metric, expression="")
+    rivals = [
+        other for other in alike if other.model != claim.model and "standard CNN" not in (other.model, claim.model)
+    ]
+    if claim.kind == "result" and claim.metric == "accuracy" and rivals and n:
+        rival = min(rivals, key=lambda other: abs(other.value - claim.value))
+        context |= {"compared_with": rival.model, "apart": float(claim.value - rival.value)}
+        context["images_apart"] = round(abs(context["apart"]) * n)
+        context["smallest"] = comparison.smallest_difference(n, min(value, float(rival.value)))
+    return context
+
+
+# ------------------------------------------------------------------------------------------------------- in sentences
+
+
+def tally(judged: pd.DataFrame) -> pd.DataFrame:
+    """How many claims of each kind got which word: rows `KINDS`, columns those of `WORDS` that occur; a sequence counts once."""
+    once = judged[~judged["claim"].str.replace(r"\.stage\d$", "", regex=True).duplicated()]
+    counts = pd.crosstab(once["kind"], once["word"])
+    return counts.reindex(
+        index=[k for k in tables.KINDS if k in counts.index], columns=[w for w in WORDS if w in counts]
     )
 
 
-def _why_not(claim: dict, best: pd.DataFrame, differs: str, here: set[str] | None, published: bool) -> str:
-    """Why a claim that is not impossible has no verdict."""
-    if claim["note"].startswith("cited"):
-        return "Cited from other work: not measured by this paper."
-    if differs:
-        hint = f" It needs {WEIGHTS}." if "not imagenet" in differs else ""
-        return f"Ours is context: {differs}.{hint}"
-    if len(best):
-        return "There is no number under the paper's protocol; what stands under protocol clean was measured otherwise."
-    needed = [ACCESS[name] for name in claim["dataset"].split(" to ") if name in ACCESS and name not in (here or set())]
-    if claim["protocol"]:
-        needed += [WEIGHTS] if paper_init(claim) == "imagenet" else []
-        return f"Not measured: it needs {_and(needed)}." if needed else "Not measured by any of these runs."
-    if claim["metric"].startswith("best_epoch"):
-        return "The epoch of one training: another draw of weights and order gives another."
-    if claim["metric"].startswith(COMPUTED_WITH):
-        return "What the authors computed with: nothing to measure."
-    if claim["metric"] in COUNTS and claim["dataset"]:
-        reason = f"It needs {_and(needed)}" if needed else "No run reports this number"
-        return f"{reason}; the authors of the data set published the same." if published else f"{reason}."
-    return "A setting or statement of the authors: nothing to measure."
+def headline(judged: pd.DataFrame) -> str:
+    """One sentence about the results alone: of how many, how many got which word."""
+    counts = judged.loc[judged["kind"] == "result", "word"].value_counts()
+    named = [word for word in WORDS if word in counts or word in (REPRODUCED, NOT_REPRODUCED)]
+    return f"Of {counts.sum()} results, {', '.join(f'{counts.get(word, 0)} {word}' for word in named)}."
 
 
-def _name(dataset: str) -> str:
-    return NAMES.get(dataset, dataset)
+class Verdict(NamedTuple):
+    """What a notebook says of its paper: a sentence, and a table of its results with their words."""
+
+    sentence: str
+    table: pd.DataFrame
 
 
-def _names(datasets: str) -> str:
-    return " to ".join(_name(name) for name in datasets.split(" to "))
-
-
-def _and(parts: list[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+def verdict(run, paper: str) -> Verdict:
+    """What one run says of one paper, by the rule that the scoreboard applies to all runs."""
+    judged = judge(tables.load(paper), [run])
+    results = judged[judged["kind"] == "result"].reset_index(drop=True)
+    table = results[["claim", "printed", "ours", "ours_low", "ours_high", "word", "reason"]]
+    return Verdict(headline(judged), table.assign(claim=table["claim"].str.partition(".")[2]))
