@@ -1,0 +1,109 @@
+"""Drawn faces are the same from the same seed, and no part of a drawn data set is ever taken for the whole."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_helpers import drawn, paths
+from fer_helpers.drawn import layouts
+from fer_helpers.drawn.drawing import ACTIONS, draw_face, draw_identity
+
+
+def a_face(person=1, expression="happy", intensity=1.0, seed=2) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return draw_face(draw_identity(np.random.default_rng(person)), expression, intensity, 48, random)[0]
+
+
+@pytest.mark.parametrize("changed", [{"person": 3}, {"seed": 3}, {"expression": "anger"}, {"intensity": 0.5}], ids=str)
+def test_another_person_seed_expression_or_intensity_draws_another_face(changed):
+    np.testing.assert_array_equal(a_face(), a_face())
+    assert np.mean(a_face() != a_face(**changed)) > 0.05
+
+
+@pytest.mark.parametrize("expression", list(ACTIONS)[1:])
+def test_an_expression_begins_at_the_neutral_face_and_leaves_it_further_the_stronger_it_is(expression):
+    neutral = [a_face(person, "neutral", seed=person).astype(float) for person in range(6)]
+    distance = [
+        np.mean([np.abs(a_face(person, expression, intensity, person) - neutral[person]) for person in range(6)])
+        for intensity in (0.0, 0.25, 0.5, 1.0)
+    ]
+    assert distance[0] == 0
+    assert all(np.diff(distance) > 0)
+
+
+def test_haar_finds_one_face_at_its_box_in_nearly_every_portrait():
+    detector = cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_default.xml")
+    found = 0
+    for number in range(100):
+        random = np.random.default_rng([11, number])
+        person, expression = draw_identity(random), list(ACTIONS)[number % 8]
+        picture, (*corner, side, _) = draw_face(person, expression, random.uniform(0.4, 1), 256, random, 1, "portrait")
+        faces = detector.detectMultiScale(picture[..., 0], 1.1, 5, minSize=(40, 40))
+        found += (
+            len(faces) == 1 and np.abs(faces[0][:2] + faces[0][2:] / 2 - np.array(corner) - side / 2).max() < side / 5
+        )
+    assert found >= 95
+
+
+@pytest.fixture
+def quick(monkeypatch, tmp_path) -> list[str]:
+    """`quick` can be drawn in no time, into a cache of the test's own; the list grows by each drawing."""
+    drawings: list[str] = []
+
+    def files():
+        drawings.append("quick")
+        yield "faces/1.jpg", b"face"
+
+    monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path))
+    monkeypatch.setitem(layouts.LAYOUTS, "quick", files)
+    return drawings
+
+
+def test_a_data_set_is_drawn_once_and_found_until_the_code_that_draws_it_changes(quick, monkeypatch, tmp_path):
+    folder = drawn.ensure("quick")
+    assert folder == drawn.ensure("quick")
+    assert (folder / "faces/1.jpg").read_bytes() == b"face"
+    (tmp_path / "layouts.py").write_bytes(Path(layouts.__file__).read_bytes() + b"# a change\n")
+    monkeypatch.setattr(layouts, "__file__", str(tmp_path / "layouts.py"))
+    assert drawn.ensure("quick") != folder
+    assert len(quick) == 2
+
+
+def test_an_interrupted_drawing_leaves_nothing(quick, monkeypatch, tmp_path):
+    def interrupted():
+        yield "faces/1.jpg", b"face"
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(layouts.LAYOUTS, "quick", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        drawn.ensure("quick")
+    assert not list((tmp_path / "generated").iterdir())
+
+
+def test_the_first_of_two_processes_that_draw_the_same_data_set_wins(quick, monkeypatch):
+    def overtaken():
+        with pytest.MonkeyPatch.context() as other_process:
+            other_process.setattr("os.getpid", lambda: -1)
+            other_process.setitem(layouts.LAYOUTS, "quick", lambda: [("1.jpg", b"of the other process")])
+            drawn.ensure("quick")
+        yield "1.jpg", b"face"
+
+    monkeypatch.setitem(layouts.LAYOUTS, "quick", overtaken)
+    folder = drawn.ensure("quick")
+    assert (folder / "1.jpg").read_bytes() == b"of the other process"
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_what_cannot_be_drawn_is_an_error_that_names_what_can():
+    with pytest.raises(ValueError, match=r"'lfw'.*fer2013, ferplus, ckplus, jaffe, rafdb, affectnet"):
+        drawn.ensure("lfw")
+
+
+def test_the_command_draws_each_named_data_set_and_says_where():
+    command = [sys.executable, "-m", "fer_helpers.drawn", "jaffe"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=paths.PROJECT).stdout
+    assert printed == f"jaffe: {drawn.ensure('jaffe')}\n"
