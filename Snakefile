@@ -92,6 +92,7 @@ rule study:
 rule draw:
     input:
         "fer_helpers/drawn/drawing.py",
+        "fer_helpers/drawn/layouts.py",
         [module for module in PACKAGE if "datasets" in Path(module).parts],
     output:
         touch(DRAWN / "{dataset}"),

@@ -15,10 +15,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from fer_helpers import faces, images, paths
+from fer_helpers import datasets, faces, images, paths
 from fer_helpers.datasets import fer2013
 from fer_helpers.drawn import drawing
-from fer_helpers.drawn import fer2013 as drawn_fer2013
 from fer_helpers.faces import (
     CropSettings,
     FaceCropper,
@@ -496,11 +495,11 @@ def test_missing_dlib_is_an_error_that_says_how_to_install_it(two_images, monkey
 
 
 @pytest.fixture(scope="module")
-def drawn_people(tmp_path_factory) -> pd.DataFrame:
+def drawn_people() -> pd.DataFrame:
     """Some 70 drawn faces in the layout of FER-2013, two plain grey images among them."""
-    folder = tmp_path_factory.mktemp("drawn") / "fer2013"
-    drawn_fer2013.write(folder, images={"train": 36, "val": 7, "test": 7})
-    return fer2013.load(folder).table
+    table = datasets.load("fer2013", "generated").table
+    grey = table["image"].str.contains("_0000114[01]")
+    return pd.concat([table[~grey][::17], table[grey]], ignore_index=True)
 
 
 @pytest.fixture(scope="module")
@@ -531,7 +530,7 @@ def test_two_processes_find_and_align_the_same_faces_as_one(drawn_people, drawn_
 def test_face_is_cut_out_of_a_portrait(encode, write_files, tmp_path):
     def portrait(seed: int) -> np.ndarray:
         random = np.random.default_rng(seed)
-        return drawing.draw_face(drawing.draw_identity(random), "happy", 0.8, 160, random, framing="portrait")
+        return drawing.draw_face(drawing.draw_identity(random), "happy", 0.8, 160, random, framing="portrait")[0]
 
     files = {f"{seed:02}.png": encode(portrait(seed)) for seed in range(12)}
     report = crop_faces(

@@ -15,6 +15,7 @@ SHARES = np.array(
 )  # before those of a data set are made to add up to 1
 # Valence and arousal at full intensity, after where people place these words on the circumplex (Russell 1980).
 AFFECT = ((0.0, 0.0), (0.8, 0.3), (-0.8, -0.4), (0.2, 0.8), (-0.4, 0.85), (-0.8, 0.4), (-0.6, 0.8), (-0.7, 0.5))
+
 IMAGES_A_PERSON = 6
 LEAST_INTENSITY = 0.6
 

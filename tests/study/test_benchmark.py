@@ -86,8 +86,8 @@ def test_error_in_the_watched_process_is_raised_here():
 
 @pytest.mark.slow
 def test_streaming_four_times_as_many_files_takes_no_more_memory():
-    folder = generated.ensure("affectnet_folders")
-    few, many = (peak_memory(stream_once, folder, count, 224, 32) for count in (300, 1_200))
+    folder = generated.ensure("affectnet")
+    few, many = (peak_memory(stream_once, folder, count, 224, 32) for count in (175, 700))
     assert many / few < 1.1 and many < 2e9
 
 
