@@ -1,0 +1,98 @@
+"""Where the numbers of a page come from, and a run's folder as a notebook leaves it."""
+
+import gzip
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+
+from fer_helpers.study.runs import COLUMNS
+
+PRINTED = re.compile(
+    r"(?<![\w.])(?P<percent>\d+(?:\.(?P<percent_decimals>\d+))?)\s*%"
+    r"|(?<![\w.])(?P<plain>\d\.(?P<plain_decimals>\d{2,}))(?![\w.])"
+)
+
+
+@pytest.fixture(scope="session")
+def untraced_numbers() -> Callable[[str, pd.DataFrame, pd.DataFrame], list[str]]:
+    """Lists the numbers of a page's result tables that come from nowhere: (html, rows of results.csv, of claims.csv).
+
+    A number of `plots.show_table` carries its exact value. It must be in a numeric column of results.csv; in a column
+    headed `paper`, in claims.csv; in one that starts with `difference`, be a result less a claim of the same row.
+    Numbers in sentences must be one of those, rounded as printed.
+    """
+
+    def untraced(html: str, results: pd.DataFrame, claims: pd.DataFrame) -> list[str]:
+        reported = results.select_dtypes("number").to_numpy(dtype="float64").ravel()
+        claimed = np.concatenate([claims[name].to_numpy(dtype="float64", na_value=np.nan) for name in ("value", "n")])
+        lines = []
+        for table in BeautifulSoup(html, "html.parser").select("table.results"):
+            heads = [cell.get_text().strip().lower() for cell in table.thead.find_all("tr")[-1].find_all(["th", "td"])]
+            for row in table.select("tbody tr"):
+                cells = list(zip(heads, row.find_all(["th", "td"]), strict=True))
+                lines += [f"{head}: {number}" for head, number in _of_row(cells, reported, claimed)]
+        return lines
+
+    return untraced
+
+
+def _of_row(cells, reported, claimed):
+    numbers = [(head, float(element["value"])) for head, cell in cells for element in cell.select("data[value]")]
+    is_paper = {head: "paper" in head.split(" · ") for head, _ in cells}
+    is_difference = {head: head.split(" · ")[-1].startswith("difference") for head, _ in cells}
+    of_run = [value for head, value in numbers if not is_paper[head] and not is_difference[head]]
+    differences = np.subtract.outer(of_run, [value for head, value in numbers if is_paper[head]]).ravel()
+    for head, value in numbers:
+        known = claimed if is_paper[head] else differences if is_difference[head] else reported
+        if not np.isclose(known, value, rtol=1e-9, atol=1e-12).any():
+            yield head, value
+    everything = np.concatenate([reported, claimed, np.abs(differences)])
+    for head, cell in cells:
+        for found in PRINTED.finditer("" if cell.name == "th" or cell.select("data[value]") else cell.get_text()):
+            kind = "percent" if found["percent"] else "plain"
+            scale, tolerance = (100 if kind == "percent" else 1), 0.5 * 10.0 ** -len(found[f"{kind}_decimals"] or "")
+            if not np.isclose(everything * scale, float(found[kind]), rtol=1e-9, atol=tolerance).any():
+                yield head, found[0]
+
+
+ABOUT = {
+    "notebook": "03_singh_2022",
+    "paper": "singh_2022",
+    "status": "finished",
+    "started": "2026-11-20T14:05:00+00:00",
+    "seconds": 738,
+    "parameters": {"epochs": 1, "seeds": [0, 1]},
+    "init": "scratch",
+    "versions": {"keras": "3.15.1"},
+    "commit": "89abcdef",
+    "backend": "tensorflow",
+    "device": "a processor, 2 cores",
+    "verdict": "not tested.",
+}
+PHOTOGRAPHS = {"dataset": "fer2013", "source": "real photographs", "images": 35887, "table_hash": "0123456789abcdef"}
+
+
+@pytest.fixture(scope="session")
+def write_run() -> Callable[..., Path]:
+    """Writes a run's folder: (folder, executed notebook, rows of results.csv, **entries of run.json)."""
+
+    def write(folder: Path, executed: nbformat.NotebookNode, rows: list[dict] = (), **about) -> Path:
+        folder.mkdir(parents=True)
+        content = ABOUT | {"run": folder.name, "profile": folder.parent.name, "data": [PHOTOGRAPHS]} | about
+        (folder / "run.json").write_text(json.dumps(content))
+        if rows:
+            full = [
+                dict.fromkeys(COLUMNS, "") | {"run": folder.name, "notebook": content["notebook"]} | row for row in rows
+            ]
+            pd.DataFrame(full, columns=list(COLUMNS)).to_csv(folder / "results.csv", index=False)
+        (folder / "executed.ipynb.gz").write_bytes(gzip.compress(nbformat.writes(executed).encode()))
+        return folder
+
+    return write
