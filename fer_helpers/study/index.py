@@ -15,24 +15,16 @@ import pandas as pd
 from fer_helpers import paths, plots
 from fer_helpers.study import claims, report, templates
 from fer_helpers.study.claims.published import NAMES
+from fer_helpers.study.claims.verdicts import COLUMNS as OF_VERDICT
+from fer_helpers.study.claims.verdicts import SCOREBOARD
+from fer_helpers.study.runs import COLUMNS, Record, read_profile
 
-SCOREBOARD = "05_scoreboard"  # its results repeat those of other runs
-VERDICTS = ("claim", "paper", "kind", "word", "reason", "printed", "ours", "ours_low", "ours_high", "n", "run", "row")
 NUMBERS = ["value", "n", "ci_low", "ci_high", "seed", "image_size"]
-# What a reader wants to hear of first; not an order of merit.
-WORDS = (
-    *(
-        "not reproduced",
-        "reproduced",
-        "impossible",
-        "contradicts itself",
-        "doubtful",
-        "supported",
-        "undecided",
-        "false",
-    ),
-    *("ambiguous", "agrees", "not tested", "nothing to test"),
-)
+UNTRUE = ("impossible", "contradicts itself", "false")
+AGAINST = ("not reproduced", "doubtful")
+# What a reader wants to hear of first: ours against theirs, what can't be true, evidence, and then the rest.
+RANKS = {"not reproduced": 0, "reproduced": 0, "impossible": 1, "contradicts itself": 1, "false": 1, "doubtful": 2}
+RANKS |= {"supported": 2, "undecided": 3, "ambiguous": 4, "agrees": 5, "not tested": 6}
 ROWS_OF_A_CARD = 3
 ROWS_IN_FIGURE = 3  # of each paper
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
@@ -55,24 +47,24 @@ def interval(low: float, high: float, unit: str = "share", decimals: int = 3) ->
     return f"[{number(low, unit, decimals)}, {number(high, unit, decimals)}]".replace(f"{plots.THIN_SPACE}%", "")
 
 
-def results_of(runs: list[report.RunRecord]) -> pd.DataFrame:
+def results_of(runs: list[Record]) -> pd.DataFrame:
     """All rows of finished runs, numbers as numbers; `run` is `<profile>/<run>`, `line` its place in results.csv."""
-    parts = [run.rows.assign(run=f"{run.profile}/{run.name}") for run in runs if run.status == "finished"]
-    rows = pd.concat([pd.DataFrame(columns=[*report.COLUMNS, "line"], dtype=str), *parts], ignore_index=True)
+    parts = [run.results.assign(run=f"{run.profile}/{run.name}") for run in runs if run.status == "finished"]
+    rows = pd.concat([pd.DataFrame(columns=[*COLUMNS, "line"], dtype=str), *parts], ignore_index=True)
     rows = rows.assign(**{column: pd.to_numeric(rows[column], errors="coerce") for column in NUMBERS})
     return rows[rows["notebook"] != SCOREBOARD].reset_index(drop=True)
 
 
-def verdicts_of(runs: list[report.RunRecord]) -> pd.DataFrame:
-    """The verdicts that the last finished scoreboard of these runs wrote, with what claims.csv says of each claim."""
+def verdicts_of(runs: list[Record]) -> pd.DataFrame:
+    """The verdicts that the last scoreboard of these runs wrote, and the note that claims.csv has on each claim."""
     files = [run.folder / "verdicts.csv" for run in sorted(runs, key=lambda run: run.about.get("started", ""))]
     written = [file for file in files if file.exists()]
-    found = pd.read_csv(written[-1]) if written else pd.DataFrame(columns=list(VERDICTS))
-    found = found.reindex(columns=list(dict.fromkeys([*VERDICTS, *found.columns])))
-    text = ["claim", "paper", "kind", "word", "reason", "run"]
-    found[text] = found[text].fillna("").astype(str)
-    about = claims.load().drop(columns=["paper", "n"])
-    return found.merge(about.drop(columns=found.columns.intersection(about.columns).drop("claim")), on="claim")
+    found = pd.read_csv(written[-1]) if written else pd.DataFrame(columns=list(OF_VERDICT))
+    text = [
+        name for name in found if name in COLUMNS or name in ("where", "kind", "word", "reason", "ours_model", "unit")
+    ]
+    found = found.fillna(dict.fromkeys(set(text) - {"n"}, ""))
+    return found.merge(claims.load()[["claim", "note"]], on="claim")
 
 
 def papers() -> pd.DataFrame:
@@ -87,36 +79,46 @@ def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
     rows = []
     for row in verdicts.to_dict("records"):
         of_claim = by_claim.get(row["claim"], results.head(0))
-        unit, decimals = row["unit"], int(row["decimals"])
-        finer = max(decimals, 3) if unit == "share" else 0 if float(row["ours"]).is_integer() else max(decimals, 2)
-        own = _row_of(row, of_claim if (of_claim["value"] == row["ours"]).any() else results)
-        rows.append(
-            row
-            | {
-                "what": named(row["metric"].replace("_", " "), row["expression"]),
-                "of": named(row["dataset"], row["split"], row["model"]),
-                "authors": authors.get(row["paper"], row["paper"]),
-                "shown": number(row["printed"], unit, decimals),
-                "unit": "" if unit == "share" else unit,
-                "is_share": unit == "share",
-                "has_ours": pd.notna(row["ours"]),
-                "ours_shown": number(row["ours"], unit, finer) if pd.notna(row["ours"]) else "",
-                "interval": interval(row["ours_low"], row["ours_high"], unit, finer),
-                "about": about(own.iloc[0]) if len(own) else "",
-                "link": link(own.iloc[0]) if len(own) else "",
-                "named": [
-                    {"run": run, "rows": len(of_run), "link": link(of_run.iloc[0])}
-                    for run, of_run in of_claim.groupby("run")
-                ],
-            }
-        )
+        kind = {"unit": row["unit"], "decimals": int(row["decimals"])}
+        finer = {"unit": row["unit"], "decimals": max(kind["decimals"], 3)}
+        own = _nearest_row(row, of_claim, results)
+        row |= {
+            "what": named(row["metric"].replace("_", " "), row["expression"]),
+            "of": named(row["dataset"], row["split"], row["model"]),
+            "authors": authors.get(row["paper"], row["paper"]),
+            "is_share": row["unit"] == "share",
+            "unit": "" if row["unit"] == "share" else row["unit"],
+            "shown": number(row["printed"], **kind),
+            "printed_interval": interval(row["printed_low"], row["printed_high"], **finer),
+            "floor_shown": number(row["floor"], **finer) if pd.notna(row["floor"]) else "",
+            "has_ours": pd.notna(row["ours"]),
+            "ours_shown": number(row["ours"], **finer) if pd.notna(row["ours"]) else "",
+            "interval": interval(row["ours_low"], row["ours_high"], **finer),
+            "about": "" if own is None else about(own, row["seeds"]),
+            "link": "" if own is None else link(own),
+            "beside": _beside(row),
+            "named": [(run, len(rows), link(rows.iloc[0])) for run, rows in of_claim.groupby("run")],
+        }
+        rows.append(row)
     return rows
 
 
-def _row_of(verdict: dict, results: pd.DataFrame) -> pd.DataFrame:
-    """The row of results that a verdict's number stands in; none for a number that a check counted."""
-    of_run = (results["run"] == verdict["run"]) | (results["run"].str.rpartition("/")[2] == verdict["run"])
-    return results[of_run & (results["value"] == verdict["ours"])].head(1)
+def _nearest_row(verdict: dict, of_claim: pd.DataFrame, results: pd.DataFrame) -> pd.Series | None:
+    """The row of results that ours stands in, or of several seeds the nearest; None where nothing is ours."""
+    keys = {"run": "run", "model": "ours_model", "init": "init", "metric": "metric", "expression": "expression"}
+    for rows in (of_claim, results):
+        same = rows[(rows[list(keys)] == [verdict[name] for name in keys.values()]).all(axis=1)]
+        if len(same) and pd.notna(verdict["ours"]):
+            return same.loc[(same["value"] - verdict["ours"]).abs().idxmin()]
+    return None
+
+
+def _beside(row: dict) -> str:
+    """What a printed accuracy is compared with, and how many images that is."""
+    if pd.isna(row["images_apart"]):
+        return ""
+    least = f"; so many images can show {number(row['smallest'])}" if pd.notna(row["smallest"]) else ""
+    return f"{row['images_apart']:,.0f} images apart from {row['compared_with']}, printed too{least}."
 
 
 def link(row: pd.Series) -> str:
@@ -124,11 +126,11 @@ def link(row: pd.Series) -> str:
     return f"{quote(row['run'])}.html#{'row-' + str(row['line']) if row['line'] - 2 < report.ROWS_SHOWN else 'rows'}"
 
 
-def about(row: pd.Series) -> str:
-    """What a result belongs to, in a few words."""
+def about(row: pd.Series, seeds: float = 1) -> str:
+    """What a result belongs to, in a few words; `seeds` is over how many it is."""
     counted = [f"n = {row['n']:,.0f}"] if pd.notna(row["n"]) else []
     sized = [f"{row['image_size']:.0f} px"] if pd.notna(row["image_size"]) else []
-    seeded = [f"seed {row['seed']:.0f}"] if pd.notna(row["seed"]) else []
+    seeded = [f"{seeds:.0f} seeds" if seeds > 1 else f"seed {row['seed']:.0f}"] if pd.notna(row["seed"]) else []
     return named(*counted, row["dataset"], row["split"], row["model"], row["init"], *sized, *seeded)
 
 
@@ -140,7 +142,8 @@ def telling(rows: list[dict], most: int) -> list[dict]:
 
     def rank(row: dict) -> tuple:
         gap = abs(row["printed"] - row["ours"]) if row["has_ours"] and row["is_share"] else 0
-        return row["kind"] != "result", WORDS.index(row["word"]), not row["has_ours"], row["metric"] != "accuracy", -gap
+        told = RANKS.get(row["word"], len(RANKS))
+        return row["kind"] != "result", told, not row["has_ours"], row["metric"] != "accuracy", -gap
 
     once = {(row["what"], row["of"], row["printed"], row["word"]): row for row in sorted(rows, key=rank, reverse=True)}
     ranked = sorted(once.values(), key=rank)
@@ -149,7 +152,7 @@ def telling(rows: list[dict], most: int) -> list[dict]:
     return sorted(chosen + [row for row in ranked if row not in chosen][: most - len(chosen)], key=rank)
 
 
-def cards(rows: list[dict], runs: list[report.RunRecord]) -> list[dict]:
+def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
     """What the index shows of each paper: its most telling rows, a word of verdict on its results, its pages."""
     shown = []
     for paper in papers().to_dict("records"):
@@ -169,17 +172,12 @@ def cards(rows: list[dict], runs: list[report.RunRecord]) -> list[dict]:
     return shown
 
 
-def findings(rows: list[dict], results: pd.DataFrame) -> Iterator[dict]:
+def findings(headline: str, rows: list[dict], results: pd.DataFrame) -> Iterator[dict]:
     """At most five sentences on what was found, each with number, interval and link; without a measurement, none."""
-    counts = Counter(row["word"] for row in rows if row["kind"] == "result")
-    untrue = [row for row in rows if row["word"] in ("impossible", "contradicts itself", "false")]
-    if counts:
-        told = ", ".join(f"{count} {word}" for word, count in counts.most_common())
-        yield {
-            "strong": f"{len(untrue)} of {len(rows)} printed numbers can't be true",
-            "text": f" as they stand. Of the {counts.total()} that are results: {told}.",
-            "link": "#claims",
-        }
+    if rows:
+        untrue = sum(row["word"] in UNTRUE for row in rows)
+        text = f" {untrue} of all {len(rows)} printed numbers can't be true as they stand."
+        yield {"strong": headline, "text": text, "link": "#claims"}
     accuracies = results[(results["metric"] == "accuracy") & (results["expression"] == "")]
     yield from _random_split(accuracies)
     yield from _printed_too_high(rows)
@@ -222,8 +220,7 @@ def _random_split(accuracies: pd.DataFrame) -> Iterator[dict]:
 def _printed_too_high(rows: list[dict]) -> Iterator[dict]:
     """The printed accuracy that lies furthest above ours, first among those that the verdict speaks against."""
     known = [row for row in rows if row["kind"] == "result" and row["metric"] == "accuracy" and row["has_ours"]]
-    against = ("not reproduced", "doubtful")
-    for row in sorted(known, key=lambda row: (row["word"] not in against, row["ours"] - row["printed"]))[:1]:
+    for row in sorted(known, key=lambda row: (row["word"] not in AGAINST, row["ours"] - row["printed"]))[:1]:
         yield {
             "strong": f"Printed {row['shown']}, ours {row['ours_shown']}",
             "text": f" {row['interval']} ({row['authors']}, {row['where']}; {row['about']}): {row['word']}.",
@@ -254,7 +251,7 @@ def other_results(results: pd.DataFrame, rows: list[dict]) -> list[dict]:
     return entries
 
 
-def not_run(profiles: list[str], runs: list[report.RunRecord]) -> dict[str, list[str]]:
+def not_run(profiles: list[str], runs: list[Record]) -> dict[str, list[str]]:
     """The runs that a profile defines and that have left nothing, by profile."""
     made = {(run.profile, run.name.removesuffix(".failed")) for run in runs}
     files = {name: sorted((paths.notebooks_dir() / "profiles" / name).glob("*.yaml")) for name in profiles}
@@ -264,20 +261,21 @@ def not_run(profiles: list[str], runs: list[report.RunRecord]) -> dict[str, list
 
 def content(profiles: list[str], reports: Path) -> dict:
     """What an index of these profiles shows."""
-    of_profile = [report.read_runs(reports / name) for name in profiles]
+    of_profile = [read_profile(reports / name) for name in profiles]
     groups = {"real": [], "generated": [], "unread": []}
     for runs in of_profile:
         for kind, of_kind in groups.items():
             of_kind += filter(None, [[run for run in runs if report.kind_of_data(run, runs) == kind]])
     photographed = [run for runs in groups["real"] for run in runs]
     results = results_of(photographed)
-    rows = claim_rows(verdicts_of(photographed), results)
+    verdicts = verdicts_of(photographed)
+    rows = claim_rows(verdicts, results)
     shown = cards(rows, photographed) if photographed else []
     return groups | {
         "claims": rows,
         "counts": Counter(row["word"] for row in rows),
         "cards": shown,
-        "findings": list(findings(rows, results)),
+        "findings": list(findings(claims.headline(verdicts), rows, results)),
         "figure": figure(shown, rows),
         "others": other_results(results, rows),
         "not_run": not_run(profiles, [run for runs in of_profile for run in runs]),

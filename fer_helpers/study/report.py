@@ -18,7 +18,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -34,7 +33,7 @@ from nbformat.v4 import reads as read_notebook
 
 from fer_helpers import paths, plots
 from fer_helpers.study import templates
-from fer_helpers.study.runs import COLUMNS, write_csv
+from fer_helpers.study.runs import COLUMNS, Record, read_profile, write_csv
 
 EXECUTED = "executed.ipynb.gz"
 FILES = ("results.csv", "predictions.csv.gz", "history.csv", "verdicts.csv", "run.json", EXECUTED)
@@ -51,60 +50,22 @@ PLACE_ON_MACHINE = re.compile(
 PAPERMILL_MARKER = "papermill-error-cell-tag"  # of cells in which papermill announces a failure; the page has a banner
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """What a run left in its folder, `reports/<profile>/<run>`; `about` is the content of its `run.json`."""
-
-    folder: Path
-    about: dict
-
-    @property
-    def name(self) -> str:
-        """Name of the run, that of its folder."""
-        return self.folder.name
-
-    @property
-    def profile(self) -> str:
-        """Name of the profile."""
-        return self.folder.parent.name
-
-    @property
-    def status(self) -> str:
-        """`finished`, `running` or `failed`."""
-        return self.about["status"]
-
-    @cached_property
-    def rows(self) -> pd.DataFrame:
-        """The rows of `results.csv` as text, with `line`, a row's place in that file."""
-        file = self.folder / "results.csv"
-        if not file.exists():
-            return pd.DataFrame(columns=[*COLUMNS, "line"], dtype=str)
-        rows = pd.read_csv(file, dtype=str, keep_default_na=False)
-        return rows.assign(line=rows.index + 2)
-
-
-def read_runs(profile_folder: Path) -> list[RunRecord]:
-    """The runs of a profile that have a `run.json`, by name."""
-    files = sorted(profile_folder.glob("[!.]*/run.json"))
-    return [RunRecord(file.parent, json.loads(file.read_text(encoding="utf-8"))) for file in files]
-
-
-def page_of(run: RunRecord) -> Path:
+def page_of(run: Record) -> Path:
     """Where the run's page is, whether or not it has been rendered."""
     return run.folder.with_name(f"{run.name}.html")
 
 
-def files_of(run: RunRecord) -> list[str]:
+def files_of(run: Record) -> list[str]:
     """Which of `FILES` the run has."""
     return [name for name in FILES if (run.folder / name).exists()]
 
 
-def sources_of(run: RunRecord) -> set[str]:
+def sources_of(run: Record) -> set[str]:
     """`generated faces`, `real photographs`, both, or nothing where no data was read."""
     return {entry["source"] for entry in run.about.get("data", [])}
 
 
-def kind_of_data(run: RunRecord, siblings: list[RunRecord]) -> str:
+def kind_of_data(run: Record, siblings: list[Record]) -> str:
     """What a run is about: `generated` faces, which say nothing about the papers, `real` photographs, or `unread`.
 
     A run that read no data itself (it stopped early, or compares the others) is judged by the runs of its profile.
@@ -113,7 +74,7 @@ def kind_of_data(run: RunRecord, siblings: list[RunRecord]) -> str:
     return "generated" if "generated faces" in sources else "real" if sources else "unread"
 
 
-def facts(run: RunRecord) -> dict[str, str]:
+def facts(run: Record) -> dict[str, str]:
     """`paper`, `init`, `seeds`, `date` and `minutes` of a run in words; empty where they are unknown."""
     parameters = run.about.get("parameters", {})
 
@@ -325,7 +286,7 @@ def render(folder: Path, force: bool = False) -> list[Path]:
     for needed in ("run.json", EXECUTED) if one_run else ():
         if not (folder / needed).exists():
             raise FileNotFoundError(f"no {needed} in {folder}: run its notebook first, as in `make study`")
-    siblings = read_runs(folder.parent if one_run else folder)
+    siblings = read_profile(folder.parent if one_run else folder)
     chosen = [run for run in siblings if (run.folder / EXECUTED).exists() and (not one_run or run.folder == folder)]
     for run in chosen:
         kind = kind_of_data(run, siblings)
@@ -337,13 +298,13 @@ def render(folder: Path, force: bool = False) -> list[Path]:
     return [page_of(run) for run in chosen]
 
 
-def _inputs(run: RunRecord, kind: str) -> str:
+def _inputs(run: Record, kind: str) -> str:
     """A hash of everything that a page is made of."""
     files = [*(run.folder / name for name in files_of(run)), *templates.FILES, Path(__file__), Path(plots.__file__)]
     return hashlib.sha256("".join([kind, *map(paths.file_sha256, files)]).encode()).hexdigest()[:16]
 
 
-def _write_page(run: RunRecord, kind: str, inputs: str) -> None:
+def _write_page(run: Record, kind: str, inputs: str) -> None:
     notebook = read_notebook(gzip.decompress((run.folder / EXECUTED).read_bytes()).decode())
     raised = first_error(notebook)
     failed = run.status == "failed" or bool(raised)
@@ -359,7 +320,7 @@ def _write_page(run: RunRecord, kind: str, inputs: str) -> None:
         facts=facts(run),
         files={name: paths.file_sha256(run.folder / name) for name in files_of(run)},
         sources=sorted(sources_of(run)),
-        rows=run.rows if run.status == "finished" else run.rows.head(0),
+        rows=run.results if run.status == "finished" else run.results.head(0),
         status="failed" if failed else run.status,
         error=run.about.get("error") or raised or "it stopped before its end and left no message",
         kind=kind,
@@ -381,8 +342,8 @@ def collect(profile_folder: Path) -> Path:
         ValueError: a file has other columns than `runs.COLUMNS`.
     """
     parts = [pd.DataFrame(columns=list(COLUMNS), dtype=str)]
-    for run in (run for run in read_runs(profile_folder) if run.status == "finished"):
-        rows = run.rows.drop(columns="line")
+    for run in (run for run in read_profile(profile_folder) if run.status == "finished"):
+        rows = run.results.drop(columns="line")
         if tuple(rows.columns) != COLUMNS:
             raise ValueError(
                 f"{run.folder / 'results.csv'} has the columns {', '.join(rows.columns)}, not {', '.join(COLUMNS)}: "

@@ -31,7 +31,8 @@ import pandas as pd
 
 from fer_helpers import evaluation, paths
 from fer_helpers.datasets.table import EXPRESSIONS, OTHER_CATEGORIES
-from fer_helpers.study.report import RunRecord, read_runs
+from fer_helpers.study.runs import Record as RunRecord
+from fer_helpers.study.runs import read_profile as read_runs
 from fer_helpers.study.runs import (
     COLUMNS,
     HASHED,

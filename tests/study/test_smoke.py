@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from fer_helpers import paths
-from fer_helpers.study import benchmark, claims, report
+from fer_helpers.study import benchmark, claims
 from fer_helpers.study.runs import COLUMNS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * 2_100 + 300)]
@@ -107,17 +107,17 @@ def test_backups_are_gone_once_their_run_has_finished(studied):
     assert not list((project / "data" / "cache" / "backups").glob("*"))
 
 
-def test_every_number_in_the_tables_is_in_the_results_or_the_claims(studied):
+def test_every_number_in_the_tables_is_in_the_results_or_the_claims(studied, untraced_numbers):
     project, _ = studied
     for run in RUNS:
-        assert_numbers_are_traced(project / "reports" / "smoke" / run)
+        assert_numbers_are_traced(project / "reports" / "smoke" / run, untraced_numbers)
 
 
-def assert_numbers_are_traced(run: Path) -> None:
+def assert_numbers_are_traced(run: Path, untraced_numbers) -> None:
     """Each number in the tables of a run's page is in its results.csv, in claims.csv where the paper prints it, or a target of a benchmark."""
     page = run.with_name(f"{run.name}.html").read_text()
     numbers = pd.concat([pd.read_csv(run / "results.csv"), benchmark.targets().rename(columns={"target": "value"})])
-    assert report.untraced_numbers(page, numbers, claims.load()) == []
+    assert untraced_numbers(page, numbers, claims.load()) == []
 
 
 def test_pages_open_without_a_network(studied, open_page):
@@ -138,13 +138,13 @@ def assert_page_is_whole(file: Path, open_page) -> None:
 
 
 @pytest.mark.parametrize("about", COMMITTED, ids=lambda file: f"{file.parts[-3]}/{file.parts[-2]}")
-def test_committed_pages_are_whole_traced_and_show_no_real_face(about, open_page):
+def test_committed_pages_are_whole_traced_and_show_no_real_face(about, open_page, untraced_numbers):
     run, content = about.parent, json.loads(about.read_text())
     page = run.with_name(f"{run.name}.html")
     assert content["status"] == "finished"
     assert not content["parameters"].get("show_faces", False)
     assert "+changes" not in content["commit"], "a committed result comes from committed code"
-    assert_numbers_are_traced(run)
+    assert_numbers_are_traced(run, untraced_numbers)
     assert_page_is_whole(page, open_page)
 
 

@@ -369,7 +369,7 @@ def test_committed_reports_are_as_their_predictions_give_them():
         for folder in paths.reports_dir().iterdir()
         if folder.is_dir() and folder.name not in ("smoke", "by_hand")
     ]
-    committed = [folder for folder in committed if any(run.status == "finished" for run in report.read_runs(folder))]
+    committed = [folder for folder in committed if any(run.status == "finished" for run in results.read_profile(folder))]
     assert {folder.name: differences(folder) for folder in committed} == {folder.name: [] for folder in committed}
 
 
