@@ -60,10 +60,9 @@ def verdicts_of(runs: list[Record]) -> pd.DataFrame:
     files = [run.folder / "verdicts.csv" for run in sorted(runs, key=lambda run: run.about.get("started", ""))]
     written = [file for file in files if file.exists()]
     found = pd.read_csv(written[-1]) if written else pd.DataFrame(columns=list(OF_VERDICT))
-    text = [
-        name for name in found if name in COLUMNS or name in ("where", "kind", "word", "reason", "ours_model", "unit")
-    ]
-    found = found.fillna(dict.fromkeys(set(text) - {"n"}, ""))
+    text = ["word", "reason", "unit", "kind", "where", "ours_model", "compared_with"]
+    text += [name for name in found if name in COLUMNS and name not in NUMBERS]
+    found = found.astype(dict.fromkeys(text, "object")).fillna(dict.fromkeys(text, ""))
     return found.merge(claims.load()[["claim", "note"]], on="claim")
 
 

@@ -11,7 +11,6 @@ import argparse
 import ast
 import gzip
 import hashlib
-import json
 import os
 import posixpath
 import re
@@ -376,12 +375,12 @@ def main(arguments: list[str] | None = None) -> None:
         ("readme", "write what was found into README.md and reports/findings.svg"),
     ):
         command = commands.add_parser(name, help=about)
-        command.add_argument("--profiles", nargs="+", required=True, help="names of folders in reports/")
+        command.add_argument("--profiles", nargs="+", help="names of folders in reports/; all by default")
         command.add_argument(
             "--out", type=Path, default=paths.reports_dir() / "index.html", help="where the index goes"
         )
     chosen = parser.parse_args(arguments)
-    written = []
+    written, all_profiles = [], sorted({file.parts[-3] for file in paths.reports_dir().glob("*/*/run.json")})
     if chosen.command in ("render", "all"):
         written += render(chosen.folder, chosen.force)
     if chosen.command in ("collect", "all"):
@@ -389,9 +388,9 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.command == "all":
         written.append(index.write_index([chosen.folder.name], chosen.folder / "index.html", chosen.folder.parent))
     if chosen.command == "index":
-        written.append(index.write_index(chosen.profiles, chosen.out))
+        written.append(index.write_index(chosen.profiles or all_profiles, chosen.out))
     if chosen.command == "readme":
-        written += index.write_readme(chosen.profiles)
+        written += index.write_readme(chosen.profiles or all_profiles)
     print(*written, sep="\n")
 
 
