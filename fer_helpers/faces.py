@@ -1,67 +1,51 @@
 """Faces cut out of photographs: found, turned until the eyes stand level, cropped as a square, resized.
 
-The detectors are OpenCV's Haar cascade (Viola and Jones 2001) and, as an optional extra, dlib's frontal one (King 2015).
-Work is shared among processes: neither kind of detector may be used by two threads at once. They are joblib's: started afresh, not
-forked, since a fork of a process that runs TensorFlow's threads can hang, and without importing the caller's script once more, so that
-notebooks and scripts need no precautions. Nothing imported here loads Keras, so that they start quickly.
+The detectors are OpenCV's Haar cascade (Viola and Jones 2001) and, as an extra, dlib's frontal one (King 2015). Neither
+may be used by two threads at once, so processes share the work; no Keras is imported here, so that they start quickly.
 """
 
 import hashlib
-import json
 import math
 import os
 import threading
 import time
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import product, repeat
-from pathlib import Path
-from types import ModuleType
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain, product, repeat
 
 import cv2
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Memory, Parallel, delayed
 from tqdm import tqdm
 
-from fer_helpers import paths
-from fer_helpers.datasets.files import read_encoded, split_at_container
-from fer_helpers.datasets.table import LayoutError, skipped_images
-from fer_helpers.images import CORES, INTERPOLATIONS, Cut, ImageFiles, decode, decoded, resize
+from fer_helpers import images, paths
+from fer_helpers.datasets.files import split_at_container
+from fer_helpers.datasets.table import skipped_images
+from fer_helpers.images import CORES, INTERPOLATIONS, Cut, ImageFiles, resize
 
-CROPS_VERSION = (
-    1  # raise it whenever the same settings would give other pixels: crops kept under a lower one are made again
-)
-
-DETECTORS = ("haar", "dlib", "box")
 OUTSIDE = {"replicate": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
+OUTCOMES = CROPPED, WHOLE, DROPPED, UNREADABLE, BOX_OUTSIDE = "cropped", "whole", "dropped", "unreadable", "box outside"
+REPORT = ["image", "detector", "found", "faces", "box", "aligned", "angle", "outcome", "reason"]
 
-CROPPED, WHOLE, DROPPED, UNREADABLE, BOX_OUTSIDE = "cropped", "whole", "dropped", "unreadable", "box outside"
-
-# Detection, measured on 2,000 images of FER-2013: at its 48 pixels Haar finds 36 % and dlib none; enlarged to 128 pixels 61 % and 67 %; with a
-# border besides, since those faces fill their image, 78 % and 75 %. More than 128 pixels only takes longer.
+# Measured on 2,000 images of FER-2013: at its 48 pixels Haar finds 36 % and dlib none; enlarged to 128 pixels 61 % and
+# 67 %; with a border, since those faces fill their image, 78 % and 75 %. More than 128 pixels only takes longer.
+DETECT_SIDE, DETECT_BORDER = 128, 0.25  # the shorter side of a smaller image, in pixels, and what is added to each
 LONGEST_VIEW = 1024  # pixels: larger images are searched in a smaller copy
-HAAR_SCALE_STEP = 1.1
-HAAR_NEIGHBOURS = 3
+HAAR_STEP, HAAR_NEIGHBOURS = 1.1, 3
 
-# Eyes, measured on 600 images of FER-2013, each also turned by 8 degrees: in half of them the two angles differ by 8 to within 0.7 degrees,
-# in nine of ten to within 2.2. A step of 1.1 finds four more pairs in a hundred faces and takes a third longer.
-EYE_SEARCH_SIDE = 200  # pixels to which a face is brought; at 128 an eighth fewer pairs are found
+# Measured on 600 images of FER-2013, each also turned by 8 degrees: in half of them the two angles differ by 8 to
+# within 0.7 degrees, in nine of ten within 2.2. A step of 1.1 finds four more pairs in a hundred, a third slower.
+EYE_SIDE = 200  # pixels to which a face is brought for the search; at 128 an eighth fewer pairs are found
+EYE_STEP, EYE_NEIGHBOURS = 1.15, 3
 EYE_ROWS = (0.1, 0.6)  # of the face, from its top: below are nostrils and mouth corners
-EYE_SCALE_STEP = 1.15
-EYE_NEIGHBOURS = 3
-EYE_WIDTHS = (0.12, 0.4)  # of the face's side, as the distances
-EYE_DISTANCES = (0.25, 0.65)
-LARGEST_EYE_RATIO = 1.7
+EYE_WIDTHS, EYE_DISTANCES, LARGEST_EYE_RATIO = (0.12, 0.4), (0.25, 0.65), 1.7  # of the face's side, and of each other
 LARGEST_TILT = 25.0  # degrees: a frontal detector finds no face that is tilted more, so such a pair is no pair of eyes
 
-CHUNK = 64  # images handed to a process at a time
-LEAST_PER_WORKER = 256  # images that are worth the second which starting a process takes
+CHUNK, LEAST_PER_WORKER = 64, 256  # images given to a process at a time, and worth the second that its start takes
 
 Box = tuple[int, int, int, int]  # x, y of the upper left corner, width, height, in pixels
 Eye = tuple[float, float, float]  # x, y of the centre and width, as fractions of the face's side
@@ -69,376 +53,127 @@ Eye = tuple[float, float, float]  # x, y of the centre and width, as fractions o
 
 @dataclass(frozen=True)
 class CropSettings:
-    """How faces are cut out.
+    """How faces are cut out; ValueError for a setting that has no such value."""
 
-    Attributes:
-        size: height and width of a crop in pixels.
-        detector: `haar` (OpenCV's frontal face cascade), `dlib` (its frontal detector, an extra) or `box` (the table's own boxes).
-        no_face: what becomes of an image without a face: `keep` resizes it as a whole, whatever its proportions; `drop` leaves it out.
-        margin: added on each side of the face, as a fraction of the longer side of its box.
-        align: turn a face until its eyes stand level, where both are found.
-        interpolation: one of `images.INTERPOLATIONS`, as OpenCV does them: only `area` averages when it shrinks.
-        outside: how parts of a crop beyond the image are filled: `replicate` its edge, or `reflect` it.
-        channels: 1 for grey, 3 for RGB.
-        detect_side: shorter side in pixels to which smaller images are enlarged for the search.
-        detect_border: width of an edge-replicating border during the search, as a fraction of the shorter side; for faces that fill their image.
-        smallest_face: side of the smallest face that `haar` looks for, as a fraction of the shorter side; dlib looks for 80 pixels and more.
-
-    Raises:
-        ValueError: a setting has no such value; the message says which it has.
-    """
-
-    size: int = 48
-    detector: str = "haar"
-    no_face: str = "keep"
-    margin: float = 0.0
-    align: bool = True
-    interpolation: str = "bicubic"
-    outside: str = "replicate"
-    channels: int = 1
-    detect_side: int = 128
-    detect_border: float = 0.25
-    smallest_face: float = 0.25
+    size: int = 48  # height and width of a crop in pixels
+    detector: str = "haar"  # haar, dlib, or box: the table's own boxes
+    no_face: str = "keep"  # an image without a face is resized as a whole, whatever its proportions; drop: left out
+    margin: float = 0.0  # added on each side of the face, as a fraction of the longer side of its box
+    align: bool = True  # turn a face until its eyes stand level, where both are found
+    interpolation: str = "bicubic"  # one of `images.INTERPOLATIONS`, as OpenCV has them: only area averages
+    outside: str = "replicate"  # beyond the image is its edge; or reflect: its reflection
+    channels: int = 1  # 1 for grey, 3 for RGB
+    smallest_face: float = 0.25  # that haar looks for, of the image's shorter side; dlib looks for 80 pixels
 
     def __post_init__(self):
-        choices = {
-            "detector": DETECTORS,
-            "no_face": ("keep", "drop"),
-            "interpolation": INTERPOLATIONS,
-            "outside": OUTSIDE,
-            "channels": (1, 3),
-        }
-        for name, allowed in choices.items():
+        choices = {"detector": ("haar", "dlib", "box"), "no_face": ("keep", "drop"), "channels": (1, 3)}
+        for name, allowed in (choices | {"interpolation": INTERPOLATIONS, "outside": OUTSIDE}).items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {getattr(self, name)!r}")
-        ranges = {
-            "size": (1, math.inf),
-            "margin": (0, math.inf),
-            "detect_side": (16, LONGEST_VIEW),
-            "detect_border": (0, 1),
-            "smallest_face": (0, 1),
-        }
-        for name, (low, high) in ranges.items():
+        for name, (low, high) in {"size": (1, math.inf), "margin": (0, math.inf), "smallest_face": (0, 1)}.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is from {low} to {high}, not {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True)
 class Crop:
-    """One face as it was cut out, or why it was not.
+    """One face as it was cut out, or why it was not."""
 
-    Attributes:
-        outcome: `cropped`, `whole` (no face, kept), `dropped` (no face), `unreadable` or `box outside`.
-        pixels: uint8 array (size, size, channels); None unless cropped or whole.
-        faces: how many were found.
-        box: the face's box in the image, before the margin, or the one that lies outside; None without a face.
-        angle: degrees by which its eyes stood out of level, clockwise positive, and by which it was turned back; None where it was not.
-    """
-
-    outcome: str
-    pixels: np.ndarray | None = None
-    faces: int = 0
-    box: Box | None = None
-    angle: float | None = None
+    outcome: str  # cropped, whole (no face, kept), dropped (no face), unreadable, or box outside
+    pixels: np.ndarray | None = None  # uint8 (size, size, channels), if cropped or whole
+    faces: int = 0  # how many were found
+    box: Box | None = None  # of the largest, before the margin, or the one that lies outside
+    angle: float | None = None  # degrees by which its eyes stood out of level, clockwise, and it was turned back
+    reason: str = ""  # what is wrong with the image
 
 
 @dataclass(frozen=True)
 class Crops:
-    """The faces of a table.
+    """The faces of a table."""
 
-    Attributes:
-        pixels: uint8 array (n, size, size, channels), RGB where channels is 3.
-        table: the n rows of the table that were kept, in the same order, numbered from 0.
-        report: one row for each row that was asked for: `image`, `detector`, `found`, `faces`, `box` (x, y, width, height before the
-            margin), `aligned`, `angle` (see `Crop`), `outcome` (see `Crop`) and `reason`, empty unless something was wrong.
-    """
-
-    pixels: np.ndarray
-    table: pd.DataFrame
-    report: pd.DataFrame
+    pixels: np.ndarray  # uint8 (n, size, size, channels), RGB where channels is 3
+    table: pd.DataFrame  # the n rows that were kept, in the same order, numbered from 0
+    report: pd.DataFrame  # columns `REPORT`, a row for each image of the whole table: see `Crop`
 
     @property
     def skipped(self) -> pd.DataFrame:
         """Images left out because something is wrong with them, columns `image` and `reason`."""
-        wrong = self.report[self.report["reason"] != ""]
-        return skipped_images(list(zip(wrong["image"], wrong["reason"], strict=True)))
+        return skipped_images(self.report.loc[self.report["reason"] != "", ["image", "reason"]].to_numpy().tolist())
 
     def summary(self) -> pd.DataFrame:
-        """One row of counts; `found_share` is of all images, `aligned_share` of the faces found, both fractions of 1."""
-        images, found, aligned = len(self.report), int(self.report["found"].sum()), int(self.report["aligned"].sum())
-        outcomes = self.report["outcome"].value_counts()
-        counts = {
-            "detector": self.report["detector"].iloc[0],
-            "images": images,
-            "found": found,
-            "found_share": found / images,
-            "several_faces": int((self.report["faces"] > 1).sum()),
-            "aligned": aligned,
-            "aligned_share": aligned / found if found else math.nan,
-        }
-        return pd.DataFrame(
-            [
-                counts
-                | {
-                    outcome.replace(" ", "_"): int(outcomes.get(outcome, 0))
-                    for outcome in (WHOLE, DROPPED, UNREADABLE, BOX_OUTSIDE)
-                }
-            ]
-        )
+        """One row of counts; `found_share` is of all images, `aligned_share` of the faces found: fractions of 1."""
+        report, found = self.report, self.report["found"]
+        counts = {"detector": report["detector"].iloc[0], "images": len(report), "several_faces": sum(report.faces > 1)}
+        counts |= {"found": found.sum(), "found_share": found.mean()}
+        counts |= {"aligned": report["aligned"].sum(), "aligned_share": report.loc[found, "aligned"].mean()}
+        outcomes = {outcome.replace(" ", "_"): sum(report["outcome"] == outcome) for outcome in OUTCOMES[1:]}
+        return pd.DataFrame([counts | outcomes])
 
 
-def crop_faces(
-    table: pd.DataFrame, settings: CropSettings, workers: int | None = None, cache_dir: Path | None = None
-) -> Crops:
+def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int | None = None, cached: bool = True) -> Crops:
     """Cut the face out of every image of a table; of several faces the largest.
 
-    The result does not depend on the number of workers.
-
-    Args:
-        table: rows of the one table.
-        settings: how to cut.
-        workers: number of processes; by default one a core, fewer for a few images. With 1 no other process is started.
-        cache_dir: folder in which the crops are kept; a second call with the same settings, rows and files reads them there.
+    The result does not depend on the number of workers, that is processes: by default one a core, fewer for few images.
+    Unless `cached` is false it is kept, in `crops` of the cache's folder, for the same settings, rows and files.
 
     Raises:
         ValueError: the table is empty, lacks the boxes that `detector="box"` needs, or none of its images can be read.
         ImportError: `detector="dlib"` without dlib.
-        OSError: the crops can't be written to `cache_dir`.
         RuntimeError: a process died.
     """
-    _check(table, settings, workers)
-    stored = None if cache_dir is None else Path(cache_dir) / f"crops-{_cache_key(table, settings)}.npz"
-    cut = _read_stored(stored, len(table)) if stored else None
-    if cut is None:
-        cut = _cut_all(table, settings, workers or _sensible_workers(len(table)))
-        if stored:
-            _store(stored, *cut)
-    pixels, records = cut
-    kept = [record["outcome"] in (CROPPED, WHOLE) for record in records]
-    return Crops(pixels, table[kept].reset_index(drop=True), _as_report(records))
-
-
-def _check(table: pd.DataFrame, settings: CropSettings, workers: int | None) -> None:
-    if not len(table):
-        raise ValueError("there is no face to crop: the table is empty")
-    if settings.detector == "box" and ("box" not in table or table["box"].isna().all()):
-        raise ValueError(
-            "detector='box' needs a data set that gives boxes, and this table has none: choose haar or dlib"
-        )
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers is at least 1, not {workers}")
-
-
-def _as_report(records: list[dict]) -> pd.DataFrame:
-    report = pd.DataFrame(records)
-    report["angle"] = report["angle"].astype("float64")
-    report["box"] = pd.Series([None if box is None else tuple(box) for box in report["box"]], dtype="object")
-    return report.astype(dict.fromkeys(("image", "detector", "outcome", "reason"), "string"))
+    _check(table, settings)
+    _detector(settings)  # dlib that is missing is a sentence here, and a long traceback out of a process
+    cut, key = _cut_all, ""
+    if cached:
+        cut = Memory(paths.cache_dir() / "crops", verbose=0).cache(cut, ignore=["table", "settings", "workers"])
+        key = _key(table, settings)
+    arguments = table, settings, workers or max(1, min(CORES, len(table) // LEAST_PER_WORKER)), key
+    pixels, report, digest = cut(*arguments)
+    if _digest(pixels, report) != digest:  # the file is damaged, though it can be unpickled
+        (pixels, report, _), _ = cut.call(*arguments)
+    kept = report["outcome"].isin((CROPPED, WHOLE)).to_numpy()
+    return Crops(pixels, table[kept].reset_index(drop=True), report)
 
 
 def boxed_faces(table: pd.DataFrame, settings: CropSettings) -> ImageFiles:
-    """The faces of a table at its own boxes, cut as `crop_faces` cuts them, but each time they are asked for: for more than memory holds.
-
-    Rows to leave out beforehand are listed by `images.unreadable(table, box_cut(settings))`.
-
-    Args:
-        table: rows of the one table.
-        settings: with `detector="box"` and `align=False`.
-
-    Raises:
-        ValueError: the table is empty or has no boxes, or the settings are others.
-    """
-    _check(table, settings, workers=None)
+    """The faces that `crop_faces` cuts at the table's own boxes, but cut when they are asked for; see `box_cut`."""
+    _check(table, settings)
     return ImageFiles(table, settings.size, settings.channels, settings.interpolation, box_cut(settings))
 
 
 def box_cut(settings: CropSettings) -> Cut:
-    """A function that cuts the face out of an image at its box; it may be called by several threads at once.
+    """A function that cuts the face out of an image at its box, for `ImageFiles` and `images.unreadable`.
 
-    It raises ValueError for a box less than half of which lies inside the image, and for a missing one if `no_face` is `drop`.
-
-    Raises:
-        ValueError: the settings need a detector, of faces or of eyes, which threads can't share.
+    It raises ValueError for a box less than half of which lies inside the image, and for a missing one if `no_face` is
+    `drop`. Settings that need a detector, of faces or of eyes, are a ValueError, since threads can't share one.
     """
     if settings.detector != "box" or settings.align:
-        raise ValueError(
-            "faces are cut at the table's boxes only with detector='box' and align=False: choose these, or use crop_faces"
-        )
+        raise ValueError("faces are cut one by one only with detector='box' and align=False: else use crop_faces")
     cropper = FaceCropper(settings)
 
     def cut(image: np.ndarray, box: object) -> np.ndarray:
-        crop = cropper.crop(image, _as_box("this image", box))
-        if crop.outcome == BOX_OUTSIDE:
-            raise ValueError(_outside_reason(crop.box, "the image", image))
+        crop = cropper.crop(image, _as_box(box))
         if crop.pixels is None:
-            raise ValueError("no box is given for the face, and no_face is 'drop'")
+            raise ValueError(crop.reason or "no box is given for the face, and no_face is 'drop'")
         return crop.pixels
 
     return cut
 
 
-# One image
+def _check(table: pd.DataFrame, settings: CropSettings) -> None:
+    if not len(table):
+        raise ValueError("there is no face to crop: the table is empty")
+    if settings.detector == "box" and ("box" not in table or table["box"].isna().all()):
+        raise ValueError("detector='box' needs a data set that gives boxes, and this one has none: choose haar or dlib")
 
 
-class FaceCropper:
-    """Cuts the face out of one image after the other; not to be used by two threads at once.
-
-    Args:
-        settings: how to cut.
-
-    Raises:
-        ImportError: `detector="dlib"` without dlib.
-    """
-
-    def __init__(self, settings: CropSettings):
-        self.settings = settings
-        self._boxes_in = _detector(settings)
-        self._eye_cascade = _cascade("haarcascade_eye.xml")
-
-    def crop(self, image: np.ndarray, box: Box | None = None) -> Crop:
-        """Find, align, crop and resize.
-
-        Args:
-            image: uint8 array (height, width, channels), RGB where channels is 3.
-            box: the face's box, for `detector="box"`; other detectors do not look at it.
-        """
-        if self.settings.detector == "box" and box is not None and share_inside(box, image) < 0.5:
-            return Crop(BOX_OUTSIDE, box=box)
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[..., 0]
-        faces = self._faces(grey, box)
-        if not faces:
-            return self._without_face(image)
-        angle = self._tilt(grey, faces[0]) if self.settings.align else None
-        square = square_around(faces[0], self.settings.margin)
-        face = cut_square(image, square, angle or 0.0, self.settings.outside, self.settings.interpolation)
-        return Crop(CROPPED, resize(face, self.settings.size, self.settings.interpolation), len(faces), faces[0], angle)
-
-    def _faces(self, grey: np.ndarray, box: Box | None) -> list[Box]:
-        """Boxes of all faces in a grey image (height, width), the largest first."""
-        if self.settings.detector == "box":
-            return [] if box is None else [box]
-        view, scale, border = search_view(grey, self.settings.detect_side, self.settings.detect_border)
-        found = ((x - border, y - border, width, height) for x, y, width, height in self._boxes_in(view))
-        faces = [tuple(_rounded(value / scale) for value in box) for box in found]
-        return sorted(faces, key=lambda box: box[2] * box[3], reverse=True)
-
-    def _tilt(self, grey: np.ndarray, box: Box) -> float | None:
-        """Degrees by which the eyes inside a box stand out of level, None where no plausible pair is found."""
-        face = cut_square(grey[..., None], square_around(box, 0.0))
-        pair = eye_pair(self._eyes(resize(face, EYE_SEARCH_SIDE, "area" if len(face) > EYE_SEARCH_SIDE else "bicubic")))
-        return None if pair is None else round(eye_line_angle(*pair), 2)
-
-    def _eyes(self, face: np.ndarray) -> list[Eye]:
-        """All that looks like an eye in a grey face (EYE_SEARCH_SIDE, EYE_SEARCH_SIDE, 1)."""
-        top, bottom = (round(EYE_SEARCH_SIDE * share) for share in EYE_ROWS)
-        smallest, largest = (round(EYE_SEARCH_SIDE * width) for width in EYE_WIDTHS)
-        found = self._eye_cascade.detectMultiScale(
-            face[top:bottom], EYE_SCALE_STEP, EYE_NEIGHBOURS, minSize=(smallest,) * 2, maxSize=(largest,) * 2
-        )
-        in_pixels = [(x + width / 2, top + y + height / 2, width) for x, y, width, height in found]
-        return [tuple(float(value) / EYE_SEARCH_SIDE for value in eye) for eye in in_pixels]
-
-    def _without_face(self, image: np.ndarray) -> Crop:
-        if self.settings.no_face == "drop":
-            return Crop(DROPPED)
-        return Crop(WHOLE, resize(image, self.settings.size, self.settings.interpolation))
-
-
-def _detector(settings: CropSettings) -> Callable[[np.ndarray], list[Box]]:
-    """A function from what `search_view` returns to the boxes of the faces in it."""
-    if settings.detector == "haar":
-        return _haar_detector(settings.smallest_face / (1 + 2 * settings.detect_border))
-    if settings.detector == "dlib":
-        return _dlib_detector(_import_dlib())
-    return lambda view: []
-
-
-def _haar_detector(smallest_share: float) -> Callable[[np.ndarray], list[Box]]:
-    cascade = _cascade("haarcascade_frontalface_default.xml")
-
-    def boxes(view: np.ndarray) -> list[Box]:
-        smallest = round(smallest_share * min(view.shape))
-        return [
-            tuple(map(int, box))
-            for box in cascade.detectMultiScale(view, HAAR_SCALE_STEP, HAAR_NEIGHBOURS, minSize=(smallest, smallest))
-        ]
-
-    return boxes
-
-
-def _cascade(file_name: str) -> cv2.CascadeClassifier:
-    return cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, file_name))
-
-
-def _dlib_detector(dlib: ModuleType) -> Callable[[np.ndarray], list[Box]]:
-    detector = dlib.get_frontal_face_detector()
-    return lambda view: [(face.left(), face.top(), face.width(), face.height()) for face in detector(view, 0)]
-
-
-def _import_dlib() -> ModuleType:
-    try:
-        import dlib
-    except ImportError as error:
-        raise ImportError(
-            "detector='dlib' needs dlib, which is not installed: pip install -e .[dlib], or choose haar"
-        ) from error
-    return dlib
-
-
-def search_view(grey: np.ndarray, detect_side: int, detect_border: float) -> tuple[np.ndarray, float, int]:
-    """The image in which faces are searched.
-
-    Args:
-        grey: uint8 array (height, width).
-        detect_side: shorter side in pixels to which a smaller image is enlarged.
-        detect_border: border as a fraction of the view's shorter side.
-
-    Returns:
-        The view, uint8 and contiguous; how many of its pixels make one of `grey`; and its border in pixels. A point (x, y) of `grey`
-        is (x * scale + border, y * scale + border) in it.
-    """
-    scale = min(max(1.0, detect_side / min(grey.shape)), LONGEST_VIEW / max(grey.shape))
-    height, width = (max(1, round(side * scale)) for side in grey.shape)
-    view = cv2.resize(grey, (width, height), interpolation=cv2.INTER_CUBIC if scale >= 1 else cv2.INTER_AREA)
-    border = round(detect_border * min(height, width))
-    return cv2.copyMakeBorder(view, border, border, border, border, cv2.BORDER_REPLICATE), scale, border
-
-
-def eye_pair(candidates: list[Eye]) -> tuple[Eye, Eye] | None:
-    """The most plausible pair of eyes: one in each half of the face, of like size, some way apart, not too far out of level.
-
-    Args:
-        candidates: eyes found in a face.
-
-    Returns:
-        The eye on the left of the image and the one on its right, or None.
-    """
-    halves = [eye for eye in candidates if eye[0] < 0.5], [eye for eye in candidates if eye[0] >= 0.5]
-    pairs = [pair for pair in product(*halves) if _is_plausible(*pair)]
-    return max(pairs, key=lambda pair: pair[0][2] + pair[1][2] - abs(pair[0][1] - pair[1][1]), default=None)
-
-
-def _is_plausible(left: Eye, right: Eye) -> bool:
-    distance = math.dist(left[:2], right[:2])
-    like = max(left[2], right[2]) <= LARGEST_EYE_RATIO * min(left[2], right[2])
-    return (
-        like and EYE_DISTANCES[0] <= distance <= EYE_DISTANCES[1] and abs(eye_line_angle(left, right)) <= LARGEST_TILT
-    )
-
-
-def eye_line_angle(left: Eye, right: Eye) -> float:
-    """Degrees from the horizontal to the line from the left eye in the image to the right one; clockwise (right eye lower) is positive."""
-    return math.degrees(math.atan2(right[1] - left[1], right[0] - left[0]))
-
-
-def square_around(box: Box, margin: float) -> tuple[int, int, int]:
-    """The square that is cut for a box: x and y of its upper left corner and its side, in pixels.
-
-    Its centre is the box's; its side is the box's longer one plus `margin` of that on each side.
-    """
-    x, y, width, height = box
-    side = max(1, _rounded(max(width, height) * (1 + 2 * margin)))
-    return _rounded(x + (width - side) / 2), _rounded(y + (height - side) / 2), side
+def _as_box(value: object) -> Box | None:
+    """A cell of the column `box`, in whole pixels; None where it is missing."""
+    if np.ndim(value) == 0 and pd.isna(value):
+        return None
+    if np.shape(value) != (4,) or not np.isfinite(np.asarray(value, dtype="float64")).all():
+        raise ValueError(f"the box {value!r} is not four numbers (x, y, width, height): mend it, or leave it empty")
+    return tuple(_rounded(float(number)) for number in value)
 
 
 def _rounded(value: float) -> int:
@@ -446,255 +181,183 @@ def _rounded(value: float) -> int:
     return math.floor(value + 0.5)
 
 
-def cut_square(
-    image: np.ndarray,
-    square: tuple[int, int, int],
-    angle: float = 0.0,
-    outside: str = "replicate",
-    interpolation: str = "bicubic",
-) -> np.ndarray:
-    """A square cut out of an image, its content turned back by an angle about the square's centre.
+class FaceCropper:
+    """Cuts the face out of one image after the other; not for two threads at once, unless the boxes are given."""
 
-    Without an angle each pixel is copied as it is. `area` does not exist for a rotation, which is then bilinear.
+    def __init__(self, settings: CropSettings):
+        self.settings = settings
+        self._find = _detector(settings)
+        self._eyes = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_eye.xml")
 
-    Args:
-        image: uint8 array (height, width, channels).
-        square: x and y of the upper left corner, and side, in pixels; may reach beyond the image.
-        angle: degrees by which the content stands turned clockwise.
-        outside: one of `OUTSIDE`.
-        interpolation: one of `images.INTERPOLATIONS`.
+    def crop(self, image: np.ndarray, box: Box | None = None) -> Crop:
+        """Find, align, crop and resize, of uint8 (height, width, channels); the box only for `detector="box"`."""
+        if self.settings.detector == "box" and box is not None and not _mostly_inside(box, image):
+            size = f"{image.shape[1]} x {image.shape[0]} pixels"
+            reason = f"less than half of the box {box} (x, y, width, height) lies inside the image of {size}"
+            return Crop(BOX_OUTSIDE, box=box, reason=reason)
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[..., 0]
+        faces = [box] * (box is not None) if self.settings.detector == "box" else self._faces(grey)
+        if not faces and self.settings.no_face == "drop":
+            return Crop(DROPPED)
+        if not faces:
+            return Crop(WHOLE, resize(image, self.settings.size, self.settings.interpolation))
+        angle = self._tilt(grey, faces[0]) if self.settings.align else None
+        face = cut_square(image, square_around(faces[0], self.settings.margin), angle or 0.0, self.settings)
+        return Crop(CROPPED, resize(face, self.settings.size, self.settings.interpolation), len(faces), faces[0], angle)
 
-    Returns:
-        uint8 array (side, side, channels).
+    def crop_file(self, path: str, box: Box | None, image: np.ndarray | None) -> Crop:
+        """The same of the image at a path of the table, unless it has been decoded."""
+        try:
+            image = images.read(path, self.settings.channels, box=box) if image is None else image
+        except ValueError as error:
+            return Crop(UNREADABLE, reason=str(error))
+        crop = self.crop(image, box)
+        return replace(crop, reason=f"{path}: {crop.reason}") if crop.reason else crop
+
+    def _faces(self, grey: np.ndarray) -> list[Box]:
+        """Boxes of all faces in a grey image (height, width), the largest first."""
+        scale = min(max(1.0, DETECT_SIDE / min(grey.shape)), LONGEST_VIEW / max(grey.shape))
+        height, width = (max(1, round(side * scale)) for side in grey.shape)
+        view = cv2.resize(grey, (width, height), interpolation=cv2.INTER_CUBIC if scale >= 1 else cv2.INTER_AREA)
+        border = round(DETECT_BORDER * min(height, width))
+        view = cv2.copyMakeBorder(view, border, border, border, border, cv2.BORDER_REPLICATE)
+        found = [(x - border, y - border, width, height) for x, y, width, height in self._find(view)]
+        faces = [tuple(_rounded(value / scale) for value in box) for box in found]
+        return sorted(faces, key=lambda box: box[2] * box[3], reverse=True)
+
+    def _tilt(self, grey: np.ndarray, box: Box) -> float | None:
+        """`eye_tilt` of the face in a box."""
+        face = cut_square(grey[..., None], square_around(box, 0.0), 0.0, self.settings)
+        face = resize(face, EYE_SIDE, "area" if len(face) > EYE_SIDE else "bicubic")
+        top, bottom = (round(EYE_SIDE * share) for share in EYE_ROWS)
+        least, most = ((round(EYE_SIDE * width),) * 2 for width in EYE_WIDTHS)
+        found = self._eyes.detectMultiScale(face[top:bottom], EYE_STEP, EYE_NEIGHBOURS, minSize=least, maxSize=most)
+        eyes = [(x + width / 2, top + y + height / 2, width) for x, y, width, height in found]
+        return eye_tilt([tuple(float(value) / EYE_SIDE for value in eye) for eye in eyes])
+
+
+def _detector(settings: CropSettings) -> Callable[[np.ndarray], Iterable[Box]]:
+    """A function from a grey view (height, width) to the boxes of the faces in it."""
+    if settings.detector == "dlib":
+        try:
+            import dlib
+        except ImportError as error:
+            raise ImportError("detector='dlib' needs dlib: pip install -e .[dlib], or choose haar") from error
+        find = dlib.get_frontal_face_detector()
+        return lambda view: [(face.left(), face.top(), face.width(), face.height()) for face in find(view, 0)]
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    share = settings.smallest_face / (1 + 2 * DETECT_BORDER)
+    return lambda view: cascade.detectMultiScale(
+        view, HAAR_STEP, HAAR_NEIGHBOURS, minSize=(round(share * min(view.shape)),) * 2
+    )
+
+
+def eye_tilt(eyes: list[Eye]) -> float | None:
+    """Degrees, clockwise positive, by which the likeliest pair of eyes stands out of level; None without such a pair.
+
+    They are in different halves of the face, of like size, some way apart and not too far out of level.
+    """
+    likeliest, tilt = -math.inf, None
+    for left, right in product(eyes, eyes):
+        angle = math.degrees(math.atan2(right[1] - left[1], right[0] - left[0]))
+        alike = max(left[2], right[2]) <= LARGEST_EYE_RATIO * min(left[2], right[2])
+        apart = EYE_DISTANCES[0] <= math.dist(left[:2], right[:2]) <= EYE_DISTANCES[1]
+        likely = left[2] + right[2] - abs(left[1] - right[1])
+        if left[0] < 0.5 <= right[0] and alike and apart and abs(angle) <= LARGEST_TILT and likely > likeliest:
+            likeliest, tilt = likely, round(angle, 2)
+    return tilt
+
+
+def square_around(box: Box, margin: float) -> tuple[int, int, int]:
+    """x, y and side of the square around a box's centre: its longer side and `margin` of that on each side of it."""
+    x, y, width, height = box
+    side = max(1, _rounded(max(width, height) * (1 + 2 * margin)))
+    return _rounded(x + (width - side) / 2), _rounded(y + (height - side) / 2), side
+
+
+def cut_square(image: np.ndarray, square: tuple[int, int, int], angle: float, settings: CropSettings) -> np.ndarray:
+    """A square (x, y, side), which may reach beyond the image, its content turned back by an angle about its centre.
+
+    The content stands turned clockwise by `angle` degrees; with 0 each pixel is copied as it is. `area` does not exist
+    for a rotation, which is then bilinear.
     """
     x, y, side = square
-    flag = INTERPOLATIONS["bilinear" if interpolation == "area" else interpolation]
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    turn = np.array([[cos, -sin], [sin, cos]])
-    middle = np.full(2, (side - 1) / 2)  # of the crop, where the centre of its first pixel is (0, 0)
-    crop_to_image = np.column_stack([turn, middle + np.array([x, y]) - turn @ middle])
-    cut = cv2.warpAffine(
-        image, crop_to_image, (side, side), flags=flag | cv2.WARP_INVERSE_MAP, borderMode=OUTSIDE[outside]
-    )
+    turn = cv2.getRotationMatrix2D(((side - 1) / 2,) * 2, -angle, 1)  # from the crop to the image
+    turn[:, 2] += x, y
+    flag = INTERPOLATIONS["bilinear" if settings.interpolation == "area" else settings.interpolation]
+    edge = OUTSIDE[settings.outside]
+    cut = cv2.warpAffine(image, turn, (side, side), flags=flag | cv2.WARP_INVERSE_MAP, borderMode=edge)
     return cut.reshape(side, side, image.shape[2])
 
 
-def share_inside(box: Box, image: np.ndarray) -> float:
-    """The part of a box's area that lies inside the image, as a fraction of 1; 0 for a box without an area."""
+def _mostly_inside(box: Box, image: np.ndarray) -> bool:
+    """Whether at least half of a box's area lies inside an image; not so without an area."""
     x, y, width, height = box
-    if width <= 0 or height <= 0:
-        return 0.0
-    across = max(0, min(x + width, image.shape[1]) - max(x, 0))
-    down = max(0, min(y + height, image.shape[0]) - max(y, 0))
-    return across * down / (width * height)
+    inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0]
+    return width > 0 and height > 0 and 2 * inside.size >= width * height
 
 
-# A whole table
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What a process is told of one image: `pixels` only for a row of a CSV file, which is read once and not by every process."""
-
-    image: str
-    path: str
-    box: Box | None
-    pixels: np.ndarray | None
-
-
-def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int) -> tuple[np.ndarray, list[dict]]:
-    """The pixels of the kept images (n, size, size, channels), and a row of the report for every image."""
-    jobs = _jobs(table, settings)
-    chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
-    pixels = np.empty((len(jobs), settings.size, settings.size, settings.channels), "uint8")
-    kept, records = 0, []
-    bar = tqdm(total=len(jobs), desc=f"faces ({settings.detector})", unit="image", mininterval=1)
-    # closed at once also when the loop is interrupted, so that the processes end and OpenCV gets its threads back
-    with bar, closing(_cut_chunks(chunks, settings, min(workers, len(chunks)))) as results:
-        for crops, chunk_records in results:
-            pixels[kept : kept + len(crops)] = crops
-            kept += len(crops)
-            records += chunk_records
-            bar.update(len(chunk_records))
-    if all(record["outcome"] == UNREADABLE for record in records):
-        raise ValueError(
-            f"none of {len(jobs):,} images could be read, the first because {records[0]['reason']}; get another copy of the data"
-        )
-    return pixels[:kept], records
-
-
-def _jobs(table: pd.DataFrame, settings: CropSettings) -> list[_Job]:
-    image_paths = table["path"].tolist()
-    boxes = map(_as_box, table["image"], table["box"]) if settings.detector == "box" else repeat(None)
-    of_csv = decoded(image_paths, settings.channels) if ".csv/" in image_paths[0] else repeat(None)
-    return [_Job(*values) for values in zip(table["image"], image_paths, boxes, of_csv, strict=False)]
-
-
-def _as_box(image: str, value: object) -> Box | None:
-    """A cell of the column `box`; None where it is missing."""
-    if np.ndim(value) == 0 and pd.isna(value):
-        return None
-    if np.shape(value) != (4,) or not np.isfinite(np.asarray(value, dtype="float64")).all():
-        raise ValueError(f"the box of {image} is {value!r}: it must be four numbers (x, y, width, height), or missing")
-    return tuple(_rounded(float(number)) for number in value)
-
-
-def _cut_chunks(
-    chunks: list[list[_Job]], settings: CropSettings, workers: int
-) -> Iterator[tuple[np.ndarray, list[dict]]]:
-    """The crops of each chunk, in order."""
-    if workers == 1:
-        cropper = FaceCropper(settings)
-        with _one_thread():
-            yield from (_cut_chunk(cropper, chunk) for chunk in chunks)
-        return
-    if settings.detector == "dlib":
-        _import_dlib()  # here the error is one sentence, there it would be a traceback of another process
+def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int, key: str) -> tuple:
+    """The pixels of the images kept (n, size, size, channels), the report on all images, and a digest of both."""
+    boxes = map(_as_box, table["box"]) if settings.detector == "box" else repeat(None)
+    of_csv = ".csv/" in table["path"].iloc[0]
+    decoded = images.decoded(table["path"].tolist(), settings.channels) if of_csv else repeat(None)
+    jobs = list(zip(table["path"], boxes, decoded, strict=False))
+    parts = [delayed(_cut_part)(settings, jobs[start : start + CHUNK]) for start in range(0, len(jobs), CHUNK)]
+    pixels = np.empty((len(table), settings.size, settings.size, settings.channels), "uint8")
+    kept, rows, threads = 0, [], cv2.getNumThreads()
+    cv2.setNumThreads(1)  # as in the processes: with several, chance would order the boxes that a cascade finds
+    # Processes are started afresh, not forked: a fork of one that runs TensorFlow's threads can hang.
+    pool = Parallel(workers, "loky", "generator", batch_size=1, initializer=_prepare, initargs=(os.getpid(),))
     try:
-        processes = Parallel(workers, backend="loky", return_as="generator", batch_size=1)
-        yield from processes(delayed(_cut_chunk_in_process)(os.getpid(), settings, chunk) for chunk in chunks)
+        with closing(pool(parts)) as results:  # also when the loop is interrupted, so that the processes end
+            found = chain.from_iterable(results)
+            for crop in tqdm(found, f"faces ({settings.detector})", len(jobs), unit="image", mininterval=1):
+                rows.append(vars(crop) | {"pixels": None})
+                if crop.pixels is not None:
+                    pixels[kept], kept = crop.pixels, kept + 1
     except BrokenProcessPool as error:
-        raise RuntimeError(
-            "a process that cropped faces was ended from outside, as when the memory runs out: try workers=1"
-        ) from error
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """OpenCV on one thread, as in the processes: with several, the order in which a cascade finds boxes would be left to chance."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
+        raise RuntimeError("a process that cropped faces was ended, as when memory runs out: try workers=1") from error
     finally:
         cv2.setNumThreads(threads)
+    report = pd.DataFrame(rows).assign(image=table["image"].tolist(), detector=settings.detector)
+    report = report.assign(found=report["faces"] > 0, aligned=report["angle"].notna())[REPORT]
+    report = report.astype({"angle": "float64"} | dict.fromkeys(("image", "detector", "outcome", "reason"), "string"))
+    if (report["outcome"] == UNREADABLE).all():
+        raise ValueError(f"none of {len(jobs):,} images could be read, the first: {report['reason'].iloc[0]}")
+    return pixels[:kept], report, _digest(pixels[:kept], report)
 
 
-def _cut_chunk_in_process(caller: int, settings: CropSettings, jobs: list[_Job]) -> tuple[np.ndarray, list[dict]]:
-    _prepare_process(caller)
-    return _cut_chunk(_cropper_of_process(settings), jobs)
+def _cut_part(settings: CropSettings, jobs: list[tuple]) -> list[Crop]:
+    cropper = FaceCropper(settings)
+    return [cropper.crop_file(*job) for job in jobs]
 
 
-@lru_cache(maxsize=1)
-def _prepare_process(caller: int) -> None:
-    """One thread, since there is a process for every core, and an end when the process that started this one is killed."""
+def _prepare(caller: int) -> None:
+    """In a new process: OpenCV has one thread, and the process ends when the one that started it is killed."""
+
+    def end_after_caller() -> None:
+        while os.getppid() == caller:
+            time.sleep(1)
+        os._exit(1)
+
     cv2.setNumThreads(1)
-    if os.getppid() == caller:  # not so where joblib, itself called in a process of its own, works without further ones
-        threading.Thread(target=_end_after, args=(caller,), daemon=True).start()
+    threading.Thread(target=end_after_caller, daemon=True).start()
 
 
-def _end_after(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+def _key(table: pd.DataFrame, settings: CropSettings) -> str:
+    """A hash of all that decides on the crops: settings, rows, the files' sizes and times, this code and OpenCV's."""
+
+    @cache
+    def container(folder: str) -> str:  # the archive or CSV file that it is or lies in, '' for a folder on disk
+        return "" if os.path.isdir(folder) else str(split_at_container(folder)[0])
+
+    files = sorted({container(os.path.dirname(path)) or path for path in table["path"]})
+    states = [(file, os.path.getsize(file), os.stat(file).st_mtime_ns) for file in files if os.path.exists(file)]
+    code = [cv2.__version__, *map(paths.file_sha256, (__file__, images.__file__))]
+    rows = table[[name for name in ("image", "path", "box") if name in table]].to_csv(index=False)
+    return hashlib.sha256(repr((settings, states, code, rows)).encode()).hexdigest()
 
 
-@lru_cache(maxsize=1)
-def _cropper_of_process(settings: CropSettings) -> FaceCropper:
-    """Loading the cascades takes as long as three images: once a process is enough."""
-    return FaceCropper(settings)
-
-
-def _cut_chunk(cropper: FaceCropper, jobs: list[_Job]) -> tuple[np.ndarray, list[dict]]:
-    cut = [_cut_one(cropper, job) for job in jobs]
-    kept = [crop.pixels for crop, _ in cut if crop.pixels is not None]
-    size, channels = cropper.settings.size, cropper.settings.channels
-    records = [
-        _record(job, crop, reason, cropper.settings.detector) for job, (crop, reason) in zip(jobs, cut, strict=True)
-    ]
-    return np.array(kept, "uint8").reshape(-1, size, size, channels), records
-
-
-def _cut_one(cropper: FaceCropper, job: _Job) -> tuple[Crop, str]:
-    """The crop of one image, and what is wrong with the image."""
-    image, reason = _read(job, cropper.settings.channels)
-    if image is None:
-        return Crop(UNREADABLE), reason
-    crop = cropper.crop(image, job.box)
-    if crop.outcome == BOX_OUTSIDE:
-        return crop, _outside_reason(crop.box, job.path, image)
-    return crop, ""
-
-
-def _outside_reason(box: Box, path: str, image: np.ndarray) -> str:
-    height, width = image.shape[:2]
-    return (
-        f"less than half of the box {box} (x, y, width, height) lies inside {path}, which is {width} x {height} pixels"
-    )
-
-
-def _read(job: _Job, channels: int) -> tuple[np.ndarray | None, str]:
-    """The decoded image (height, width, channels), or None and the reason."""
-    if job.pixels is not None:
-        return job.pixels, ""
-    try:
-        image = decode(next(read_encoded([job.path])), channels)
-    except (
-        OSError,
-        KeyError,
-        LayoutError,
-    ) as error:  # a file that is gone or may not be read, a member or archive that is damaged
-        return None, f"{job.path} can't be read: {error}"
-    return image, f"{job.path} can't be decoded: the file is damaged or no image"
-
-
-def _record(job: _Job, crop: Crop, reason: str, detector: str) -> dict:
-    return {
-        "image": job.image,
-        "detector": detector,
-        "found": crop.faces > 0,
-        "faces": crop.faces,
-        "box": crop.box,
-        "aligned": crop.angle is not None,
-        "angle": crop.angle,
-        "outcome": crop.outcome,
-        "reason": reason,
-    }
-
-
-def _sensible_workers(images: int) -> int:
-    return max(1, min(CORES, images // LEAST_PER_WORKER))
-
-
-# Crops kept on disk
-
-
-def _cache_key(table: pd.DataFrame, settings: CropSettings) -> str:
-    """A hash of all that decides on the crops: settings, rows, the files' sizes and times, this module's version and OpenCV's."""
-    columns = [name for name in ("image", "path", "box") if name in table]
-    digest = hashlib.sha256(f"{CROPS_VERSION} {cv2.__version__} {settings}\n".encode())
-    digest.update(table[columns].to_csv(index=False).encode())
-    for file in _files_behind(table["path"].tolist()):
-        status = file.stat() if file.exists() else None
-        digest.update(f"{file} {status and (status.st_size, status.st_mtime_ns)}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _files_behind(image_paths: list[str]) -> list[Path]:
-    """The files on disk that hold the images: themselves, or the archives around them, each once."""
-    parents = {path.rpartition("/")[0] for path in image_paths}
-    in_folder = {parent for parent in parents if Path(parent).is_dir()}
-    files = {Path(path) for path in image_paths if path.rpartition("/")[0] in in_folder}
-    return sorted(files | {_container(f"{parent}/member") for parent in parents - in_folder})
-
-
-def _container(path: str) -> Path:
-    try:
-        return split_at_container(path)[0]
-    except FileNotFoundError:
-        return Path(path)
-
-
-def _store(target: Path, pixels: np.ndarray, records: list[dict]) -> None:
-    with paths.written_whole(target) as partial, open(partial, "wb") as file:
-        np.savez(file, pixels=pixels, records=np.frombuffer(json.dumps(records).encode(), "uint8"))
-
-
-def _read_stored(stored: Path, images: int) -> tuple[np.ndarray, list[dict]] | None:
-    """Crops kept earlier; None where there are none or the file is damaged."""
-    try:
-        with np.load(stored) as archive:
-            pixels, records = archive["pixels"], json.loads(archive["records"].tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None
-    return (pixels, records) if len(records) == images else None
+def _digest(pixels: np.ndarray, report: pd.DataFrame) -> str:
+    return hashlib.sha256(report.to_csv().encode() + pixels.tobytes()).hexdigest()

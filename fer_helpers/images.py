@@ -1,116 +1,83 @@
-"""From the table to arrays: every image decoded once, into one uint8 array, or each time it is asked for, where memory would not hold them all."""
+"""From the table to arrays: every image decoded once, into one uint8 array, or each time it is asked for."""
 
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 
 import cv2
 import numpy as np
 import pandas as pd
+from PIL import Image
 from tqdm import tqdm
 
 from fer_helpers.datasets import fer2013
 from fer_helpers.datasets.files import FileTree, read_encoded, split_at_container
-from fer_helpers.datasets.table import LayoutError, skipped_images
+from fer_helpers.datasets.table import skipped_images
 
-INTERPOLATIONS = {
-    "nearest": cv2.INTER_NEAREST,
-    "bilinear": cv2.INTER_LINEAR,
-    "bicubic": cv2.INTER_CUBIC,
-    "area": cv2.INTER_AREA,
-    "lanczos": cv2.INTER_LANCZOS4,
-}
+INTERPOLATIONS = dict(
+    zip(("nearest", "bilinear", "bicubic", "area", "lanczos"), range(5), strict=True)
+)  # cv2.INTER_...
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "PPM", "WEBP")  # by Pillow's names
+MOST_PIXELS = Image.MAX_IMAGE_PIXELS  # 89 million, a quarter of a gigabyte in colour
+NO_IMAGE = "can't be decoded: the file is damaged or no image"
+DEPTHS = (8, 10, 12, 14, 16)  # bits a value that cameras and scanners give, which files of 16 bits have room for
 BATCH = 1_000  # images decoded ahead of who asks for them
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-Cut = Callable[[np.ndarray, object], np.ndarray]  # (image, box of the table) -> the part of the image to keep
+Cut = Callable[[np.ndarray, object], np.ndarray]  # (image, box of the table) -> the part to keep; may raise ValueError
 
 
 @dataclass(frozen=True)
 class Images:
-    """Decoded images and the rows they belong to.
+    """Decoded images and the rows they belong to."""
 
-    Attributes:
-        pixels: uint8 array (n, side, side, channels), RGB where channels is 3.
-        table: the n rows of the table, in the same order.
-        skipped: columns `image` and `reason`, one row for each image that could not be read.
-        resized: how many of the n had another size on disk.
-    """
-
-    pixels: np.ndarray
-    table: pd.DataFrame
-    skipped: pd.DataFrame
-    resized: int
+    pixels: np.ndarray  # uint8 (n, side, side, channels), RGB where channels is 3
+    table: pd.DataFrame  # the n rows, in the same order
+    skipped: pd.DataFrame  # columns `image` and `reason`: what could not be read
+    resized: int  # how many of the n have another size on disk
 
 
 def read_images(table: pd.DataFrame, side: int, channels: int = 1, interpolation: str = "bicubic") -> Images:
-    """Decode every image of the table into memory.
+    """Decode every image of the table into memory; damaged ones are left out and listed.
 
-    A damaged image is left out and listed; an image of another size is resized and counted, one of another mode converted.
-
-    Args:
-        table: rows of the one table.
-        side: height and width of the result in pixels.
-        channels: 1 for grey, 3 for RGB; grey photographs are repeated to three channels.
-        interpolation: one of `INTERPOLATIONS`.
+    Images are resized to `side` pixels whatever their proportions, and repeated or turned grey to 3 or 1 `channels`.
 
     Raises:
         ValueError: the table is empty, or none of its images could be read; the message names the first.
     """
-    if not len(table):
-        raise ValueError("there is no image to read: the table is empty")
+    _check(table, interpolation)
     pixels = np.empty((len(table), side, side, channels), "uint8")
     kept, skipped, resized = [], [], 0
-    for place, (name, image) in enumerate(zip(table["image"], decoded(table["path"].tolist(), channels), strict=True)):
-        if image is None:
-            skipped.append((name, f"{table['path'].iloc[place]} can't be decoded: the file is damaged or no image"))
+    for row, image in enumerate(decoded(table["path"].tolist(), channels)):
+        if isinstance(image, ValueError):
+            skipped.append((table["image"].iloc[row], str(image)))
             continue
         resized += image.shape[:2] != (side, side)
         pixels[len(kept)] = resize(image, side, interpolation)
-        kept.append(place)
+        kept.append(row)
     if not kept:
-        raise ValueError(
-            f"none of {len(table):,} images could be read, the first is {table['path'].iloc[0]}: the copy is damaged, get it again"
-        )
+        raise ValueError(f"none of {len(table):,} images could be read: {skipped[0][1]}; get another copy of the data")
     return Images(pixels[: len(kept)], table.iloc[kept].reset_index(drop=True), skipped_images(skipped), resized)
 
 
 class ImageFiles:
-    """Images decoded each time they are asked for, so that memory does not grow with their number; indexed like `Images.pixels`.
+    """Images decoded each time they are asked for, so that memory does not grow with their number.
 
-    `files[array of places]`, `files[mask]` and `files[start:stop]` are uint8 arrays (m, side, side, channels), `files[place]` is one image;
-    so it can stand wherever `training.Batches` and `training.predict` take an array. A thread for each core reads and decodes. It may be
-    used by several threads at once.
-
-    Args:
-        table: rows of the one table.
-        side: height and width of the result in pixels.
-        channels: 1 for grey, 3 for RGB; grey photographs are repeated to three channels.
-        interpolation: one of `INTERPOLATIONS`.
-        cut: called with each image (height, width, channels) and the table's box, by several threads at once; returns what is to be
-            resized, or raises ValueError. See `faces.boxed_faces`. Without it the whole image is.
-
-    Raises:
-        ValueError: the table is empty or one of a CSV file, or the interpolation has no known name; on indexing, an image can't be read or
-            cut. `unreadable` lists such images beforehand.
+    Indexed like `Images.pixels`, by a number, slice, mask or array, also by several threads at once: it stands wherever
+    `training.Batches` and `training.predict` take an array. Arguments as for `read_images`; `cut`, if given, takes the
+    part of each image that is resized: see `faces.box_cut`. Indexing raises ValueError for what `unreadable` lists.
     """
 
     ndim = 4
 
-    def __init__(
-        self, table: pd.DataFrame, side: int, channels: int = 3, interpolation: str = "area", cut: Cut | None = None
-    ):
-        _check_interpolation(interpolation)
-        if not len(table):
-            raise ValueError("there is no image to read: the table is empty")
+    def __init__(self, table: pd.DataFrame, side: int, channels=3, interpolation="area", cut: Cut | None = None):
+        _check(table, interpolation)
         self._paths = table["path"].tolist()
         if ".csv/" in self._paths[0]:
-            raise ValueError(
-                f"{self._paths[0]} is a row of a CSV file, which can only be read as a whole: use read_images"
-            )
-        self._boxes = table["box"].tolist() if "box" in table else [None] * len(table)
+            raise ValueError(f"{self._paths[0]} is a row of a CSV file, which is only read as a whole: use read_images")
+        self._boxes = table["box"].tolist() if cut and "box" in table else [None] * len(table)
         self._interpolation, self._cut = interpolation, cut
         self.shape = (len(table), side, side, channels)
 
@@ -118,135 +85,110 @@ class ImageFiles:
         return self.shape[0]
 
     def __getitem__(self, chosen: int | slice | np.ndarray) -> np.ndarray:
-        places = np.arange(len(self))[chosen]
-        pixels = np.empty((places.size, *self.shape[1:]), "uint8")
-        try:
-            for row, image in enumerate(in_threads(self._images, places.ravel().tolist())):
-                pixels[row] = image
-        except ValueError as error:
-            raise ValueError(
-                f"{error}; images.unreadable lists all such rows of a table: leave them out first"
-            ) from error
-        return pixels.reshape(*places.shape, *self.shape[1:])
+        rows = np.arange(len(self))[chosen]
+        pixels = np.empty((rows.size, *self.shape[1:]), "uint8")
+        for place, image in enumerate(in_threads(self.read, rows.ravel().tolist())):
+            if isinstance(image, ValueError):
+                raise ValueError(f"{image}; images.unreadable lists all such rows: leave them out first") from image
+            pixels[place] = image
+        return pixels.reshape(*rows.shape, *self.shape[1:])
 
-    def fault(self, place: int) -> str:
-        """Why the image at a place can't be given, '' if it can."""
-        try:
-            self._image(place)
-        except ValueError as error:
-            return str(error)
-        return ""
-
-    def _images(self, places: list[int]) -> list[np.ndarray]:
-        return [self._image(place) for place in places]
-
-    def _content(self, place: int) -> bytes:
-        """The undecoded bytes of one image."""
-        path = self._paths[place]
-        try:
-            return next(read_encoded([path]))
-        except (
-            OSError,
-            KeyError,
-            LayoutError,
-        ) as error:  # gone, or not to be read; a member or an archive that is damaged
-            raise ValueError(f"{path} can't be read: {error}") from error
-
-    def _image(self, place: int) -> np.ndarray:
+    def read(self, row: int) -> np.ndarray:
         """One image (side, side, channels)."""
-        path, (_, side, _, channels) = self._paths[place], self.shape
-        image = decode(self._content(place), channels)
-        if image is None:
-            raise ValueError(f"{path} can't be decoded: the file is damaged or no image")
-        if self._cut is not None:
-            try:
-                image = self._cut(image, self._boxes[place])
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from error
-        return resize(image, side, self._interpolation)
+        image = read(self._paths[row], self.shape[3], self._cut, self._boxes[row])
+        return resize(image, self.shape[1], self._interpolation)
 
 
 def unreadable(table: pd.DataFrame, cut: Cut | None = None) -> pd.DataFrame:
-    """The images that `ImageFiles` could not give, found by reading all and keeping none in memory.
-
-    Args:
-        table: rows of the one table.
-        cut: as for `ImageFiles`; with it, images are listed also whose face can't be cut.
-
-    Returns:
-        Columns `image` and `reason`, in the order of the table.
-    """
-    files = ImageFiles(table, side=1, cut=cut)
-    faults = in_threads(lambda places: [files.fault(place) for place in places], range(len(table)))
-    bar = tqdm(faults, total=len(table), desc="images that can't be read", unit="image", mininterval=2)
-    return skipped_images([(name, fault) for name, fault in zip(table["image"], bar, strict=True) if fault])
+    """What `ImageFiles` with this `cut` could not give: columns `image` and `reason`, in the order of the table."""
+    results = in_threads(ImageFiles(table, side=1, cut=cut).read, range(len(table)))
+    bar = tqdm(results, total=len(table), desc="images that can't be read", unit="image", mininterval=2)
+    pairs = zip(table["image"], bar, strict=True)
+    return skipped_images([(name, str(result)) for name, result in pairs if isinstance(result, ValueError)])
 
 
-def resize(image: np.ndarray, side: int, interpolation: str) -> np.ndarray:
-    """An image (height, width, channels) as (side, side, channels), uint8.
-
-    Raises:
-        ValueError: the interpolation has no known name.
-    """
-    _check_interpolation(interpolation)
-    if image.shape[:2] == (side, side):
-        return image
-    return cv2.resize(image, (side, side), interpolation=INTERPOLATIONS[interpolation]).reshape(side, side, -1)
-
-
-def _check_interpolation(interpolation: str) -> None:
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"no interpolation is called {interpolation!r}: there are {', '.join(INTERPOLATIONS)}")
-
-
-def decoded(paths: list[str], channels: int) -> Iterator[np.ndarray | None]:
-    """Each image as uint8 (height, width, channels), None where it can't be decoded, in order."""
+def decoded(paths: list[str], channels: int) -> Iterator[np.ndarray | ValueError]:
+    """Each image as uint8 (height, width, channels), or the error that says why there is none, in order."""
     if paths and ".csv/" in paths[0]:
-        yield from _from_csv(paths, channels)
-        return
-    yield from in_threads(lambda part: [decode(content, channels) for content in read_encoded(part)], paths)
+        return _from_csv(paths, channels)
+    return in_threads(lambda path: read(path, channels), paths)
 
 
-def in_threads(work: Callable[[Sequence], list], items: Sequence) -> Iterator:
-    """What `work` gives for each item, in order, shared out among a thread for each core.
+def in_threads(work: Callable, items: Sequence) -> Iterator:
+    """What `work` returns for each item, or the ValueError it raises, in order, by a thread for each core.
 
-    Files are read, and images decoded, outside Python's global lock. A thread is given many items at a time: handing over a single one
-    takes as long as decoding a face of 48 pixels.
-
-    Args:
-        work: called with a part of the items; returns as many results.
-        items: a list or range.
+    A thread is given many items at a time: handing over a single one takes as long as decoding a face of 48 pixels.
     """
     with ThreadPoolExecutor(CORES) as threads:
         for start in range(0, len(items), BATCH):
             batch = items[start : start + BATCH]
             size = -(-len(batch) // (2 * CORES))
-            yield from chain.from_iterable(
-                threads.map(work, [batch[first : first + size] for first in range(0, len(batch), size)])
-            )
+            parts = [batch[first : first + size] for first in range(0, len(batch), size)]
+            for results in threads.map(lambda part: [_attempt(work, item) for item in part], parts):
+                yield from results
 
 
-def decode(content: bytes, channels: int) -> np.ndarray | None:
-    """One encoded image as uint8 (height, width, channels), RGB where channels is 3; None if it can't be decoded."""
-    if not content:
-        return None
-    flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
+def _attempt(work: Callable, item: object) -> object:
     try:
-        image = cv2.imdecode(np.frombuffer(content, "uint8"), flag)
-    except cv2.error:  # a header that claims more pixels than OpenCV allows
-        return None
-    return None if image is None else image.reshape(*image.shape[:2], channels)
+        return work(item)
+    except ValueError as error:
+        return error
+
+
+def read(path: str, channels: int, cut: Cut | None = None, box: object = None) -> np.ndarray:
+    """The image at a path of the table, decoded and cut; ValueError that names the path and says what is wrong."""
+    try:
+        image = decode(next(read_encoded([path])), channels, oriented=np.ndim(box) == 0)
+        return cut(image, box) if cut else image
+    except (OSError, KeyError, ValueError) as error:  # also gone, not to be read, or in an archive that is damaged
+        raise ValueError(f"{path}: {error}") from error
+
+
+def decode(content: bytes, channels: int, oriented: bool = True) -> np.ndarray:
+    """An image file as uint8 (height, width, channels), RGB where channels is 3; values of up to 16 bits become 8.
+
+    A photograph is turned upright as its EXIF data says only if `oriented`: boxes are for pixels as they are stored.
+
+    Raises:
+        ValueError: it has more than `MOST_PIXELS`, by its header; is damaged; or is of none of `FORMATS`.
+    """
+    try:
+        width, height = Image.open(io.BytesIO(content), formats=FORMATS).size  # reads no more than the header
+    except Image.DecompressionBombError:
+        width, height = MOST_PIXELS, 2
+    except (OSError, ValueError, SyntaxError, OverflowError) as error:
+        raise ValueError(NO_IMAGE) from error
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"more than {MOST_PIXELS:,} pixels are not decoded: make it smaller, or leave it out")
+    flags = (cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB) | cv2.IMREAD_ANYDEPTH
+    flags |= 0 if oriented else cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(content, "uint8"), flags)
+    if image is None or image.dtype not in ("uint8", "uint16"):
+        raise ValueError(NO_IMAGE)
+    if image.dtype == "uint16":
+        image = (image >> next(bits - 8 for bits in DEPTHS if image.max() < 2**bits)).astype("uint8")
+    return image.reshape(*image.shape[:2], channels)
+
+
+def resize(image: np.ndarray, side: int, interpolation: str) -> np.ndarray:
+    """An image (height, width, channels) as (side, side, channels), uint8."""
+    if image.shape[:2] == (side, side):
+        return image
+    return cv2.resize(image, (side, side), interpolation=INTERPOLATIONS[interpolation]).reshape(side, side, -1)
+
+
+def _check(table: pd.DataFrame, interpolation: str) -> None:
+    if not len(table):
+        raise ValueError("there is no image to read: the table is empty")
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"no interpolation is called {interpolation!r}: there are {', '.join(INTERPOLATIONS)}")
 
 
 def _from_csv(paths: list[str], channels: int) -> Iterator[np.ndarray]:
     rows = [int(path.rpartition("/")[2]) for path in paths]
     container, inside = split_at_container(paths[0])
-    tree, name = (
-        (FileTree(container), inside.rpartition("/")[0])
-        if container.suffix == ".zip"
-        else (FileTree(container.parent), container.name)
-    )
-    with tree.open_text(name) as file:
+    in_zip = container.suffix == ".zip"
+    tree = FileTree(container if in_zip else container.parent)
+    with tree.open_text(inside.rpartition("/")[0] if in_zip else container.name) as file:
         images = fer2013.read_csv_pixels(file, set(rows))
-    for row in rows:
-        yield np.repeat(images[row][..., None], channels, axis=2)
+    return (np.repeat(images[row][..., None], channels, axis=2) for row in rows)

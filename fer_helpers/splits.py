@@ -1,4 +1,4 @@
-"""Who trains, who chooses, who is scored."""
+"""Who trains, who chooses, who is scored: functions of the one table that set or read its column `split`."""
 
 import numpy as np
 import pandas as pd
@@ -6,54 +6,31 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train
 
 from fer_helpers.datasets.table import VAL_OR_TEST, expressions_in
 
-GROUPS = {
-    "random": None,
-    "sequence": "sequence",
-    "subject": "subject",
-}  # what a split keeps on one side; random cuts through everything
+WAYS = ("random", "sequence", "subject")  # what a split keeps on one side; random cuts through everything
 
 
 def official(table: pd.DataFrame, seed: int = 0, val_share: float = 0.1) -> pd.DataFrame:
-    """The split of the data set's authors, with a validation set in any case.
+    """The split of the data set's authors, with a validation set in any case; images without a split are left out.
 
-    Where the copy hides which test images are for validation, all of them are the test set, and validation images are drawn from the
-    training set, stratified by expression.
-
-    Args:
-        table: the one table, with `split`.
-        seed, val_share: of the validation images drawn from the training set where the copy has none of its own.
-
-    Returns:
-        The table with `split` one of train, val, test; images without a split are left out.
-
-    Raises:
-        ValueError: a split would lack an expression that another split has.
+    Where the copy has no validation images, or hides which of the test images they are, they are drawn from the
+    training set, stratified by expression. ValueError where a split lacks an expression that another one has.
     """
-    table = table[table["split"].notna()].copy()
+    table = table[table["split"].notna()].reset_index(drop=True)
     table["split"] = table["split"].replace(VAL_OR_TEST, "test")
     if not (table["split"] == "val").any():
-        train = table.index[table["split"] == "train"]
-        _, val = train_test_split(
-            train, test_size=val_share, random_state=seed, stratify=table.loc[train, "expression"]
-        )
-        table.loc[val, "split"] = "val"
+        train = table[table["split"] == "train"]
+        drawn = train_test_split(train.index, test_size=val_share, random_state=seed, stratify=train["expression"])[1]
+        table.loc[drawn, "split"] = "val"
     check_expressions(table)
-    return table.reset_index(drop=True)
+    return table
 
 
 def check_expressions(table: pd.DataFrame) -> None:
-    """Make sure that each split holds each expression of the table.
-
-    Raises:
-        ValueError: it does not; the message names the split and the expressions.
-    """
-    counts = pd.crosstab(table["split"], table["expression"])
-    for split, row in counts.iterrows():
-        missing = list(row.index[row == 0])
-        if missing:
-            raise ValueError(
-                f"the split {split!r} holds no image of {', '.join(missing)}: use more images, or drop the expression from all splits"
-            )
+    """ValueError, naming split and expressions, unless each split holds each expression of the table."""
+    for split, counts in pd.crosstab(table["split"], table["expression"]).iterrows():
+        if missing := list(counts.index[counts == 0]):
+            advice = "use more images, or drop the expression from all splits"
+            raise ValueError(f"the split {split!r} holds no image of {', '.join(missing)}: {advice}")
 
 
 def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
@@ -61,7 +38,7 @@ def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
 
     Args:
         table: the one table.
-        by: `random` (each image for itself), `sequence` or `subject`, which keep all images of one on one side.
+        by: `random` (each image for itself), or `sequence` or `subject`, which stay on one side with all their images.
         count: number of folds; as many as there are subjects leaves one subject out at a time.
         seed: of the order.
 
@@ -69,117 +46,61 @@ def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
         int64, one entry a row, with the table's index.
 
     Raises:
-        ValueError: no such way to split, an image without its sequence or subject, fewer groups than folds, fewer images of an
-            expression than folds, or an expression that stands in one fold alone and so could not be learned.
+        ValueError: no such way to split, an image without its sequence or subject, fewer of them than folds, fewer
+            images of an expression than folds, or an expression that stands in one fold alone: it could not be learned.
     """
-    if by not in GROUPS:
-        raise ValueError(f"a split is made by {', '.join(GROUPS)}, not {by!r}")
-    groups = None if by == "random" else _groups(table, by, count)
-    _check_counts(table, by, count)
-    maker = StratifiedKFold if groups is None else StratifiedGroupKFold
-    assigned = np.empty(len(table), "int64")
-    for fold, (_, tested) in enumerate(
-        maker(count, shuffle=True, random_state=seed).split(table, table["expression"], groups)
-    ):
-        assigned[tested] = fold
-    return pd.Series(assigned, index=table.index, name="fold")
-
-
-def leave_one_subject_out(table: pd.DataFrame) -> pd.Series:
-    """A fold for each subject, in the order of their names, as int64 with the table's index.
-
-    Raises:
-        ValueError: an image without a subject, or only one subject.
-    """
-    subjects = _groups(table, "subject", 2)
-    return pd.Series(pd.factorize(subjects, sort=True)[0].astype("int64"), index=table.index, name="fold")
+    if by not in WAYS:
+        raise ValueError(f"a split is made by {', '.join(WAYS)}, not {by!r}")
+    groups = table["image"] if by == "random" else table[by]
+    if groups.isna().any():
+        without = table.loc[groups.isna(), "image"]
+        raise ValueError(f"{len(without):,} images have no {by}, such as {without.iloc[0]}: it can't be split by {by}")
+    if groups.nunique() < count:
+        raise ValueError(
+            f"{count} folds by {by} need as many groups, and there are {groups.nunique()}: use fewer folds"
+        )
+    sizes = groups.groupby(table["expression"]).nunique()
+    if (rare := sizes[sizes < (count if by == "random" else 2)]).size:
+        few = f"{rare.index[0]} has {rare.iloc[0]} {'image' if by == 'random' else by}s, too few for {count} folds"
+        raise ValueError(f"{few} by {by}: use fewer folds, or drop the expression")
+    maker, groups = (StratifiedKFold, None) if by == "random" else (StratifiedGroupKFold, groups)
+    maker = maker(count, shuffle=True, random_state=seed)
+    assigned = pd.Series(-1, index=table.index, name="fold")
+    for fold, (_, tested) in enumerate(maker.split(table, table["expression"], groups)):
+        assigned.iloc[tested] = fold
+    return assigned
 
 
 def tested_in(table: pd.DataFrame, assigned: pd.Series, fold: int) -> pd.DataFrame:
-    """The table with `split` test for the images of one fold, and train for all others.
+    """The table with `split` test for the images of one fold of `folds`, and train for all others.
 
-    Raises:
-        ValueError: an expression is tested that no training image shows.
+    ValueError where an expression is tested that no training image shows.
     """
-    divided = table.assign(split=np.where(assigned == fold, "test", "train"))
-    divided["split"] = divided["split"].astype("string")
-    train, test = (expressions_in(divided[divided["split"] == split]) for split in ("train", "test"))
-    unlearned = [expression for expression in test if expression not in train]
-    if unlearned:
-        raise ValueError(
-            f"fold {fold} holds all images of {', '.join(unlearned)}: use more folds, or drop the expression"
-        )
-    return divided
-
-
-def with_validation(table: pd.DataFrame, by: str, share: float, seed: int = 0) -> pd.DataFrame:
-    """The table with a part of its training images as `val`, drawn as `folds` draws them.
-
-    Args:
-        table: the one table, with `split`.
-        by: as for `folds`.
-        share: of the training images; the nearest whole fraction (a half, a third, a quarter, ...) is taken.
-        seed: of the order.
-
-    Raises:
-        ValueError: as for `folds`.
-    """
-    train = table[table["split"] == "train"]
-    chosen = folds(train, by, round(1 / share), seed)
-    table = table.copy()
-    table.loc[chosen.index[chosen == 0], "split"] = "val"
+    table = table.assign(split=pd.Series(np.where(assigned == fold, "test", "train"), table.index, "string"))
+    train, test = (expressions_in(table[table["split"] == split]) for split in ("train", "test"))
+    if unlearned := [expression for expression in test if expression not in train]:
+        advice = "use more folds, or drop the expression"
+        raise ValueError(f"fold {fold} holds all images of {', '.join(unlearned)}: {advice}")
     return table
 
 
+def with_validation(table: pd.DataFrame, by: str, share: float, seed: int = 0) -> pd.DataFrame:
+    """The table with a share of its training images as `val`, one of `folds`: a half, a third, a quarter, ..."""
+    train = table[table["split"] == "train"]
+    chosen = folds(train, by, round(1 / share), seed)
+    return table.assign(split=table["split"].mask(table.index.isin(chosen.index[chosen == 0]), "val"))
+
+
 def share_in_train(table: pd.DataFrame, column: str) -> float:
-    """The share of test images whose sequence, subject or other group also stands in the training set; NaN where groups are unknown.
-
-    Args:
-        table: the one table, with `split`.
-        column: `sequence`, `subject`, or any other column that names groups.
-    """
+    """The share of test images whose `sequence`, `subject` or other group trains too; NaN where unknown."""
     train, test = (table.loc[table["split"] == split, column] for split in ("train", "test"))
-    if test.isna().all():
-        return float("nan")
-    return float(test.isin(set(train.dropna())).mean())
-
-
-def _groups(table: pd.DataFrame, by: str, least: int) -> pd.Series:
-    groups = table[by]
-    if groups.isna().any():
-        first = table.loc[groups.isna(), "image"].iloc[0]
-        raise ValueError(
-            f"{groups.isna().sum():,} images have no {by}, the first is {first}: this data set can't be split by {by}"
-        )
-    if groups.nunique() < least:
-        raise ValueError(
-            f"{least} folds by {by} need as many of them, and there are {groups.nunique()}: use fewer folds"
-        )
-    return groups
-
-
-def _check_counts(table: pd.DataFrame, by: str, count: int) -> None:
-    """Make sure that each expression can stand in more than one fold."""
-    of_expression = table.groupby("expression")["image" if by == "random" else GROUPS[by]].nunique()
-    rare = of_expression[of_expression < (count if by == "random" else 2)]
-    if len(rare):
-        unit = "images" if by == "random" else f"{GROUPS[by]}s"
-        raise ValueError(
-            f"{rare.index[0]} has {rare.iloc[0]} {unit}, too few for {count} folds by {by}: use fewer folds, or drop the expression"
-        )
+    return float("nan") if test.isna().all() else float(test.isin(set(train.dropna())).mean())
 
 
 def shared_expressions(source: pd.DataFrame, target: pd.DataFrame) -> list[str]:
-    """The expressions that two tables have in common, in canonical order: over these a model of one can be scored on the other.
-
-    Raises:
-        ValueError: there is none; the message lists those of each.
-    """
-    of_source, of_target = expressions_in(source), expressions_in(target)
-    shared = [expression for expression in of_source if expression in of_target]
-    if not shared:
-        raise ValueError(
-            f"no expression is in both data sets: one has {', '.join(of_source) or 'none'}, the other {', '.join(of_target) or 'none'}; "
-            "name two data sets that share at least one"
-        )
-    return shared
+    """The expressions of both tables, in canonical order: on these a model of one can be scored on the other."""
+    ours, theirs = expressions_in(source), expressions_in(target)
+    if shared := [expression for expression in ours if expression in theirs]:
+        return shared
+    lists = f"one has {', '.join(ours) or 'none'}, the other {', '.join(theirs) or 'none'}"
+    raise ValueError(f"no expression is in both data sets: {lists}; name two data sets that share one")

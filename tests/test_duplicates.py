@@ -1,4 +1,4 @@
-"""Copies are found whether they are exact, brightened or re-encoded, and those that cross from training to test are named."""
+"""Copies are found whether exact, brightened or re-encoded, and those that cross from training to test are named."""
 
 import hashlib
 

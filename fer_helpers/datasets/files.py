@@ -5,6 +5,7 @@ The path of an image may run on through an archive or a table, as in `fer2013.zi
 
 import csv
 import io
+import lzma
 import os
 import threading
 import zipfile
@@ -19,7 +20,7 @@ from fer_helpers.datasets.table import LayoutError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 _reading_archive = threading.Lock()  # a zip archive is not to be read by two threads at once
-DAMAGED_MEMBER = (zipfile.BadZipFile, zlib.error)  # a wrong checksum, or bytes that do not unpack
+DAMAGED_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)  # a wrong checksum, or bytes that do not unpack
 
 
 class FileTree:
