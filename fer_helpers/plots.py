@@ -1,5 +1,6 @@
 """What notebooks show: one style and palette, figures that several of them draw, tables that a page can read."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from IPython.display import HTML, display
+from jinja2 import Template
 from markupsafe import Markup
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -18,6 +20,20 @@ from fer_helpers.datasets.table import SPLITS, count_images
 PALETTE = sns.color_palette("colorblind")
 FEWEST_FACES = 20  # a mean of fewer photographs still shows somebody
 MISSING, MINUS, THIN_SPACE = "–", "\u2212", "\u202f"  # a thin space keeps number and percent sign on one line
+TABLE = Template(
+    """<div class="scroll" role="group" aria-label="{{ caption }}" tabindex="0">
+<table{% if results %} class="results"{% endif %}><caption>{{ caption }}</caption>
+<thead><tr>
+{%- for name in names %}{% if name %}<th scope="col">{{ name }}</th>{% else %}<td></td>{% endif %}{% endfor %}
+{%- for name in columns %}<th scope="col"{{ kinds[loop.index0] }}>{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>{% for labels, cells in rows %}
+<tr>{% for label in labels %}<th scope="row">{{ label }}</th>{% endfor %}
+{%- for cell in cells %}<td{{ kinds[loop.index0] }}>{{ cell }}</td>{% endfor %}</tr>{% endfor %}
+</tbody></table></div>""",
+    autoescape=True,
+)
+NUMBER = Markup(' class="number"')
+Formats = str | Mapping[str, str] | None
 sns.set_theme("notebook", "ticks", PALETTE, font_scale=0.9, rc={"legend.frameon": False, "figure.dpi": 110})
 
 
@@ -33,9 +49,7 @@ def show(figure: Figure, alt: str, caption: str = "") -> None:
     display(HTML(Markup("<figure>{}{}</figure>").format(image, below)))
 
 
-def show_table(
-    frame: pd.DataFrame, caption: str, formats: str | Mapping[str, str] | None = None, results: bool = True
-) -> None:
+def show_table(frame: pd.DataFrame, caption: str, formats: Formats = None, results: bool = True) -> None:
     """Display a table whose cells keep their exact values, so that each number can be traced to `results.csv`.
 
     Args:
@@ -48,34 +62,24 @@ def show_table(
     display(HTML(table_html(frame, caption, formats, results)))
 
 
-def table_html(
-    frame: pd.DataFrame, caption: str, formats: str | Mapping[str, str] | None = None, results: bool = True
-) -> str:
+def table_html(frame: pd.DataFrame, caption: str, formats: Formats = None, results: bool = True) -> str:
     """The HTML of `show_table`: a box that scrolls, in it the table; columns of numbers have the class `number`."""
     columns = [" · ".join(filter(None, map(str, name if isinstance(name, tuple) else (name,)))) for name in frame]
     formats = dict.fromkeys(columns, formats) if isinstance(formats, str) else dict(formats or {})
     if not caption.strip() or not formats.keys() <= set(columns):
         raise ValueError(f"caption {caption!r}, formats for {[*formats]}: needs a caption, and columns of {columns}")
     labelled = not isinstance(frame.index, pd.RangeIndex) or frame.index.name is not None
-    names = [name or "" for name in frame.index.names] if labelled else []
-    classes = [
-        Markup(' class="number"') if all(map(_is_numeric, frame.iloc[:, place].dropna())) else ""
-        for place in range(len(columns))
-    ]
-    cell, heading = Markup("<td{}>{}</td>").format, Markup('<th scope="{}"{}>{}</th>').format
-    row, join = Markup("<tr>{}</tr>\n").format, Markup("").join
-    head = [heading("col", "", name) if name else Markup("<td></td>") for name in names]
-    head += [heading("col", kind, name) for name, kind in zip(columns, classes, strict=True)]
-    rows = []
-    for label, values in zip(frame.index, frame.astype(object).to_numpy(), strict=True):
-        labels = (label if isinstance(label, tuple) else (label,)) if labelled else ()
-        cells = zip(columns, classes, values, strict=True)
-        written = [cell(kind, _content(value, formats.get(name, ".3f"))) for name, kind, value in cells]
-        rows.append(row(join([heading("row", "", part) for part in labels] + written)))
-    return Markup(
-        '<div class="scroll" role="group" aria-label="{0}" tabindex="0"><table{1}>\n<caption>{0}</caption>\n'
-        "<thead>{2}</thead>\n<tbody>\n{3}</tbody></table></div>"
-    ).format(caption, Markup(' class="results"') if results else "", row(join(head)), join(rows))
+    labels = [label if isinstance(label, tuple) else (label,) for label in frame.index]
+    specs = [formats.get(name, ".3f") for name in columns]
+    cells = [map(_content, values, specs) for values in frame.astype(object).to_numpy()]
+    return TABLE.render(
+        caption=caption,
+        results=results,
+        names=frame.index.names if labelled else (),
+        columns=columns,
+        kinds=[NUMBER * all(map(_is_numeric, frame.iloc[:, at].dropna())) for at in range(len(columns))],
+        rows=zip(labels if labelled else [()] * len(labels), cells, strict=True),
+    )
 
 
 def _is_numeric(value: object) -> bool:
@@ -103,12 +107,15 @@ def number_text(value: float, spec: str) -> str:
     return format(value, ",.0f" if counted else spec).replace("-", MINUS).replace("%", f"{THIN_SPACE}%")
 
 
+def plain(text: object) -> str:
+    """Text from data, a parameter or a file name, so that Markdown shows it as it is: no markup, no HTML."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(str(text).split()))
+
+
 def learning_curves(history: pd.DataFrame, chosen: int, series: Mapping[str, str]) -> Figure:
     """Loss and accuracy by epoch, the chosen one marked; `series`: `{"": "training", "val_": "validation"}`."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    for axis, column, unit in zip(
-        axes, ("loss", "accuracy"), ("cross-entropy (nats)", "accuracy (share)"), strict=True
-    ):
+    for axis, column, unit in zip(axes, ("loss", "accuracy"), ("cross-entropy (nats)", "share"), strict=True):
         for prefix, name in series.items():
             axis.plot(history["epoch"], history[prefix + column], "o-", markersize=3, label=name)
         axis.axvline(chosen, color="grey", linestyle=":", label=f"chosen epoch ({chosen})")

@@ -71,13 +71,16 @@ def test_counts_stay_whole_in_a_column_of_shares():
 def test_columns_of_numbers_are_marked_by_the_writer_and_headings_say_what_they_head():
     index = pd.MultiIndex.from_tuples([("CK+", "happy")], names=["data set", "expression"])
     frame = pd.DataFrame({("B0", "paper"): [0.5], ("B0", "name"): ["x"], ("B0", "n"): pd.array([None], "Int64")}, index)
-    heads = [(cell.get_text(), cell["scope"], cell.get("class")) for cell in table(frame, "T").select("thead th")]
+    heads = [
+        (cell.get_text(), cell["scope"], " ".join(cell.get("class", [])))
+        for cell in table(frame, "T").select("thead th")
+    ]
     assert heads == [
-        ("data set", "col", None),
-        ("expression", "col", None),
-        ("B0 · paper", "col", ["number"]),
-        ("B0 · name", "col", None),
-        ("B0 · n", "col", ["number"]),
+        ("data set", "col", ""),
+        ("expression", "col", ""),
+        ("B0 · paper", "col", "number"),
+        ("B0 · name", "col", ""),
+        ("B0 · n", "col", "number"),
     ]
     assert [(cell.get_text(), cell["scope"]) for cell in table(frame, "T").select("tbody th")] == [
         ("CK+", "row"),
@@ -92,6 +95,14 @@ def test_a_table_needs_a_caption_and_a_format_a_column():
         plots.table_html(pd.DataFrame({"n": [1]}), "")
     with pytest.raises(ValueError, match="accuracy.*columns of"):
         plots.table_html(pd.DataFrame({"n": [1]}), "T", {"accuracy": ".1%"})
+
+
+def test_plain_text_stays_text_in_markdown():
+    from mistune import html
+
+    text = "<img src=x onerror=a()> *a* _b_ `c` [d](e) # | \\ &amp; 1."
+    assert BeautifulSoup(html(plots.plain(text)), "html.parser").get_text().strip() == text
+    assert "<img" not in html(plots.plain(text))
 
 
 def test_class_counts_print_each_number_and_splits_in_order():
