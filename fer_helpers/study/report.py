@@ -285,6 +285,9 @@ def render(folder: Path, force: bool = False) -> list[Path]:
     for needed in ("run.json", EXECUTED) if one_run else ():
         if not (folder / needed).exists():
             raise FileNotFoundError(f"no {needed} in {folder}: run its notebook first, as in `make study`")
+    for page in () if one_run else folder.glob("*.failed.html"):  # of failures that a later run has put right
+        if not page.with_suffix("").exists():
+            page.unlink()
     siblings = read_profile(folder.parent if one_run else folder)
     chosen = [run for run in siblings if (run.folder / EXECUTED).exists() and (not one_run or run.folder == folder)]
     for run in chosen:
@@ -330,7 +333,7 @@ def _write_page(run: Record, kind: str, inputs: str) -> None:
         deviations=deviations(notebook),
         stream_lines=STREAM_LINES,
         rows_shown=ROWS_SHOWN,
-        again=(paths.notebooks_dir() / "profiles" / run.profile / f"{run.name}.yaml").exists(),
+        again=(paths.notebooks_dir() / "profiles" / run.profile / f"{run.name.removesuffix('.failed')}.yaml").exists(),
     )
 
 

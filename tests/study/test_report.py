@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 
 import nbformat
 import pandas as pd
@@ -230,6 +231,15 @@ def test_a_page_is_written_again_only_if_its_inputs_have_changed(tmp_path, write
     (folder / "run.json").write_text((folder / "run.json").read_text().replace("scratch", "imagenet"))
     report.render(folder.parent)
     assert "imagenet" in page.read_text()
+
+
+def test_the_page_of_a_failure_goes_with_it(tmp_path, write_run):
+    folder = write_run(tmp_path / "cpu" / "run.failed", failed_notebook(), status="failed", error="No face.")
+    (page,) = report.render(folder.parent)
+    assert page == tmp_path / "cpu" / "run.failed.html"
+    shutil.rmtree(folder)
+    report.render(write_run(tmp_path / "cpu" / "run", notebook()).parent)
+    assert [file.name for file in (tmp_path / "cpu").glob("*.html")] == ["run.html"]
 
 
 @pytest.mark.parametrize("missing", ["executed.ipynb.gz", "run.json"])

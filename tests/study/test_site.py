@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import nbformat
 import pandas as pd
@@ -168,6 +169,20 @@ def test_the_front_page_begins_with_what_was_found_each_with_number_interval_and
         "The best network trained here reaches 44.2\u202f% [42.6, 45.8] "
         "(n = 3,589, FER-2013, test, B0, frozen, scratch, 48 px, seed 0).",
     ]
+
+
+def test_the_readme_says_the_same_and_its_figure_stands_alone(site, monkeypatch):
+    monkeypatch.setattr(paths, "PROJECT", site.parent)
+    (site.parent / "README.md").write_text(f"before\n{index.README_MARKS[0]}\nold\n{index.README_MARKS[1]}\nafter\n")
+    readme, figure = index.write_readme(["cpu", "smoke"])
+    text = readme.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert "- **A random split of CK+ is worth 15.0 points**" in text
+    assert (
+        "| R. Singh et al. 2022 | accuracy, FER-2013, test, B0 | 71.02\u202f%  | 45.32\u202f% [43.70, 46.95] | "
+        "not reproduced (1 of 7) |" in text
+    )
+    assert ElementTree.parse(figure).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
 def test_the_figure_places_printed_and_ours_on_one_scale(site):
