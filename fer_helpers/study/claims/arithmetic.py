@@ -1,4 +1,4 @@
-"""Which printed numbers are possible: shares of whole images, sizes of a part, averages over classes, mean losses, confusion matrices."""
+"""Which printed numbers are possible: shares of whole images, averages over classes, losses, confusion matrices."""
 
 import math
 from decimal import Decimal
@@ -8,8 +8,8 @@ from itertools import combinations_with_replacement, permutations
 
 import numpy as np
 
-LN2 = math.log(2)
-ROUNDINGS = {"rounded up": math.ceil, "rounded": lambda x: math.floor(x + Fraction(1, 2)), "rounded down": math.floor}
+HALF = Fraction(1, 2)
+ROUNDINGS = {"rounded up": math.ceil, "rounded": lambda x: math.floor(x + HALF), "rounded down": math.floor}
 
 
 def step(value: Decimal) -> Decimal:
@@ -21,21 +21,20 @@ def bounds(value: Decimal) -> tuple[Decimal, Decimal]:
     """What a printed number was before it was rounded: at least the first, and below the second.
 
     Half a unit of the last decimal below it counts, as half up and half even bring it there; above it, where digits
-    were cut off, a unit.
+    were cut off, a whole unit.
     """
     return value - step(value) / 2, value + step(value)
 
 
 def rounded(share: Fraction, decimals: int) -> Decimal:
     """A share, rounded half up, to so many decimals."""
-    return Decimal(math.floor(share * 10**decimals + Fraction(1, 2))).scaleb(-decimals)
+    return Decimal(math.floor(share * 10**decimals + HALF)).scaleb(-decimals)
 
 
 def counts(value: Decimal, total: int) -> range:
     """The whole numbers of images, of `total`, that print as a share under some way of rounding; empty if none does.
 
-    GRIM (Brown and Heathers 2017, Soc. Psychol. Personal. Sci. 8): a proportion is a mean of zeros and ones. Each image
-    counts once.
+    GRIM (Brown and Heathers 2017, Soc. Psychol. Personal. Sci. 8): a proportion is a mean of zeros and ones.
     """
     low, high = bounds(value)
     return range(max(0, math.ceil(low * total)), max(0, min(total + 1, math.ceil(high * total))))
@@ -47,52 +46,44 @@ def smallest_total(value: Decimal) -> int:
 
 
 def slips(value: Decimal, total: int) -> list[Decimal]:
-    """The shares of `total` images, rounded half up, that differ from a printed one in one digit behind the point: likely slips of the pen."""
-    decimals, near = -value.as_tuple().exponent, int(value * total)
-    numbers = (number for number in range(near - total // 10 - 1, near + total // 10 + 2) if 0 <= number <= total)
-    forms = sorted({rounded(Fraction(number, total), decimals) for number in numbers})
-    return [form for form in forms if sum(a != b for a, b in zip(str(form), str(value), strict=False)) == 1]
+    """Shares of `total` images that differ from a printed one in a single digit: likely slips of the pen."""
+    near, reach = int(value * total), total // 10 + 1
+    numbers = range(max(0, near - reach), min(total, near + reach) + 1)
+    forms = {rounded(Fraction(number, total), -value.as_tuple().exponent) for number in numbers}
+    return sorted(form for form in forms if sum(a != b for a, b in zip(str(form), str(value), strict=False)) == 1)
 
 
 def sizes_of_share(share: Decimal, images: int, by_class: dict[str, int] | None = None) -> dict[str, int]:
-    """How many images a share of a data set is, for each rule of rounding, of the whole and, where known, class by class."""
+    """How many images a share is, by rule of rounding, of the whole and, where classes are known, of each of them."""
     sizes = {rule: way(Fraction(share) * images) for rule, way in ROUNDINGS.items()}
-    if by_class:
-        sizes |= {
-            f"{rule} class by class": sum(way(Fraction(share) * number) for number in by_class.values())
-            for rule, way in ROUNDINGS.items()
-        }
+    for rule, way in ROUNDINGS.items() if by_class else ():
+        sizes[f"{rule} class by class"] = sum(way(Fraction(share) * number) for number in by_class.values())
     return sizes
 
 
 @cache
 def averages(value: Decimal, sizes: tuple[int, ...], most_errors: int = 3) -> dict[str, bool]:
-    """Whether averages over classes that are not the accuracy can be printed so, by trying every way of making a few errors.
+    """Whether averages over classes other than the accuracy print so, by trying every way of making a few errors.
 
     Args:
         value: as printed.
         sizes: test images of each class.
-        most_errors: more are not tried: there are then so many ways that nearly every number is some average.
+        most_errors: with more there are so many ways that nearly every number is some average.
     """
-    images = np.array(sizes, "float64")
-    cells = [a * len(sizes) + b for a, b in permutations(range(len(sizes)), 2)]
-    tried = []
+    images, side = np.array(sizes, "float64"), len(sizes)
+    cells = [a * side + b for a, b in permutations(range(side), 2)]
+    wrong = []
     for errors in range(1, most_errors + 1):
         ways = np.array(list(combinations_with_replacement(cells, errors)))
-        matrices = np.zeros((len(ways), len(sizes) ** 2))
-        for column in ways.T:
-            np.add.at(matrices, (np.arange(len(ways)), column), 1)
-        tried.append(matrices.reshape(len(ways), len(sizes), len(sizes)))
-    wrong = np.concatenate(tried)
-    right = images - wrong.sum(axis=2)
+        matrices = np.zeros((len(ways), side * side))
+        np.add.at(matrices, (np.repeat(np.arange(len(ways)), errors), ways.ravel()), 1)
+        wrong.append(matrices.reshape(-1, side, side))
+    wrong = np.concatenate(wrong)
+    right, weights = images - wrong.sum(axis=2), images / images.sum()
     predicted = right + wrong.sum(axis=1)
-    recalls, precisions = right / images, right / np.maximum(predicted, 1)
-    f1, weights = 2 * right / (images + predicted), images / images.sum()
-    found = {
-        "macro recall": recalls.mean(axis=1),
-        "macro precision": precisions.mean(axis=1),
-        "macro F1": f1.mean(axis=1),
-    }
+    recalls, precisions, f1 = right / images, right / np.maximum(predicted, 1), 2 * right / (images + predicted)
+    of_class = {"macro recall": recalls, "macro precision": precisions, "macro F1": f1}
+    found = {name: numbers.mean(axis=1) for name, numbers in of_class.items()}
     found |= {"weighted precision": precisions @ weights, "weighted F1": f1 @ weights}
     low, high = (float(end) for end in bounds(value))
     return {name: bool(((low <= numbers) & (numbers < high)).any()) for name, numbers in found.items()}
@@ -101,17 +92,17 @@ def averages(value: Decimal, sizes: tuple[int, ...], most_errors: int = 3) -> di
 def entropy(images: list[int]) -> float:
     """The entropy of labels in nats: the loss of a network that gives each class its share, whatever the image."""
     shares = np.array(images) / sum(images)
-    return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+    return float(-(shares * np.log(np.where(shares > 0, shares, 1))).sum())
 
 
 def least_cross_entropy(accuracy: float) -> float:
-    """The least mean cross-entropy, in nats, at an accuracy: of a wrong image the true class has at most 1/2, which costs at least ln 2."""
-    return (1 - accuracy) * LN2
+    """The least mean loss in nats: the true class of a wrong image has at most 1/2, which costs at least ln 2."""
+    return (1 - accuracy) * math.log(2)
 
 
 @cache
 def accuracy_range(images: tuple, precisions: tuple, recalls: tuple = ()) -> tuple[float, float] | None:
-    """The accuracies that class counts and precisions by class allow: an integer program over the confusion matrix.
+    """The accuracies that class counts and precisions allow: an integer program over the confusion matrix.
 
     Assumed: every class was predicted at least once (else it has no precision), and each image has one prediction.
 
@@ -125,18 +116,16 @@ def accuracy_range(images: tuple, precisions: tuple, recalls: tuple = ()) -> tup
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # takes half a second to import
 
-    names, of_class = [name for name, _ in images], np.array([number for _, number in images])
-    known = dict(recalls)
+    of_class, known, size = np.array([number for _, number in images]), dict(recalls), len(images)
     allowed = [counts(known[name], number) if name in known else range(number + 1) for name, number in images]
     if not all(allowed):
         return None
-    size = len(names)
     cells = np.eye(size * size).reshape(size, size, size * size)  # rows are labels, columns predictions
     right, predicted = cells[range(size), range(size)], cells.sum(axis=0)
     least, most = np.zeros((size, size)), np.full((size, size), np.inf)
     np.fill_diagonal(least, [numbers[0] for numbers in allowed])
     np.fill_diagonal(most, [numbers[-1] for numbers in allowed])
-    printed = [dict(precisions)[name] for name in names]
+    printed = [dict(precisions)[name] for name, _ in images]
     low, high = (np.array([[float(bounds(value)[end])] for value in printed]) for end in (0, 1))
     below = [-float(step(value)) for value in printed]  # below `high` by at least one unit of the last decimal
     constraints = [
@@ -146,7 +135,6 @@ def accuracy_range(images: tuple, precisions: tuple, recalls: tuple = ()) -> tup
         LinearConstraint(predicted, 1, np.inf),
     ]
     limits = {"integrality": np.ones(size * size), "bounds": Bounds(least.ravel(), most.ravel())}
-    solved = [milp(sign * right.sum(axis=0), constraints=constraints, **limits) for sign in (1, -1)]
-    if not all(found.success for found in solved):
-        return None
-    return solved[0].fun / of_class.sum(), -solved[1].fun / of_class.sum()
+    lowest, highest = (milp(sign * right.sum(axis=0), constraints=constraints, **limits) for sign in (1, -1))
+    total = of_class.sum()
+    return (lowest.fun / total, -highest.fun / total) if lowest.success and highest.success else None

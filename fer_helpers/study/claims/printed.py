@@ -8,7 +8,7 @@ from fer_helpers import paths
 
 KINDS = ("result", "count", "architecture", "setting", "cited")
 COLUMNS = (
-    *("claim", "paper", "where", "kind", "dataset", "split", "protocol", "model", "metric", "expression"),
+    *("claim", "paper", "statement", "where", "kind", "dataset", "split", "protocol", "model", "metric", "expression"),
     *("value", "unit", "decimals", "n", "note"),
 )
 NEEDED = ("paper", "metric", "value", "decimals")

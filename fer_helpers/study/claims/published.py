@@ -4,17 +4,8 @@ from typing import NamedTuple
 
 from fer_helpers.datasets import affectnet, ckplus, fer2013, jaffe, rafdb
 
-NAMES = {
-    "affectnet": "AffectNet",
-    "ckplus": "CK+",
-    "dfew": "DFEW",
-    "fer2013": "FER-2013",
-    "ferplus": "FER+",
-    "imagenet": "ImageNet",
-    "jaffe": "JAFFE",
-    "rafdb": "RAF-DB",
-    "voc": "PASCAL VOC",
-}
+NAMES = {"affectnet": "AffectNet", "ckplus": "CK+", "dfew": "DFEW", "fer2013": "FER-2013", "ferplus": "FER+"}
+NAMES |= {"imagenet": "ImageNet", "jaffe": "JAFFE", "rafdb": "RAF-DB", "voc": "PASCAL VOC"}
 UNDER_AGREEMENT = ("affectnet", "ckplus", "dfew", "jaffe", "rafdb")  # given to those who sign, or on request
 
 EVERINGHAM = "Everingham et al. 2015, IJCV 111"
@@ -35,58 +26,42 @@ class Figures(NamedTuple):
 
 
 SEQUENCES, LABELLED = ckplus.PUBLISHED["sequences"], ckplus.PUBLISHED["labelled sequences"]
-FER2013_IMAGES = fer2013.PUBLISHED_COUNTS | {"val+test": 7_178, "all": 35_887}
-AFFECTNET_IMAGES = {
-    sum(affectnet.PUBLISHED_COUNTS[11].values()): "images labelled by hand in eleven categories",
-    sum(affectnet.PUBLISHED_COUNTS[8].values()): "images of the eight expressions",
-    affectnet.PUBLISHED_COUNTS[8]["train"]: "training images of the eight expressions",
-}
+SUBJECTS, RAFDB = ckplus.PUBLISHED["subjects"], rafdb.PUBLISHED_COUNTS
+FER2013 = fer2013.PUBLISHED_COUNTS | {"val+test": 7_178, "all": 35_887}
+EIGHT, ELEVEN = affectnet.PUBLISHED_COUNTS[8], affectnet.PUBLISHED_COUNTS[11]
+AFFECTNET = {sum(ELEVEN.values()): "images labelled by hand", sum(EIGHT.values()): "images of eight expressions"}
+AFFECTNET |= {EIGHT["train"]: "training images of eight expressions"}
 
 # By data set, metric and split, as claims.csv calls them.
 FIGURES: dict[tuple[str, str, str], Figures] = {
-    **{("fer2013", "images", split): Figures({n: "images"}, GOODFELLOW) for split, n in FER2013_IMAGES.items()},
+    **{("fer2013", "images", split): Figures({number: "images"}, GOODFELLOW) for split, number in FER2013.items()},
     ("fer2013", "classes", ""): Figures({7: "expressions"}, GOODFELLOW),
     ("fer2013", "image_size", ""): Figures({48: "pixels as the side of its images"}, GOODFELLOW),
     ("fer2013", "release_year", ""): Figures({2013: "as the year of its challenge"}, GOODFELLOW),
-    **{("rafdb", "images", split): Figures({n: "images"}, LI) for split, n in rafdb.PUBLISHED_COUNTS.items()},
-    ("rafdb", "images", "all"): Figures(
-        {29_672: "images", sum(rafdb.PUBLISHED_COUNTS.values()): "of one basic expression"}, LI
-    ),
+    **{("rafdb", "images", split): Figures({number: "images"}, LI) for split, number in RAFDB.items()},
+    ("rafdb", "images", "all"): Figures({29_672: "images", sum(RAFDB.values()): "of one basic expression"}, LI),
     ("rafdb", "image_size", ""): Figures({100: "pixels as the side of its aligned faces"}, LI),
     ("ckplus", "sequences", ""): Figures({SEQUENCES: "sequences", LABELLED: "labelled sequences"}, LUCEY),
-    ("ckplus", "subjects", ""): Figures({ckplus.PUBLISHED["subjects"]: "subjects"}, LUCEY),
+    ("ckplus", "subjects", ""): Figures({SUBJECTS: "subjects"}, LUCEY),
     ("ckplus", "classes", ""): Figures({7: "expressions", 8: "expressions, with the neutral first frames"}, LUCEY),
     ("ckplus", "image_width", ""): Figures({640: "pixels as the width of its images"}, LUCEY),
-    ("ckplus", "image_height", ""): Figures(
-        {490: "pixels as the height of most images", 480: "as that of others"}, LUCEY
-    ),
+    ("ckplus", "image_height", ""): Figures({490: "pixels as the height of most", 480: "as that of others"}, LUCEY),
     ("jaffe", "images", "all"): Figures({jaffe.PUBLISHED["images"]: "images"}, LYONS),
     ("jaffe", "subjects", ""): Figures({jaffe.PUBLISHED["subjects"]: "subjects"}, LYONS),
     ("jaffe", "classes", ""): Figures({7: "expressions"}, LYONS),
-    ("affectnet", "images", "all"): Figures(AFFECTNET_IMAGES, MOLLAHOSSEINI),
+    ("affectnet", "images", "all"): Figures(AFFECTNET, MOLLAHOSSEINI),
     ("affectnet", "classes", ""): Figures({8: "expressions"}, MOLLAHOSSEINI),
     ("affectnet", "categories", ""): Figures({11: "categories"}, MOLLAHOSSEINI),
-    ("affectnet", "release_year", ""): Figures(
-        {2017: "as the year of its paper"}, MOLLAHOSSEINI, "the University of Denver"
-    ),
-    ("voc", "release_year", ""): Figures({year: "a challenge" for year in range(2005, 2013)}, EVERINGHAM),
+    ("affectnet", "release_year", ""): Figures({2017: "as its year"}, MOLLAHOSSEINI, "the University of Denver"),
+    ("voc", "release_year", ""): Figures(dict.fromkeys(range(2005, 2013), "a challenge"), EVERINGHAM),
 }
-
-
-class ImageSet(NamedTuple):
-    """Images that a network may be tested on: which they are, how many, and how many of each expression, where known."""
-
-    name: str
-    images: int
-    by_class: dict[str, int] = {}
-
 
 # Counted by the column Usage of FER-2013, and in RAF-DB's list of partitions.
 PRIVATE_TEST = {"anger": 491, "disgust": 55, "fear": 528, "happy": 879, "sad": 594, "surprise": 416, "neutral": 626}
 PUBLIC_TEST = {"anger": 467, "disgust": 56, "fear": 496, "happy": 895, "sad": 653, "surprise": 415, "neutral": 607}
 BOTH_TESTS = {expression: number + PUBLIC_TEST[expression] for expression, number in PRIVATE_TEST.items()}
 RAFDB_TEST = {"anger": 162, "disgust": 160, "fear": 74, "happy": 1_185, "sad": 478, "surprise": 329, "neutral": 680}
-
+CK_FRAMES = {name: 3 * n for name, n in ckplus.PUBLISHED_SEQUENCES.items()} | {"neutral": LABELLED}
 # Images of each class in a set of so many.
 CLASS_IMAGES: dict[tuple[str, int], dict[str, int]] = {
     ("fer2013", 3_589): PRIVATE_TEST,
@@ -94,46 +69,35 @@ CLASS_IMAGES: dict[tuple[str, int], dict[str, int]] = {
     ("rafdb", 3_068): RAFDB_TEST,
     ("jaffe", 213): jaffe.PUBLISHED_IMAGES,
     ("ckplus", LABELLED): ckplus.PUBLISHED_SEQUENCES,
-    ("ckplus", 4 * LABELLED): {name: 3 * n for name, n in ckplus.PUBLISHED_SEQUENCES.items()} | {"neutral": LABELLED},
+    ("ckplus", 4 * LABELLED): CK_FRAMES,
 }
 
-# What a network is usually tested on: a set's own test images, or, where it was trained on another set, all that there is.
-TEST_SETS: dict[str, tuple[ImageSet, ...]] = {
-    "affectnet": (ImageSet("the validation set, on which the field tests", 4_000),),
-    "fer2013": (
-        ImageSet("PrivateTest", 3_589, PRIVATE_TEST),
-        ImageSet("PublicTest", 3_589, PUBLIC_TEST),
-        ImageSet("PublicTest and PrivateTest", 7_178, BOTH_TESTS),
-    ),
-    "imagenet": (ImageSet("the validation set", 50_000),),
-    "rafdb": (ImageSet("the test set", 3_068, RAFDB_TEST),),
+# What a network is usually tested on, by name; images of each expression, or how many there are.
+PARTS = {"PrivateTest": PRIVATE_TEST, "PublicTest": PUBLIC_TEST, "PublicTest and PrivateTest": BOTH_TESTS}
+TEST_SETS: dict[str, dict[str, dict[str, int] | int]] = {
+    "affectnet": {"the validation set, on which the field tests": 4_000},
+    "fer2013": PARTS,
+    "imagenet": {"the validation set": 50_000},
+    "rafdb": {"the test set": RAFDB_TEST},
 }
-NOT_CONTEMPT = LABELLED - ckplus.PUBLISHED_SEQUENCES["contempt"]
-WHOLE_SETS: dict[str, tuple[ImageSet, ...]] = {
-    "fer2013": (ImageSet("the whole", 35_887),),
-    "jaffe": (ImageSet("the whole", 213),),
-    "ckplus": (
-        ImageSet("one frame of every sequence", SEQUENCES),
-        *(
-            ImageSet(f"{frames} of the labelled sequences{without}{neutral}", taken * count + extra)
-            for frames, taken in (("one frame", 1), ("three frames", 3))
-            for count, without in ((LABELLED, ""), (NOT_CONTEMPT, " without contempt"))
-            for extra, neutral in ((0, ""), (count, " and a neutral one"), (LABELLED, " and a neutral one of all"))
-        ),
-    ),
+# What a network that was trained on another set may be tested on besides: all that there is.
+WHOLE_SETS: dict[str, dict[str, int]] = {
+    "fer2013": {"the whole": 35_887},
+    "jaffe": {"the whole": 213},
+    "ckplus": {"one frame of every sequence": SEQUENCES}
+    | {
+        f"{frames} of the labelled sequences{without}{neutral}": taken * number + more
+        for frames, taken in (("one frame", 1), ("three frames", 3))
+        for number, without in ((LABELLED, ""), (LABELLED - 18, " but contempt's"))
+        for more, neutral in ((0, ""), (number, " and a neutral one"), (LABELLED, " and a neutral one of all"))
+    },
 }
 
-# Tan and Le 2019. The proceedings (PMLR 97) and the first versions on arXiv say 84.4 % top-1 and 97.1 % top-5, the last 84.3 %.
+# The proceedings (PMLR 97) and the first versions on arXiv say 84.4 % top-1 and 97.1 % top-5, the last 84.3 %.
 IMAGENET_SCORES = {("B7", "accuracy"): ("0.844", "0.843"), ("B7", "accuracy_top5"): ("0.971",)}
 # Sec. 3.3 and equation 3: coefficient and exponent of depth, width and resolution, each coefficient at least 1.
 SCALING = {"alpha": (1.2, 1), "beta": (1.1, 2), "gamma": (1.15, 2)}
 # Table 2: millions of parameters, and billions of FLOPs for one image, with which time is taken to grow.
-COSTS = {
-    "B7": {"size_ratio": 66, "speed_ratio": 37},
-    "GPipe": {"size_ratio": 557},
-    "ResNet-50": {"size_ratio": 26, "speed_ratio": 4.1},
-}
-COSTED = {  # tables 2 and 4 say how B7 compares with GPipe
-    "size_ratio": "million parameters; 8.4 times smaller is B7 than GPipe",
-    "speed_ratio": "billion FLOPs; 6.1 times faster is B7 than GPipe",
-}
+COSTS = {"size_ratio": {"B7": 66, "GPipe": 557, "ResNet-50": 26}, "speed_ratio": {"B7": 37, "ResNet-50": 4.1}}
+COSTED = {"size_ratio": "million parameters; 8.4 times smaller is B7 than GPipe"}  # as table 2 says
+COSTED |= {"speed_ratio": "billion FLOPs; 6.1 times faster is B7 than GPipe"}  # as table 4 says

@@ -261,7 +261,7 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
         `smallest` the least difference that so many images can show.
     """
     runs, checks = runs or [], consistency.check(printed)
-    scores, parsed = measured(printed, runs), [consistency.parse(row) for row in printed.itertuples(index=False)]
+    scores, parsed = measured(printed, runs), consistency.parse(printed)
     entries = [entry for run in runs for entry in run.about.get("data", [])]
     at_fault = set(checks.loc[checks["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS]), "claim"])
     blameless = checks["against"].map(lambda ids: bool(at_fault & set(ids.split())))
