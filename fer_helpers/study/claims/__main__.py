@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Check every number and print a line for each finding; returns 1 for a file that can't be read."""
     parser = argparse.ArgumentParser(
         prog="python -m fer_helpers.study.claims",
-        description="Check printed numbers: can they be true, and do they agree with each other and with what was published?",
+        description="Can printed numbers be true, and do they agree with each other and with what was published?",
         epilog=HOW,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

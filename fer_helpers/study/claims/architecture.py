@@ -11,8 +11,8 @@ from typing import NamedTuple
 STAGES = ((1, 16, 1), (2, 24, 6), (2, 40, 6), (3, 80, 6), (3, 112, 6), (4, 192, 6), (1, 320, 6))
 STEM, HEAD = 32, 1280  # channels of B0
 # Factors on B0's channels and blocks.
-SCALES = dict(B0=(1.0, 1.0), B1=(1.0, 1.1), B2=(1.1, 1.2), B3=(1.2, 1.4))
-SCALES |= dict(B4=(1.4, 1.8), B5=(1.6, 2.2), B6=(1.8, 2.6), B7=(2.0, 3.1))
+SCALES = {"B0": (1.0, 1.0), "B1": (1.0, 1.1), "B2": (1.1, 1.2), "B3": (1.2, 1.4)}
+SCALES |= {"B4": (1.4, 1.8), "B5": (1.6, 2.2), "B6": (1.8, 2.6), "B7": (2.0, 3.1)}
 SIDES = dict(zip(SCALES, (224, 240, 260, 300, 380, 456, 528, 600), strict=True))  # pixels each was made for
 
 

@@ -76,9 +76,9 @@ def check(claims: pd.DataFrame) -> pd.DataFrame:
     read, rows = parse(claims), []
     for paper in claims["paper"].unique():
         of_paper = pick(read, paper=paper)
-        for by, (claim, f) in ((by, found) for by in CHECKS for found in by(of_paper)):
+        for run, (claim, f) in ((check, found) for check in CHECKS for found in check(of_paper)):
             both = [(claim, " ".join(f.against)), *((c, claim.claim) for c in of_paper if c.claim in f.against)]
-            rows += [(c.claim, by.__name__, str(c.value), f.n, f.word, against, f.note) for c, against in both]
+            rows += [(c.claim, run.__name__, str(c.value), f.n, f.word, against, f.note) for c, against in both]
     found = {row[0] for row in rows}
     nothing = "Nothing to hold it against was printed or published."
     rows += [(c.claim, "", str(c.value), None, UNKNOWN, "", nothing) for c in read if c.claim not in found]
@@ -143,7 +143,7 @@ def whole_images(paper: Paper) -> Found:
             yield claim, Finding(UNKNOWN, "Of how many images it is a share is neither printed nor known.")
             continue
         rescue = [f"{fits[other][0]:,} of {other:,} ({totals[other]})" for other in fits]
-        if short != claim.value and arithmetic.counts(short, n):
+        if arithmetic.step(short) > 10 * arithmetic.step(claim.value) and arithmetic.counts(short, n):
             rescue.append(f"{short} of {n:,} with zeros appended")
         if not rescue:
             yield claim, Finding(IMPOSSIBLE, _impossible(claim, paper, totals, n), n)
@@ -258,9 +258,8 @@ def confusion_matrix(paper: Paper) -> Found:
         values = [tuple((key, c.value) for key, c in some.items()) for some in (precisions, recalls)]
         found = arithmetic.accuracy_range(tuple(sizes.items()), *values)
         (low, high), (below, above) = found or (2, -1), arithmetic.bounds(claim.value)
-        inside = bool(found) and (
-            claim.metric != "accuracy" or bool(by_class) or float(above) >= low and float(below) <= high
-        )
+        overall = claim.metric == "accuracy" and not by_class
+        inside = bool(found) and (not overall or (float(above) >= low and float(below) <= high))
         told = f"the precisions{' and accuracies by class' * bool(recalls)} of these {total:,} images"
         told = (
             f"With {told} the accuracy is from {low:.3f} to {high:.3f}" if found else f"No confusion matrix has {told}"

@@ -29,7 +29,7 @@ def load(paper: str = "") -> pd.DataFrame:
 
 
 def read(file: Path) -> pd.DataFrame:
-    """A table of printed numbers, anybody's: columns `NEEDED`, and any others of `COLUMNS`; what is missing is filled in.
+    """Anybody's table of printed numbers: columns `NEEDED`, and any others of `COLUMNS`; what is missing is filled in.
 
     Raises:
         ValueError: a fault, with row (the header is row 1) and column; a missing file is pandas' error.
@@ -43,7 +43,8 @@ def read(file: Path) -> pd.DataFrame:
     numbered = [f"{row.paper}.row{place}" for place, row in enumerate(rows.itertuples(), 2)]
     rows["claim"] = rows["claim"].where(rows["claim"] != "", numbered)
     rows["kind"] = rows["kind"].where(rows["kind"] != "", "result")
-    rows["where"] = rows["where"].where(rows["where"] != "", rows["claim"])
+    for name in ("where", "statement"):
+        rows[name] = rows[name].where(rows[name] != "", rows["claim"])
     numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in ("value", "decimals", "n")}
     whole = numbers["n"].isna() | (numbers["n"] % 1 == 0)
     faults = {
@@ -71,7 +72,7 @@ def read(file: Path) -> pd.DataFrame:
 
 
 def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
-    """Our numbers beside the printed ones, one row for each result that names one of the claims, in the order of the claims.
+    """Our numbers beside the printed ones: a row for each result that names one of the claims, in their order.
 
     Returns:
         Columns where, metric, expression, paper (as printed), value (ours), ci_low, ci_high, n, protocol, split, init.

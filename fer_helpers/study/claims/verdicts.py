@@ -40,13 +40,27 @@ MARGIN, MARGIN_OF_CLASS = 0.02, 0.05
 FAR = 0.05  # a relative that ends so far below a printed number makes it doubtful
 SAME_SIZE = 0.02  # of the printed number of images: copies lose a few files
 RESAMPLES = 2_000
+NUMBERS = ("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "seconds")
 REAL, SCOREBOARD = "real photographs", "05_scoreboard"
 SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size", "metric"]
 MEASURED = ("claim", *SETTING, "seeds", "value", "low", "high", "low90", "high90", "n", "differs", "relative")
 OURS = {"value": "ours", "low": "ours_low", "high": "ours_high", "run": "run", "protocol": "protocol"}
 OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "seeds": "seeds", "differs": "differs"}
 COLUMNS = (
-    *("claim", "paper", "where", "kind", "dataset", "split", "model", "metric", "expression", "word", "reason"),
+    *(
+        "claim",
+        "paper",
+        "statement",
+        "where",
+        "kind",
+        "dataset",
+        "split",
+        "model",
+        "metric",
+        "expression",
+        "word",
+        "reason",
+    ),
     *("printed", "unit", "decimals", "n", "printed_low", "printed_high", "floor"),
     *(*OURS.values(), "compared_with", "apart", "images_apart", "smallest"),
 )
@@ -133,12 +147,13 @@ def interval(hits: np.ndarray, counted: np.ndarray, groups: np.ndarray, training
     ends = []
     for tail in (0.025, 0.05):
         alpha = 2 * stats.norm.sf(stats.t.isf(tail, free))
-        ends += proportion_confint(value * effective, effective, alpha, "wilson")
-    return Interval(value, *map(float, ends))
+        low, high = proportion_confint(value * effective, effective, alpha, "wilson")
+        ends += [min(float(low), value), max(float(high), value)]
+    return Interval(value, *ends)
 
 
 def _of_setting(run, rows: pd.DataFrame) -> Interval:
-    """The interval of one setting's results over all its seeds: from the predictions if the metric is one of them, or the rows'."""
+    """The interval of one setting over all its seeds: from the predictions where they give the metric, or the rows."""
     row, said = rows.iloc[0], run.predictions
     for name in ("dataset", "model", "init", "protocol", "split", "image_size") if len(said) else ():
         said = said[said[name].isna() if pd.isna(row[name]) else said[name] == row[name]]
@@ -176,22 +191,14 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
     found = []
     for run in runs:
         rows = run.results.assign(run=f"{run.about.get('profile', '')}/{run.about['run']}")
-        text = [name for name in rows if name in tables.COLUMNS or name == "init"]
-        rows = rows.assign(
-            **{
-                name: rows[name].astype("object").where(rows[name].notna(), "")
-                for name in text
-                if name not in ("n", "value")
-            }
-        )
+        text = rows.columns.difference([*NUMBERS, "run"])
+        rows[text] = rows[text].astype(object).where(rows[text].notna(), "")
         scores = rows[(rows["init"] != "") & (rows["protocol"] != "") & rows["value"].notna()]
         for claim in printed[printed["kind"] == "result"].to_dict("records"):
             named = scores["claim"] == claim["claim"]
-            same = (
-                scores[["paper", "metric", "expression", "dataset"]]
-                == [claim[name] for name in ("paper", "metric", "expression", "dataset")]
-            ).all(axis=1)
-            same &= scores["split"].isin([claim["split"], *scores.loc[named, "split"]]) & (scores["init"] == "imagenet")
+            alike = ["paper", "metric", "expression", "dataset"]
+            same = (scores[alike] == [claim[name] for name in alike]).all(axis=1) & (scores["init"] == "imagenet")
+            same &= scores["split"].isin([claim["split"], *scores.loc[named, "split"]])
             same &= scores["model"].map(lambda model, of=claim["model"]: _is_relative(model, of))
             for keys, setting in scores[named | same].groupby(SETTING, dropna=False, sort=False):
                 differs = _differences(claim, setting.iloc[0], run.about, printed)
@@ -232,7 +239,7 @@ def _differences(claim: dict, row: pd.Series, about: dict, printed: pd.DataFrame
 
 
 def _of_data(paper: str, dataset: str, entry: dict | None, printed: pd.DataFrame) -> str:
-    """In what a data set that a run read differs from the paper's: not photographs, or not as many as it prints of the whole or of parts."""
+    """In what a data set that a run read differs from the paper's: no photographs, or not as many as it prints."""
     if entry is None or entry["source"] != REAL:
         return entry["source"] if entry else f"no record of the {consistency.name(dataset)} that was read"
     images = printed[(printed["paper"] == paper) & (printed["dataset"] == dataset) & (printed["metric"] == "images")]
@@ -241,14 +248,15 @@ def _of_data(paper: str, dataset: str, entry: dict | None, printed: pd.DataFrame
     sizes = {*of_split.filter(["all"]), *([parts.sum()] if {"train", "test"} <= set(parts.index) else [])}
     if not sizes or any(abs(entry["images"] - size) <= SAME_SIZE * size for size in sizes):
         return ""
-    return f"{entry['images']:,} images of {consistency.name(dataset)}, not {' or '.join(f'{size:,.0f}' for size in sizes)}"
+    told = " or ".join(f"{size:,.0f}" for size in sorted(sizes))
+    return f"{entry['images']:,} images of {consistency.name(dataset)}, not {told}"
 
 
 # ----------------------------------------------------------------------------------------------------------- the rule
 
 
 def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
-    """Every claim with its word, a reason, and what stands beside it: columns `COLUMNS`, one row a claim, in their order.
+    """Every claim with its word, a reason, and what stands beside it: a row a claim, columns `COLUMNS`.
 
     Args:
         printed: rows of claims.csv, as `claims.load` gives them: all of a paper.
@@ -380,7 +388,7 @@ def _nearest(scores: pd.DataFrame, claim: dict) -> dict:
 
 
 def _context(claim: consistency.Claim, paper: list[consistency.Claim], found: pd.DataFrame) -> dict:
-    """What stands beside a printed number, of ours or not: n, its own interval, the floor, and what it is compared with."""
+    """What stands beside a printed number: n, its own interval, the floor, and what it is compared with."""
     tried = found[(found["check"] == "whole_images") & (found["word"] != IMPOSSIBLE)]["n"].dropna()
     n = claim.n or (int(tried.iloc[0]) if len(tried) else None)
     context: dict = {"n": n}
@@ -409,9 +417,15 @@ def _context(claim: consistency.Claim, paper: list[consistency.Claim], found: pd
 # ------------------------------------------------------------------------------------------------------- in sentences
 
 
+def statements(judged: pd.DataFrame) -> pd.DataFrame:
+    """One row for each statement, that with the gravest word: several rows, as the channels of a sequence, make some."""
+    gravest = judged.sort_values("word", key=lambda words: words.map(WORDS.index), kind="stable")
+    return gravest.drop_duplicates("statement").sort_index()
+
+
 def tally(judged: pd.DataFrame) -> pd.DataFrame:
-    """How many claims of each kind got which word: rows `KINDS`, columns those of `WORDS` that occur; a sequence counts once."""
-    once = judged[~judged["claim"].str.replace(r"\.stage\d$", "", regex=True).duplicated()]
+    """How many statements of each kind got which word: rows `KINDS`, columns those of `WORDS` that occur."""
+    once = statements(judged)
     counts = pd.crosstab(once["kind"], once["word"])
     return counts.reindex(
         index=[k for k in tables.KINDS if k in counts.index], columns=[w for w in WORDS if w in counts]
@@ -420,7 +434,8 @@ def tally(judged: pd.DataFrame) -> pd.DataFrame:
 
 def headline(judged: pd.DataFrame) -> str:
     """One sentence about the results alone: of how many, how many got which word."""
-    counts = judged.loc[judged["kind"] == "result", "word"].value_counts()
+    once = statements(judged)
+    counts = once.loc[once["kind"] == "result", "word"].value_counts()
     named = [word for word in WORDS if word in counts or word in (REPRODUCED, NOT_REPRODUCED)]
     return f"Of {counts.sum()} results, {', '.join(f'{counts.get(word, 0)} {word}' for word in named)}."
 

@@ -1,395 +1,414 @@
-"""Verdicts on small papers made by hand, one for each verdict and each border of the rule."""
+"""For each word a case that gets it and one just beyond its border that does not; intervals, equivalence, and rates."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.proportion import proportion_confint, proportions_ztest
+from statsmodels.stats.weightstats import DescrStatsW
 
-from fer_helpers.study import claims
-from fer_helpers.study import runs as results
-from fer_helpers.study.claims import checks, verdicts
+from fer_helpers.study import claims, runs
+from fer_helpers.study.claims import verdicts
 
-CLAIM = dict.fromkeys(claims.COLUMNS, "") | {"paper": "small_2020", "where": "table 1", "unit": "share", "n": None}
-RESULT = dict.fromkeys(results.COLUMNS) | {
-    "run": "small",
-    "paper": "small_2020",
-    "notebook": "01_small",
-    "dataset": "jaffe",
+SCORE = {
+    "claim": "table1.b0",
     "metric": "accuracy",
-    "seed": 0,
-}
-CHECK = {"check": "", "n": None, "attainable": "unknown", "note": "nothing to hold it against"}
-SCORE = {"protocol": "paper", "dataset": "jaffe", "split": "test", "model": "B0", "metric": "accuracy"}
-
-
-def paper(*rows: dict) -> pd.DataFrame:
-    """Claims; a row gives its id without the paper, its value as printed, and whatever differs from `CLAIM`."""
-    filled = [
-        CLAIM
-        | row
-        | {
-            "claim": f"small_2020.{row['claim']}",
-            "value": float(row["value"]),
-            "decimals": len(row["value"].partition(".")[2]),
-        }
-        for row in rows
-    ]
-    return pd.DataFrame(filled, columns=claims.COLUMNS).astype({"n": "Int64", "decimals": "Int64"})
-
-
-def ours(*rows: dict) -> pd.DataFrame:
-    """Results; a row may give the id of its claim without the paper."""
-    filled = [RESULT | row | ({"claim": f"small_2020.{row['claim']}"} if "claim" in row else {}) for row in rows]
-    return pd.DataFrame(filled, columns=results.COLUMNS)
-
-
-def found(*rows: dict) -> pd.DataFrame:
-    """What checks found."""
-    filled = [CHECK | row | {"claim": f"small_2020.{row['claim']}"} for row in rows]
-    return pd.DataFrame(filled, columns=["claim", *CHECK]).astype({"n": "Int64"})
-
-
-def record(
-    run: str = "small", source: str = "real photographs", images: int = 213, dataset: str = "jaffe", notes: tuple = ()
-) -> dict:
-    """A `run.json` as far as it counts here."""
-    return {
-        "run": run,
-        "profile": "cpu",
-        "data": [{"dataset": dataset, "source": source, "images": images, "notes": list(notes)}],
-    }
-
-
-def judged(
-    printed: pd.DataFrame, rows: pd.DataFrame, *of_checks: dict, runs: tuple[dict, ...] = (record(),)
-) -> pd.Series:
-    """What is said of the first claim."""
-    return verdicts.judge(printed, rows, found(*of_checks), list(runs)).iloc[0]
-
-
-def score(value: str = "0.90", **columns) -> dict:
-    return SCORE | {"claim": "table1.b0", "value": value} | columns
-
-
-def measured(value: float, low: float | None = None, high: float | None = None, **columns) -> dict:
-    named = {
-        "claim": "table1.b0",
-        "split": "random",
-        "protocol": "paper",
-        "model": "B0, two phases",
-        "init": "imagenet",
-        "n": 213,
-    }
-    return (
-        named
-        | {
-            "value": value,
-            "ci_low": value - 0.001 if low is None else low,
-            "ci_high": value + 0.001 if high is None else high,
-        }
-        | columns
-    )
-
-
-WHOLE = {
-    "claim": "sec2.images",
-    "value": "213",
-    "metric": "images",
     "dataset": "jaffe",
-    "split": "all",
-    "unit": "images",
-    "where": "sec. 2",
+    "split": "test",
+    "model": "B0",
+    "protocol": "paper",
+}
+WHOLE = {"claim": "sec2.images", "value": "213", "metric": "images", "dataset": "jaffe", "split": "all"}
+WHOLE |= {"unit": "images", "kind": "count", "where": "sec. 2"}
+
+
+def ours(value: float, half: float = 0.001, **columns) -> dict:
+    """A result that names the claim; its interval in the row, as of a run without predictions."""
+    about = {
+        "claim": "small_2020.table1.b0",
+        "paper": "small_2020",
+        "metric": "accuracy",
+        "dataset": "jaffe",
+        "expression": "",
+    }
+    about |= {"split": "test", "protocol": "paper", "model": "B0, two phases", "init": "imagenet", "seed": 0, "n": 213}
+    return about | {"value": value, "ci_low": value - half, "ci_high": value + half} | columns
+
+
+def a_run(*rows: dict, predictions: pd.DataFrame | None = None, name: str = "small", **data) -> SimpleNamespace:
+    """A run as `judge` sees it."""
+    entry = {"dataset": "jaffe", "source": "real photographs", "images": 213, "notes": []} | data
+    results = pd.DataFrame(rows, columns=runs.COLUMNS)
+    about = {"run": name, "profile": "cpu", "notebook": "01_small", "data": [entry]}
+    return SimpleNamespace(
+        about=about, results=results, predictions=pd.DataFrame() if predictions is None else predictions
+    )
+
+
+@pytest.fixture
+def word(paper):
+    """The word of the first claim of a small paper, a score unless given, with the runs beside it."""
+
+    def judged(*of_runs, value: str = "0.90", **columns) -> str:
+        row = SCORE | {"value": value} | columns
+        return claims.judge(paper(row, WHOLE), list(of_runs)).iloc[0]["word"]
+
+    return judged
+
+
+# ------------------------------------------------------------------------------------------------------ equivalence
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "expected"),
+    [
+        (0.90, 0.02, "reproduced"),
+        (0.90, 0.0238, "reproduced"),  # the 90 % interval is 0.0238 * 1.645 / 1.960 = 0.01997 wide
+        (0.90, 0.0239, "undecided"),  # too wide an interval can't reproduce
+        (0.919, 0.001, "reproduced"),
+        (0.9195, 0.001, "undecided"),
+        (0.9215, 0.001, "not reproduced"),
+        (0.9205, 0.001, "undecided"),
+        (0.87, 0.0099, "not reproduced"),
+        (0.87, 0.0101, "undecided"),
+    ],
+)
+def test_result_is_reproduced_by_equivalence_within_two_points(word, value, half, expected):
+    assert word(a_run(ours(value, half))) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.945, "reproduced"), (0.955, "not reproduced"), (0.949, "reproduced")]
+)
+def test_number_of_a_class_has_five_points(word, value, expected):
+    about = {"metric": "precision", "expression": "happy"}
+    assert word(a_run(ours(value, **about)), **about) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.049, "undecided"), (0.04, "reproduced"), (0.06, "not reproduced")])
+def test_bound_is_held_to_be_a_bound(word, value, expected):
+    bound = {"value": "0.05", "metric": "accuracy_difference_below"}
+    assert word(a_run(ours(value, 0.005, metric="train_less_test_last_epoch")), **bound) == expected
+
+
+@pytest.mark.parametrize("total", [132, 3_589])
+def test_equivalence_is_that_of_two_one_sided_tests(total):
+    random = np.random.default_rng(total)
+    for right in random.integers(int(0.84 * total), int(0.96 * total), 40):
+        hits = np.repeat([1, 0], [right, total - right])
+        found = verdicts.interval(hits, np.ones(total), np.arange(total), np.zeros(total))
+        tested = max(
+            proportions_ztest(right, total, 0.90 - 0.02, "larger", prop_var=0.88)[1],
+            proportions_ztest(right, total, 0.90 + 0.02, "smaller", prop_var=0.92)[1],
+        )  # Wilson's interval inverts the score test
+        assert (verdicts.equivalence(0.90, found, 0.02) == "reproduced") == (tested <= 0.05)
+        by_t, *_ = DescrStatsW(hits).ttost_mean(0.88, 0.92)
+        assert abs(by_t - tested) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("total", "points", "least"),
+    [
+        (132, 0, {"undecided": 0.99}),  # so few images can't reproduce
+        (132, 4, {"undecided": 0.80}),
+        (3_589, 0, {"reproduced": 0.95}),
+        (3_589, 1, {"reproduced": 0.5, "reproduced or undecided": 0.999}),
+        (3_589, 2, {"undecided": 0.90}),
+        (3_589, 4, {"not reproduced": 0.93}),
+    ],
+)
+def test_simulated_studies_get_the_right_word_at_the_stated_rates(total, points, least):
+    drawn = np.random.default_rng(points).binomial(total, 0.90 - points / 100, 4_000)
+    numbers, studies = np.unique(drawn, return_counts=True)
+    words = {}
+    for right, many in zip(numbers, studies, strict=True):
+        ends = [proportion_confint(right, total, alpha, "wilson") for alpha in (0.05, 0.10)]
+        word = verdicts.equivalence(0.90, verdicts.Interval(right / total, *ends[0], *ends[1]), 0.02)
+        words[word] = words.get(word, 0) + many / len(drawn)
+    for names, rate in least.items():
+        assert sum(words.get(name, 0) for name in names.split(" or ")) >= rate, words
+    if points >= 2:
+        assert words.get("reproduced", 0) <= 0.055  # at the margin or beyond: the level of the test
+    if points <= 2:
+        assert words.get("not reproduced", 0) <= 0.03
+
+
+# -------------------------------------------------------------------------------------------------- the interval
+
+
+def test_interval_of_one_training_on_independent_images_is_wilsons():
+    hits = np.repeat([1, 0], [120, 12])
+    found = verdicts.interval(hits, np.ones(132), np.arange(132), np.zeros(132))
+    assert found[1:3] == pytest.approx(proportion_confint(120, 132, 0.05, "wilson"))
+    assert found[3:] == pytest.approx(proportion_confint(120, 132, 0.10, "wilson"))
+
+
+def test_images_in_groups_count_as_groups_and_faultless_ones_have_an_interval():
+    random, groups = np.random.default_rng(0), np.repeat(range(50), 10)
+    hits = np.repeat(random.random(50) < 0.8, 10)  # a person is right on all images or on none
+    found = verdicts.interval(hits, np.ones(500), groups, np.zeros(500))
+    assert found[1:3] == pytest.approx(proportion_confint(hits.sum() / 10, 50, 0.05, "wilson"), abs=0.02)
+    perfect = verdicts.interval(np.ones(500), np.ones(500), groups, np.zeros(500))
+    assert perfect[1:3] == pytest.approx(proportion_confint(50, 50, 0.05, "wilson"))
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.03])
+def test_interval_over_seeds_and_images_covers_the_truth(spread):
+    random, covered = np.random.default_rng(1), 0
+    for _ in range(60):
+        chances = 0.8 + spread * random.standard_normal(5)
+        image = random.random(400)
+        hits = np.concatenate(
+            [
+                0.7 * image + 0.3 * random.random(400) < np.quantile(0.7 * image + 0.3 * random.random(400), c)
+                for c in chances
+            ]
+        )
+        found = verdicts.interval(hits, np.ones(2_000), np.tile(range(400), 5), np.repeat(range(5), 400))
+        covered += found.low <= 0.8 <= found.high
+    assert covered / 60 >= 0.90
+
+
+def test_more_spread_over_seeds_widens_the_interval():
+    right = np.array([[True] * 160 + [False] * 40] * 4)
+    seeds, images = np.repeat(range(4), 200), np.tile(range(200), 4)
+    same = verdicts.interval(right.ravel(), np.ones(800), images, seeds)
+    right[0, :40], right[1, 160:] = False, True
+    apart = verdicts.interval(right.ravel(), np.ones(800), images, seeds)
+    assert same.value == apart.value == 0.8
+    assert same[1:3] == pytest.approx(
+        proportion_confint(160, 200, 0.05, "wilson"), abs=0.003
+    )  # seeds that agree add nothing
+    assert apart.high - apart.low > 1.5 * (same.high - same.low)
+
+
+def test_predictions_of_all_seeds_are_one_interval(paper):
+    random = np.random.default_rng(0)
+    frames = []
+    for seed in (0, 1, 2):
+        p = np.where(random.random(300) < 0.9, 0.9, 0.1)
+        keys = {
+            "dataset": "jaffe",
+            "model": "B0",
+            "init": "imagenet",
+            "protocol": "paper",
+            "split": "test",
+            "seed": seed,
+        }
+        frames.append(
+            pd.DataFrame(
+                keys
+                | {
+                    "image_size": 48,
+                    "image": [f"{i}.png" for i in range(300)],
+                    "label": "happy",
+                    "p_happy": p,
+                    "p_sad": 1 - p,
+                }
+            )
+        )
+    said = pd.concat(frames)
+    rows = [ours(0.5, seed=seed, model="B0", image_size=48) for seed in (0, 1, 2)]
+    judged = claims.judge(paper(SCORE | {"value": "0.90"}, WHOLE), [a_run(*rows, predictions=said)]).iloc[0]
+    assert (judged["ours"], judged["seeds"]) == (pytest.approx((said["p_happy"] > 0.5).mean()), 3)
+    assert 0.05 < judged["ours_high"] - judged["ours_low"] < 0.2
+
+
+# --------------------------------------------------------------------------------------------- what may be compared
+
+
+@pytest.mark.parametrize(
+    ("row", "data", "told"),
+    [
+        ({"init": "scratch"}, {}, "initial weights scratch, not imagenet"),
+        ({"init": "body.weights.h5"}, {}, "initial weights body.weights.h5"),
+        ({"model": "B7"}, {}, "B7, not B0"),
+        ({"protocol": "clean"}, {}, "protocol clean"),
+        ({"metric": "f1"}, {}, "f1, not accuracy"),
+        ({"dataset": "ckplus"}, {"dataset": "ckplus", "images": 213}, "CK+, not JAFFE"),
+        ({}, {"images": 150}, "150 images of JAFFE, not 213"),
+        ({}, {"source": "generated faces"}, "generated faces"),
+        ({}, {"dataset": "ckplus"}, "no record of the JAFFE"),
+    ],
+)
+def test_run_that_differs_judges_nothing_however_near_and_says_in_what(paper, row, data, told):
+    for value in (0.90, 0.20):
+        judged = claims.judge(paper(SCORE | {"value": "0.90"}, WHOLE), [a_run(ours(value, **row), **data)]).iloc[0]
+        assert (judged["word"], judged["ours"]) == ("not tested", value)
+        assert told in judged["differs"] and told in judged["reason"]
+
+
+@pytest.mark.parametrize(("images", "expected"), [(213, "reproduced"), (209, "reproduced"), (208, "not tested")])
+def test_copies_may_lose_two_images_in_a_hundred(word, images, expected):
+    assert word(a_run(ours(0.90), images=images)) == expected
+
+
+def test_parts_that_are_printed_count_as_the_whole(paper):
+    parts = [WHOLE | {"claim": f"sec2.{s}", "value": n, "split": s} for s, n in (("train", "100"), ("test", "50"))]
+    judged = claims.judge(paper(SCORE | {"value": "0.90"}, *parts), [a_run(ours(0.90), images=150)])
+    assert judged["word"].iloc[0] == "reproduced"
+
+
+def test_network_that_is_no_efficientnet_begins_from_random_weights(word):
+    network = {"model": "standard CNN, best test epoch"}
+    assert word(a_run(ours(0.90, init="scratch", **network)), model="standard CNN") == "reproduced"
+    assert word(a_run(ours(0.90, **network)), model="standard CNN") == "not tested"
+
+
+def test_score_after_the_last_epoch_is_the_end_of_a_curve(word):
+    assert word(a_run(ours(0.90, metric="accuracy_last_epoch"))) == "reproduced"
+
+
+def test_run_that_can_judge_goes_before_others_and_all_are_listed(paper):
+    several = [
+        a_run(ours(0.3, init="scratch"), name="a"),
+        a_run(ours(0.5), name="b"),
+        a_run(ours(0.9), name="c", images=9),
+    ]
+    printed = paper(SCORE | {"value": "0.90"}, WHOLE)
+    judged = claims.judge(printed, several).iloc[0]
+    assert (judged["run"], judged["word"]) == ("cpu/b", "not reproduced")
+    assert claims.measured(printed, several)["run"].tolist() == ["cpu/a", "cpu/b", "cpu/c"]
+
+
+# ------------------------------------------------------------------------------------------------ nearest relatives
+
+
+def lite(value: float, half: float = 0.01, named: bool = True, **columns) -> dict:
+    row = ours(value, half, model="Lite0, frozen", image_size=48)
+    return row | ({} if named else {"claim": ""}) | columns
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([lite(0.88)], "supported"),
+        ([lite(0.871)], "supported"),  # 0.881 is within 0.90 - 0.02
+        ([lite(0.869)], "not tested"),
+        ([lite(0.90, model="Lite1")], "not tested"),  # of B1
+        ([lite(0.90, init="scratch")], "not tested"),
+        ([lite(0.60)], "not tested"),  # one setting is not the most favourable of several
+        ([lite(0.60), lite(0.83, named=False, image_size=96)], "doubtful"),  # 0.84 < 0.85
+        ([lite(0.60), lite(0.8401, named=False, image_size=96)], "not tested"),
+        ([lite(0.60), lite(0.89, named=False, image_size=96)], "not tested"),  # not the setting fixed beforehand
+        ([lite(0.60), lite(0.89, named=False, image_size=96, protocol="clean")], "not tested"),
+        ([lite(0.60), lite(0.70, named=False, image_size=96, protocol="clean")], "doubtful"),
+        ([lite(0.88), ours(0.5)], "not reproduced"),  # the network itself goes first
+    ],
+)
+def test_nearest_relative_supports_or_casts_doubt_and_no_more(word, rows, expected):
+    assert word(a_run(*rows)) == expected
+
+
+# ------------------------------------------------------------------------------------------ other words and reasons
+
+
+def test_impossible_stays_impossible_when_measured_and_contradiction_names_the_other_side(paper):
+    twice = [SCORE | {"value": "0.90"}, SCORE | {"value": "0.95", "claim": "abstract.b0", "where": "abstract"}]
+    judged = claims.judge(paper(*twice, WHOLE), [a_run(ours(0.90))])
+    assert judged["word"].tolist()[:2] == ["contradicts itself"] * 2
+    assert "small_2020.abstract.b0" in judged["reason"][0] and "small_2020.table1.b0" in judged["reason"][1]
+    twice[0] |= {"value": "0.9957", "n": 132}
+    judged = claims.judge(paper(*twice, WHOLE), [a_run(ours(0.9957))])
+    assert judged["word"].tolist()[:2] == ["impossible", "not tested"]
+
+
+@pytest.mark.parametrize(
+    ("row", "of_run", "expected"),
+    [
+        (WHOLE, None, "agrees"),  # as published
+        (WHOLE | {"value": "214"}, None, "false"),
+        (WHOLE | {"split": "train", "value": "190"}, None, "not tested"),
+        (WHOLE | {"split": "train", "value": "190"}, 190, "agrees"),
+        (WHOLE | {"split": "train", "value": "190"}, 189, "not tested"),
+        ({"claim": "sec3.epochs", "value": "50", "metric": "epochs", "kind": "setting"}, None, "nothing to test"),
+        (SCORE | {"value": "0.9", "kind": "cited"}, None, "nothing to test"),
+    ],
+)
+def test_statements_agree_are_false_or_have_nothing_to_test(paper, row, of_run, expected):
+    counted = ours(of_run or 0, claim="small_2020.sec2.images", metric="images", init=None, protocol=None)
+    judged = claims.judge(paper(row), [a_run(counted)] if of_run else []).iloc[0]
+    assert judged["word"] == expected and judged["reason"]
+    generated = claims.judge(paper(row), [a_run(counted, source="generated faces")]).iloc[0]
+    assert generated["word"] == ("not tested" if of_run else expected)
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({}, "Data under agreement: JAFFE"),
+        ({"dataset": "affectnet to fer2013"}, "Data under agreement: AffectNet"),
+        ({"dataset": "fer2013"}, "Weights: no run began from ImageNet's for B0"),
+        ({"dataset": "fer2013", "note": "open: the direction"}, "Not printed well enough: the direction"),
+        ({"dataset": ""}, "Not printed well enough: n"),
+        ({"dataset": "fer2013", "model": "standard CNN"}, "Hardware"),
+    ],
+)
+def test_what_is_not_tested_has_one_of_four_reasons(paper, columns, reason):
+    judged = claims.judge(paper(SCORE | {"value": "0.90"} | columns)).iloc[0]
+    assert judged["word"] == "not tested" and judged["reason"].startswith(reason)
+
+
+def test_printed_number_stands_beside_its_interval_floor_and_rival(paper):
+    rival = SCORE | {"claim": "table1.b1", "model": "B1", "value": "0.9773"}
+    sizes = [
+        WHOLE | {"claim": f"s.{e}", "split": "test", "expression": e, "value": n}
+        for e, n in (("happy", "99"), ("sad", "33"))
+    ]
+    judged = claims.judge(paper(SCORE | {"value": "0.9848", "n": 132}, rival, *sizes)).iloc[0]
+    assert (judged["printed_low"], judged["printed_high"]) == pytest.approx(
+        proportion_confint(130, 132, method="wilson")
+    )
+    assert (judged["floor"], judged["compared_with"], judged["images_apart"]) == (0.75, "B1", 1)
+    assert judged["apart"] < judged["smallest"] < 0.05 or np.isnan(judged["smallest"])
+
+
+WORDS_OF_THE_PAPERS = {
+    "impossible": "alam_2022.abstract.accuracy.ckplus alam_2022.table3.accuracy_low.ckplus.second",
+    "contradicts itself": "huang_2024.sec3.epochs huang_2024.fig2.best_epoch_loss alam_2022.sec1.phase2.learning_rate",
+    "doubtful": "jiang_2025.fig2.train_loss.first singh_2022.table4.moeffnet alam_2022.table1.jaffe.128",
+    "ambiguous": "jiang_2025.sec2.2.3.stem.padding alam_2022.sec4.3.image_size singh_2022.abstract.accuracy.dfew "
+    "jiang_2025.sec2.1.images.all huang_2024.sec3.2.accuracy.sad",
+    "false": "huang_2024.sec2.2.1.mbconv_blocks jiang_2025.sec2.2.3.channels.stage4 jiang_2025.sec1.release_year "
+    "huang_2024.table1.caption.year singh_2022.sec3.1.1.size_ratio",
+    "agrees": "jiang_2025.sec1.images_low huang_2024.sec2.1.images.fear singh_2022.sec4.1.release_year",
+    "not tested": "alam_2022.table5.errors alam_2022.table3.accuracy_low.ckplus.first singh_2022.table2.moeffnet "
+    "jiang_2025.abstract.accuracy_difference",
+    "nothing to test": "singh_2022.table3.cnn_li alam_2022.sec1.phase2.layers_unfrozen alam_2022.sec4.4.epochs_total",
 }
 
 
-# ------------------------------------------------------------------------------------------------------------------ scores
+@pytest.mark.parametrize("expected", WORDS_OF_THE_PAPERS)
+def test_numbers_of_the_four_papers_get_their_words(everything, expected):
+    names = WORDS_OF_THE_PAPERS[expected].split()
+    assert everything.loc[names, "word"].tolist() == [expected] * len(names)
 
 
-@pytest.mark.parametrize(
-    ("value", "verdict"),
-    [
-        (0.90, "reproduced"),
-        (0.88, "reproduced"),
-        (0.92, "reproduced"),
-        (0.8799, "not reproduced"),
-        (0.9201, "not reproduced"),
-        (0.5, "not reproduced"),
-    ],
-)
-def test_score_is_reproduced_within_two_points_and_no_further(value, verdict):
-    found = judged(paper(score(), WHOLE), ours(measured(value)))
-    assert (found["verdict"], found["context"]) == (verdict, False)
-    assert found["difference"] == pytest.approx(value - 0.90)
-
-
-@pytest.mark.parametrize(("high", "verdict"), [(0.9, "reproduced"), (0.95, "reproduced"), (0.899, "not reproduced")])
-def test_score_is_reproduced_within_an_interval_that_is_wider_than_two_points(high, verdict):
-    assert judged(paper(score(), WHOLE), ours(measured(0.80, 0.70, high)))["verdict"] == verdict
-
-
-@pytest.mark.parametrize("init", ["scratch", "cpu.01_huang_2024.weights.h5"])
-def test_run_with_other_initial_weights_is_context_however_near_or_far(init):
-    for value in (0.90, 0.20):
-        row = judged(paper(score(), WHOLE), ours(measured(value, init=init)))
-        assert (row["verdict"], row["context"], row["paper_value"], row["paper_init"]) == (
-            "not testable here",
-            True,
-            value,
-            init,
-        )
-        assert f"initial weights {init}, not imagenet" in row["reason"]
-
-
-def test_network_that_is_no_efficientnet_begins_from_random_weights():
-    printed = paper(score(model="standard CNN"), WHOLE)
-    network = {"model": "standard CNN, best test epoch"}
-    assert judged(printed, ours(measured(0.91, init="scratch", **network)))["verdict"] == "reproduced"
-    assert judged(printed, ours(measured(0.91, init="imagenet", **network)))["verdict"] == "not testable here"
-
-
-def test_another_network_is_context():
-    row = judged(paper(score(model="B7"), WHOLE), ours(measured(0.90)))
-    assert (row["verdict"], row["context"]) == ("not testable here", True)
-    assert "B0, two phases, not B7" in row["reason"]
-
-
-def test_another_number_of_images_than_printed_is_context():
-    for images, verdict in [(213, "reproduced"), (212, "reproduced"), (150, "not testable here")]:
-        row = judged(paper(score(), WHOLE), ours(measured(0.90)), runs=(record(images=images),))
-        assert row["verdict"] == verdict
-    assert "150 images of JAFFE, not 213" in row["reason"]
-
-
-def test_parts_that_are_printed_count_as_the_whole():
-    parts = [
-        WHOLE | {"claim": f"sec2.{split}", "value": value, "split": split}
-        for split, value in (("train", "100"), ("test", "50"))
-    ]
-    assert (
-        judged(paper(score(), WHOLE, *parts), ours(measured(0.90)), runs=(record(images=150),))["verdict"]
-        == "reproduced"
+def test_every_claim_has_one_row_one_word_and_a_reason_and_each_statement_counts_once(everything):
+    judged = everything.reset_index()
+    assert judged["claim"].tolist() == claims.load()["claim"].tolist()
+    assert set(judged["word"]) <= set(claims.WORDS)
+    assert judged["reason"].str.fullmatch(r".+\.").all()
+    tally = claims.tally(judged)
+    assert tally.to_numpy().sum() == judged["statement"].nunique() < len(judged)
+    assert claims.headline(judged).startswith(
+        f"Of {tally.loc['result'].sum()} results, 0 reproduced, 0 not reproduced, 4 impos"
     )
 
 
-def test_generated_faces_never_count():
-    row = judged(paper(score(), WHOLE), ours(measured(0.90)), runs=(record(source="generated faces"),))
-    assert (row["verdict"], row["context"]) == ("not testable here", True)
-    assert "generated faces" in row["reason"]
-
-
-def test_run_without_a_record_never_counts():
-    assert judged(paper(score(), WHOLE), ours(measured(0.90)), runs=())["verdict"] == "not testable here"
-
-
-def test_without_any_records_all_runs_are_taken_to_be_real():
-    assert verdicts.judge(paper(score()), ours(measured(0.90)), found())["verdict"].tolist() == ["reproduced"]
-
-
-def test_clean_protocol_is_shown_beside_and_judges_nothing():
-    clean = measured(0.60, protocol="clean", split="subject") | {"claim": ""}
-    fold = measured(0.10, protocol="clean", split="subject fold 0") | {"claim": ""}
-    row = judged(paper(score(), WHOLE), ours(measured(0.90), fold, clean))
-    assert (row["verdict"], row["paper_value"], row["clean_value"], row["clean_split"]) == (
-        "reproduced",
-        0.90,
-        0.60,
-        "subject",
-    )
-
-
-def test_score_under_protocol_clean_alone_is_context():
-    row = judged(paper(score(), WHOLE), ours(measured(0.90, protocol="clean")))
-    assert (row["verdict"], row["context"], row["clean_value"]) == ("not testable here", True, 0.90)
-    assert pd.isna(row["paper_value"])
-
-
-def test_best_test_epoch_stands_beside_the_same_network_under_clean():
-    clean = measured(0.60, protocol="clean", split="subject", model="standard CNN", init="scratch") | {"claim": ""}
-    best = measured(0.90, model="standard CNN, best test epoch", init="scratch")
-    assert judged(paper(score(model="standard CNN"), WHOLE), ours(best, clean))["clean_value"] == 0.60
-
-
-def test_first_seed_stands_for_a_run():
-    assert judged(paper(score(), WHOLE), ours(measured(0.5, seed=1), measured(0.90, seed=0)))["paper_value"] == 0.90
-
-
-def test_run_that_can_judge_goes_before_one_that_can_not_and_a_trained_body_before_scratch():
-    rows = [
-        measured(0.3, run="a", init="scratch"),
-        measured(0.4, run="b", init="body.weights.h5"),
-        measured(0.5, run="c"),
-    ]
-    runs = tuple(record(name) for name in "abc")
-    assert judged(paper(score(), WHOLE), ours(*rows), runs=runs)["paper_run"] == "c"
-    assert judged(paper(score(), WHOLE), ours(*rows[:2]), runs=runs)["paper_run"] == "b"
-
-
-def test_runs_of_two_profiles_are_told_apart_by_their_profile():
-    runs = (record(), record(source="generated faces") | {"profile": "smoke"})
-    rows = ours(measured(0.90, run="smoke/small"), measured(0.5, run="cpu/small"))
-    row = judged(paper(score(), WHOLE), rows, runs=runs)
-    assert (row["paper_run"], row["verdict"]) == ("cpu/small", "not reproduced")
-
-
-def test_number_printed_twice_is_measured_once():
-    again = score(claim="abstract", where="abstract")
-    frame = verdicts.judge(paper(score(), again, WHOLE), ours(measured(0.90)), found(), [record()])
-    assert frame["verdict"].tolist()[:2] == ["reproduced", "reproduced"]
-
-
-def test_cells_of_one_table_that_differ_by_what_no_column_says_stand_alone():
-    cells = [score(claim="table1.b0"), score(claim="table1.b0.large"), score(claim="abstract", where="abstract")]
-    frame = verdicts.judge(paper(*cells, WHOLE), ours(measured(0.90)), found(), [record()])
-    assert frame["verdict"].tolist()[:3] == ["reproduced", "not testable here", "not testable here"]
-
-
-def test_arithmetic_on_a_claim_is_no_measurement_of_it():
-    possible = measured(0.99, metric="accuracy_with_errors", init=None, protocol=None, model="1 errors")
-    row = judged(paper(score(), WHOLE), ours(possible))
-    assert pd.isna(row["paper_value"])
-    assert row["verdict"] == "not testable here"
-
-
-def test_bound_is_held_to_be_a_bound():
-    printed = paper(score("0.05", metric="accuracy_difference_below"), WHOLE)
-    for value, verdict in [(-0.3, "reproduced"), (0.049, "reproduced"), (0.051, "not reproduced")]:
-        assert judged(printed, ours(measured(value, metric="train_less_test_last_epoch")))["verdict"] == verdict
-
-
-def test_end_of_a_curve_is_the_score_after_the_last_epoch():
-    assert (
-        judged(paper(score(metric="loss"), WHOLE), ours(measured(0.90, metric="loss_last_epoch")))["verdict"]
-        == "reproduced"
-    )
-
-
-# ------------------------------------------------------------------------------------------------------------------ counts
-
-
-def counted(value: float, **columns) -> dict:
-    return {"claim": "sec2.images", "metric": "images", "split": "all", "value": value} | columns
-
-
-@pytest.mark.parametrize(("value", "verdict"), [(213, "reproduced"), (212, "not reproduced")])
-def test_count_is_reproduced_if_it_is_the_same(value, verdict):
-    row = judged(paper(WHOLE), ours(counted(value)))
-    assert (row["verdict"], row["counted"], row["counted_run"]) == (verdict, value, "small")
-
-
-def test_copy_that_is_not_as_published_refutes_no_count():
-    runs = (record(notes=("This copy has lost an image.",)),)
-    assert judged(paper(WHOLE), ours(counted(212)), runs=runs)["verdict"] == "not testable here"
-    assert judged(paper(WHOLE), ours(counted(213)), runs=runs)["verdict"] == "reproduced"
-
-
-def test_count_that_the_authors_published_is_not_refuted_by_another_copy():
-    published = {"claim": "sec2.images", "check": "published_figure", "attainable": "yes"}
-    assert judged(paper(WHOLE), ours(counted(212)), published)["verdict"] == "not testable here"
-    assert judged(paper(WHOLE), ours(counted(213)), published)["verdict"] == "reproduced"
-    assert "published the same" in judged(paper(WHOLE), ours(), published)["reason"]
-
-
-def test_count_of_generated_faces_never_counts():
-    row = judged(paper(WHOLE), ours(counted(213)), runs=(record(source="generated faces"),))
-    assert (row["verdict"], row["context"]) == ("not testable here", True)
-
-
-def test_statement_about_a_network_is_rounded_as_it_is_printed():
-    product = {"claim": "sec2.product", "value": "2", "metric": "scaling_product", "unit": ""}
-    for value, verdict in [(1.92, "reproduced"), (1.49, "not reproduced")]:
-        row = {"claim": "sec2.product", "metric": "scaling_product", "value": value, "dataset": None}
-        assert judged(paper(product), ours(row))["verdict"] == verdict
-
-
-def test_what_a_check_finds_in_the_network_itself_is_a_count():
-    features = {"claim": "sec2.features", "value": "1792", "metric": "features", "model": "B4", "unit": "features"}
-    row = judged(
-        paper(features),
-        ours(),
-        {"claim": "sec2.features", "check": "network", "attainable": "yes", "note": "B4 has 1,792 features."},
-    )
-    assert (row["verdict"], row["counted"], row["counted_run"], row["reason"]) == (
-        "reproduced",
-        1792,
-        "checks",
-        "B4 has 1,792 features.",
-    )
-
-
-# -------------------------------------------------------------------------------------------------------------- impossible
-
-
-def no(claim: str = "table1.b0", **columns) -> dict:
-    return {"claim": claim, "check": "said_again", "attainable": "no", "note": "Printed as two numbers."} | columns
-
-
-def test_what_a_check_denies_is_impossible_and_says_why():
-    row = judged(paper(score()), ours(), no())
-    assert (row["verdict"], row["attainable"], row["explanation"]) == (
-        "impossible as printed",
-        "no",
-        "Printed as two numbers.",
-    )
-
-
-def test_impossible_number_stays_impossible_when_measured():
-    row = judged(paper(score(), WHOLE), ours(measured(0.90)), no())
-    assert (row["verdict"], row["paper_value"]) == ("impossible as printed", 0.90)
-
-
-def test_number_of_images_that_the_paper_does_not_state_makes_nothing_impossible():
-    tried = no(check="whole_images", n=131)
-    for n, verdict in [(131, "impossible as printed"), (132, "not testable here"), (None, "not testable here")]:
-        assert judged(paper(score(n=n)), ours(), tried)["verdict"] == verdict
-
-
-def test_possible_is_yes_unless_something_speaks_against_it():
-    yes = {"claim": "table1.b0", "check": "whole_images", "n": 22, "attainable": "yes"}
-    assert judged(paper(score()), ours(), yes)["attainable"] == "yes"
-    assert judged(paper(score()), ours(), yes, no())["attainable"] == "no"
-    assert judged(paper(score()), ours())["attainable"] == "unknown"
-
-
-# --------------------------------------------------------------------------------------------------------------- no result
-
-
-@pytest.mark.parametrize(
-    ("claim", "reason"),
-    [
-        (score(), "ImageNet weights"),
-        (score(dataset="affectnet"), "AffectNet"),
-        (score(note="cited; another test"), "Cited"),
-        ({"claim": "sec3.epochs", "value": "50", "metric": "epochs", "model": "B0"}, "setting"),
-        ({"claim": "sec3.gpu", "value": "32", "metric": "hardware_gpu_memory"}, "computed with"),
-        ({"claim": "fig2.best", "value": "6", "metric": "best_epoch_loss", "dataset": "jaffe"}, "another draw"),
-        (WHOLE | {"dataset": "rafdb"}, "RAF-DB"),
-        (WHOLE, "No run reports"),
-    ],
-)
-def test_claim_without_a_result_says_why(claim, reason):
-    row = judged(paper(claim), ours())
-    assert row["verdict"] == "not testable here"
-    assert reason in row["reason"]
-
-
-def test_results_without_a_claim_are_counted_by_run_and_metric():
-    rows = ours(
-        measured(0.9), {"metric": "near_pairs: r >= 0.95"}, {"metric": "near_pairs: r >= 0.97"}, {"claim": "unknown"}
-    )
-    left = verdicts.unmatched(rows, paper(score()))
-    assert left.to_numpy().tolist() == [["small", "near_pairs", 2], ["small", "accuracy", 1]]
-
-
-def test_what_the_scoreboard_repeats_is_no_result_of_its_own():
-    rows = ours(measured(0.90, notebook="05_scoreboard"))
-    assert judged(paper(score()), rows)["paper_run"] == ""
-    assert verdicts.unmatched(rows, paper()).empty
-
-
-def test_every_claim_has_one_row_one_verdict_and_a_reason():
-    printed = claims.load()
-    nothing = pd.DataFrame(columns=results.COLUMNS)
-    of_checks = pd.DataFrame(columns=checks.COLUMNS)
-    frame = verdicts.judge(printed, nothing, of_checks, [])
-    assert tuple(frame.columns) == verdicts.COLUMNS
-    assert frame["claim"].tolist() == printed["claim"].tolist()
-    assert frame["verdict"].isin(verdicts.VERDICTS).all()
-    assert (frame["reason"] != "").all()
+def test_notebook_says_the_same_by_the_same_rule(everything):
+    sentence, table = claims.verdict(a_run(), "alam_2022")
+    own = everything[(everything["paper"] == "alam_2022") & (everything["kind"] == "result")]
+    assert table["word"].tolist() == own["word"].tolist()
+    assert sentence == claims.headline(own.reset_index())
+
+
+def test_finished_runs_are_read_from_their_folders(tmp_path):
+    for name, status in (("01_small", "finished"), ("02_small", "failed"), ("05_scoreboard", "finished")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(f'{{"run": "{name}", "notebook": "{name}", "status": "{status}"}}')
+        (tmp_path / name / "results.csv").write_text("run,value\nx,0.5\n")
+    found = claims.finished_runs(tmp_path)
+    assert [run.about["run"] for run in found] == ["01_small"]
+    assert found[0].results["value"].tolist() == [0.5] and found[0].predictions.empty

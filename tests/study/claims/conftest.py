@@ -1,0 +1,36 @@
+"""Small papers made by hand."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from fer_helpers.study import claims
+
+EMPTY = dict.fromkeys(claims.COLUMNS, "") | {
+    "paper": "small_2020",
+    "where": "table 1",
+    "kind": "result",
+    "unit": "share",
+}
+
+
+@pytest.fixture(scope="session")
+def paper() -> Callable[..., pd.DataFrame]:
+    """A table of claims; a row gives id without the paper, value as printed, and whatever differs from `EMPTY`."""
+
+    def make(*rows: dict) -> pd.DataFrame:
+        filled = []
+        for row in rows:
+            exact = {"value": float(row["value"]), "decimals": len(row["value"].partition(".")[2])}
+            name = f"small_2020.{row['claim']}"
+            filled.append(EMPTY | {"n": None, "statement": name} | row | exact | {"claim": name})
+        return pd.DataFrame(filled, columns=claims.COLUMNS).astype({"n": "Int64", "decimals": "Int64"})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def everything() -> pd.DataFrame:
+    """The four papers judged by checks alone."""
+    return claims.judge(claims.load()).set_index("claim")

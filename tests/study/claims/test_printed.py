@@ -1,0 +1,139 @@
+"""data/claims.csv, anybody's table of printed numbers, and results laid beside them by the claim's id."""
+
+import pandas as pd
+import pytest
+
+from fer_helpers import paths
+from fer_helpers.datasets.table import EXPRESSIONS
+from fer_helpers.study import claims
+from fer_helpers.study.claims.__main__ import main
+
+ALL = claims.load()
+GOOD = "paper,metric,value,unit,decimals,n\na_2020,accuracy,0.9848,share,4,132\na_2020,epochs,50,,0,\n"
+
+
+def test_claims_have_unique_ids_that_start_with_their_paper_a_kind_and_a_place():
+    assert tuple(ALL.columns) == claims.COLUMNS
+    assert ALL["claim"].is_unique and (ALL["where"] != "").all()
+    assert all(row.claim.startswith(f"{row.paper}.") for row in ALL.itertuples())
+    assert ALL["paper"].drop_duplicates().tolist() == ["huang_2024", "jiang_2025", "singh_2022", "alam_2022"]
+    assert set(ALL["kind"]) == set(claims.KINDS)
+    assert set(ALL["expression"]) <= {"", *EXPRESSIONS}
+
+
+def test_only_scores_of_the_papers_themselves_have_a_protocol_and_are_results():
+    assert set(ALL["protocol"]) == {"", "paper"}
+    assert set(ALL.loc[ALL["protocol"] == "paper", "kind"]) == {"result"}
+    assert not ALL.loc[ALL["note"].str.startswith("cited"), "kind"].ne("cited").any()
+
+
+def test_values_are_written_with_as_many_decimals_as_are_printed():
+    written = pd.read_csv(paths.PROJECT / "data" / "claims.csv", dtype=str, keep_default_na=False)
+    wrong = [row.claim for row in written.itertuples() if len(row.value.partition(".")[2]) != int(row.decimals)]
+    assert wrong == []
+
+
+def test_statement_is_made_once_however_often_it_is_printed():
+    alike = ["paper", "dataset", "split", "model", "metric", "expression", "value", "note"]
+    repeated = ALL[(ALL["kind"] == "result") & ALL.duplicated(alike, keep=False)]
+    assert repeated.empty
+    assert ALL.loc[ALL["claim"].str.contains("channels.stage"), "statement"].nunique() == 1
+    assert ALL["statement"].nunique() < len(ALL) and (ALL["statement"] != "").all()
+
+
+def test_four_papers_print_numbers_that_were_counted_by_hand():
+    by_paper = {paper: claims.load(paper).set_index("claim")["value"] for paper in ALL["paper"].unique()}
+    huang, jiang, alam = by_paper["huang_2024"], by_paper["jiang_2025"], by_paper["alam_2022"]
+    assert huang.filter(like=".images.").sum() == 7_178 == 2 * 3_589
+    of_split = [jiang.filter(like=f"table1.images.{split}").sum() for split in ("train", "test")]
+    assert (
+        of_split
+        == [jiang["jiang_2025.sec2.1.images.train"], jiang["jiang_2025.sec2.1.images.test"]]
+        == [230_064, 57_516]
+    )
+    frames = alam.filter(like="sec4.1.frames").sum()
+    assert alam["alam_2022.sec4.1.sequences.ckplus"] * frames == alam["alam_2022.sec4.1.images.ckplus"]
+
+
+def test_unknown_paper_is_an_error_that_lists_the_papers():
+    with pytest.raises(ValueError, match="alam_2022, huang_2024, jiang_2025, singh_2022"):
+        claims.load("nobody_2020")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (",decimals,", ",digits,", "row 1 has no column decimals"),
+        ("paper,metric", "paper,colour,metric", "row 1 has an unknown column colour"),
+        ("0.9848", "98.48", "row 2, column unit: 'share' makes the value a fraction of 1"),
+        ("0.9848", "-0.1", "row 2, column unit"),
+        ("0.9848", "high", "row 2, column value: 'high' is not a number"),
+        (",132", ",0", "row 2, column n: '0' is not a whole number of 1 or more"),
+        (",132", ",13.5", "row 2, column n"),
+        (",4,", ",x,", "row 2, column decimals"),
+        ("a_2020,epochs", ",epochs", "row 3, column paper: '' is empty"),
+        ("accuracy", "", "row 2, column metric: '' is empty"),
+    ],
+)
+def test_fault_in_a_table_is_named_by_row_and_column(tmp_path, capsys, old, new, told):
+    file = tmp_path / "mine.csv"
+    file.write_text(GOOD.replace(old, new))
+    with pytest.raises(ValueError, match="mine.csv: row") as error:
+        claims.read(file)
+    assert told in str(error.value)
+    assert main([str(file)]) == 1
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("column", ["claim", "kind"])
+def test_id_is_used_once_and_a_kind_is_known(tmp_path, column):
+    file = tmp_path / "mine.csv"
+    lines = GOOD.splitlines()
+    file.write_text("\n".join([f"{lines[0]},{column}", *(f"{line},same" for line in lines[1:])]))
+    with pytest.raises(ValueError, match=rf"row {3 if column == 'claim' else 2}, column {column}: 'same'"):
+        claims.read(file)
+
+
+def test_command_judges_anybodys_table_and_refuses_what_is_not_there(tmp_path, capsys):
+    file = tmp_path / "mine.csv"
+    file.write_text(GOOD.replace("0.9848", "0.9957") + "a_2020,accuracy,0.91,share,2,\n")
+    assert main([str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "impossible         a_2020.row2 = 0.9957: No whole number of images gives 0.9957" in out
+    assert "not tested         a_2020.row4 = 0.91: Not printed well enough: n" in out
+    assert main([str(file), "--csv"]) == 0
+    assert capsys.readouterr().out.startswith("claim,check,printed,n,word")
+    assert main([str(file), "--paper", "b_2020"]) == 1
+    assert "no number of 'b_2020': the papers are a_2020" in capsys.readouterr().err
+    assert main([str(tmp_path / "none.csv")]) == 1
+    assert "none.csv" in capsys.readouterr().err
+
+
+def test_example_in_the_readme_is_read(tmp_path, capsys):
+    text = (paths.PROJECT / "data" / "README.md").read_text(encoding="utf-8")
+    example = next(block for block in text.split("```") if block.strip().startswith("csv\npaper,metric"))
+    file = tmp_path / "example.csv"
+    file.write_text(example.strip().removeprefix("csv\n"))
+    assert len(claims.read(file)) == 6
+    assert main([str(file)]) == 0
+    words = [line[:18].strip() for line in capsys.readouterr().out.splitlines()[:6]]
+    assert words[:2] == ["impossible", "not tested"] and words.count("contradicts itself") == 2
+
+
+def test_ours_stands_beside_the_printed_number_of_the_claim_it_names():
+    printed = pd.DataFrame({"claim": ["a.1", "a.2"], "where": ["table 1", "table 1"], "value": [0.9, 0.5]})
+    names = ["claim", "paper", "metric", "expression", "value", "ci_low", "ci_high", "n", "protocol", "split", "init"]
+    first = ["a.2", "a", "accuracy", "", 0.4, 0.3, 0.5, 90, "clean", "test", "scratch"]
+    ours = pd.DataFrame([first, ["", "a", "accuracy", "", 0.1, 0, 1, 3, "", "", ""]], columns=names)
+    assert claims.beside(ours, printed)[["paper", "value", "n"]].to_numpy().tolist() == [[0.5, 0.4, 90]]
+
+
+def test_printed_table_keeps_cited_rows_repeats_its_own_for_each_seed_and_finds_a_place_among_several():
+    names = ["claim", "value", "ci_low", "ci_high", "n", "protocol", "split", "init", "seed"]
+    rows = [
+        ["singh_2022.table3.moeffnet", v, v, v, 309, "paper", "test", "scratch", s] for s, v in enumerate((0.5, 0.6))
+    ]
+    table = claims.printed_table(pd.DataFrame(rows, columns=names), claims.load("singh_2022"), "table 3")
+    assert table["model"].tolist() == ["CNN-Li", "B0", "B0"]
+    assert table["paper"].tolist() == [0.78, 0.7859, 0.7859]
+    assert table["value"].tolist()[1:] == [0.5, 0.6] and table["value"].isna().tolist() == [True, False, False]
