@@ -30,7 +30,7 @@ bench: $(READY)
 	@$(BIN)/python -m fer_helpers.study.benchmark reports/bench/06_speed
 
 verify: $(READY)
-	@$(BIN)/python -m fer_helpers.study.verify reports/$(or $(RUN),cpu)
+	@$(BIN)/python -m fer_helpers.study.verify reports/$(or $(RUN),cpu) $(if $(SEAL),--seal)
 
 lab: $(READY)
 	@$(BIN)/jupyter lab notebooks

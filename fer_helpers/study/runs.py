@@ -585,26 +585,3 @@ def write_csv(frame: pd.DataFrame, target: Path) -> None:
     text = frame.to_csv(index=False, lineterminator="\n").encode()
     with paths.written_whole(target) as partial:
         partial.write_bytes(gzip.compress(text, mtime=0) if target.suffix == ".gz" else text)
-
-
-# What verify calls until it does without checks of single rows.
-HASHED = ("results.csv", "predictions.csv.gz", "history.csv")
-
-
-def with_check(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Predictions with a last column `check`: `row_check` of the text before it."""
-    lines = predictions.to_csv(index=False, header=False, lineterminator="\n").removesuffix("\n").split("\n")
-    return predictions.assign(check=[row_check(line) for line in lines])
-
-
-def row_check(line: str) -> str:
-    """CRC-32 of a line of CSV, eight hexadecimal digits."""
-    import zlib
-
-    return f"{zlib.crc32(line.encode()):08x}"
-
-
-def write_json(content: dict, target: Path) -> None:
-    """Write a dictionary as indented JSON."""
-    with paths.written_whole(target) as partial:
-        partial.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
