@@ -60,7 +60,10 @@ def verdicts_of(runs: list[Record]) -> pd.DataFrame:
     files = [run.folder / "verdicts.csv" for run in sorted(runs, key=lambda run: run.about.get("started", ""))]
     written = [file for file in files if file.exists()]
     found = pd.read_csv(written[-1]) if written else pd.DataFrame(columns=list(OF_VERDICT))
-    text = ["word", "reason", "unit", "kind", "where", "ours_model", "compared_with"]
+    lacking = set(OF_VERDICT) - set(found)
+    if lacking:
+        raise ValueError(f"{written[-1]} has no column {', '.join(sorted(lacking))}: run its notebook again")
+    text = ["word", "reason", "unit", "kind", "where", "statement", "ours_model", "compared_with"]
     text += [name for name in found if name in COLUMNS and name not in NUMBERS]
     found = found.astype(dict.fromkeys(text, "object")).fillna(dict.fromkeys(text, ""))
     return found.merge(claims.load()[["claim", "note"]], on="claim")
@@ -74,6 +77,7 @@ def papers() -> pd.DataFrame:
 def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
     """What the index shows of each verdict: the number as printed, ours with a link to its row, every run on it."""
     authors = papers().set_index("paper")["authors"]
+    once = set(claims.statements(verdicts)["claim"])
     by_claim = dict(list(results[results["claim"] != ""].groupby("claim")))
     rows = []
     for row in verdicts.to_dict("records"):
@@ -84,6 +88,7 @@ def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
         row |= {
             "what": named(row["metric"].replace("_", " "), row["expression"]),
             "of": named(row["dataset"], row["split"], row["model"]),
+            "counts": row["claim"] in once,  # several rows make some statements
             "authors": authors.get(row["paper"], row["paper"]),
             "is_share": row["unit"] == "share",
             "unit": "" if row["unit"] == "share" else row["unit"],
@@ -156,7 +161,7 @@ def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
     shown = []
     for paper in papers().to_dict("records"):
         own = [row for row in rows if row["paper"] == paper["paper"]]
-        results = Counter(row["word"] for row in own if row["kind"] == "result")
+        results = Counter(row["word"] for row in own if row["kind"] == "result" and row["counts"])
         tested = Counter({word: count for word, count in results.items() if word != "not tested"}) or results
         shown.append(
             paper
@@ -164,7 +169,7 @@ def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
                 "rows": telling(own, ROWS_OF_A_CARD),
                 "word": tested.most_common(1)[0] if tested else ("not tested", 0),
                 "results": results,
-                "printed": len(own),
+                "printed": sum(row["counts"] for row in own),
                 "runs": [run for run in runs if run.about.get("paper") == paper["paper"]],
             }
         )
@@ -174,8 +179,9 @@ def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
 def findings(headline: str, rows: list[dict], results: pd.DataFrame) -> Iterator[dict]:
     """At most five sentences on what was found, each with number, interval and link; without a measurement, none."""
     if rows:
-        untrue = sum(row["word"] in UNTRUE for row in rows)
-        text = f" {untrue} of all {len(rows)} printed numbers can't be true as they stand."
+        words = [row["word"] for row in rows if row["counts"]]
+        untrue = sum(word in UNTRUE for word in words)
+        text = f" {untrue} of all {len(words)} printed statements can't be true as they stand."
         yield {"strong": headline, "text": text, "link": "#claims"}
     accuracies = results[(results["metric"] == "accuracy") & (results["expression"] == "")]
     yield from _random_split(accuracies)
@@ -272,7 +278,7 @@ def content(profiles: list[str], reports: Path) -> dict:
     shown = cards(rows, photographed) if photographed else []
     return groups | {
         "claims": rows,
-        "counts": Counter(row["word"] for row in rows),
+        "counts": Counter(row["word"] for row in rows if row["counts"]),
         "cards": shown,
         "findings": list(findings(claims.headline(verdicts), rows, results)),
         "figure": figure(shown, rows),

@@ -157,9 +157,10 @@ def test_contents_stand_beside_the_text_on_a_desk_and_are_folded_on_a_phone(site
 
 def test_the_front_page_begins_with_what_was_found_each_with_number_interval_and_link(site):
     found = [item.get_text(" ", strip=True) for item in parsed(site / "index.html").select(".found li")]
-    results = (judged()["kind"] == "result").sum()
+    statements = judged().drop_duplicates("statement")
+    results = (statements["kind"] == "result").sum()
     headline = f"Of {results} results, 0 reproduced, 1 not reproduced, 1 impossible, {results - 2} not tested."
-    assert found[0] == f"{headline} 1 of all {len(judged())} printed numbers can't be true as they stand."
+    assert found[0] == f"{headline} 1 of all {len(statements)} printed statements can't be true as they stand."
     assert found[1:] == [
         "A random split of CK+ is worth 15.0 points : CNN (scratch) scores 95.0\u202f% [93.0, 97.0], "
         "and 80.0\u202f% [75.0, 85.0] with no person on both sides.",
@@ -326,6 +327,13 @@ def test_printed_pages_have_no_controls_and_show_tables_whole(site, open_page):
     assert not page.get_by_role("search", name="Printed numbers").is_visible()
     overflow = page.locator("#claims-table").evaluate("table => getComputedStyle(table.parentElement).overflow")
     assert overflow == "visible"
+
+
+def test_verdicts_of_another_version_are_refused_by_name(tmp_path, write_run):
+    folder = write_run(tmp_path / "cpu" / "05_scoreboard", executed())
+    judged().drop(columns="statement").to_csv(folder / "verdicts.csv", index=False)
+    with pytest.raises(ValueError, match=r"verdicts.csv has no column statement: run its notebook again"):
+        index.write_index(["cpu"], tmp_path / "index.html", tmp_path)
 
 
 def test_index_of_nothing_says_how_to_make_a_run(tmp_path):
