@@ -74,9 +74,9 @@ class Crops:
 
     pixels: np.ndarray  # uint8 (n, size, size, channels), RGB where channels is 3
     table: pd.DataFrame  # the n rows that were kept, in the same order, numbered from 0
-    # Of each image of the whole table: image, detector; outcome (cropped; whole or dropped, without a face; unreadable; box
-    # outside); found, and how many faces; box of the largest (x, y, width, height before the margin); aligned, and angle,
-    # degrees by which its eyes stood out of level, clockwise, and it was turned back; reason, if something is wrong.
+    # Of each image of the whole table: image, detector; outcome (cropped; without a face whole or dropped; unreadable;
+    # box outside); found, and how many faces; box of the largest, before the margin; aligned, and the angle in degrees
+    # by which its eyes stood out of level, clockwise, and by which it was turned back; reason, if something is wrong.
     report: pd.DataFrame
     skipped: pd.DataFrame  # columns `image` and `reason`: what was left out because something is wrong with it
 
@@ -101,9 +101,8 @@ def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int = CORES
         ImportError: `detector="dlib"` without dlib.
     """
     _check(table, settings)
-    cut = Memory(paths.cache_dir() / "crops" if cached else None, verbose=0).cache(
-        _cut_all, ignore=["table", "workers"]
-    )
+    memory = Memory(paths.cache_dir() / "crops" if cached else None, verbose=0)
+    cut = memory.cache(_cut_all, ignore=["table", "workers"])
     arguments = table, settings, workers, _key(table) if cached else ""
     pixels, report, digest = cut(*arguments)
     if _digest(pixels, report) != digest:  # the file is damaged, though it can be unpickled
@@ -261,7 +260,7 @@ def cut_square(image: np.ndarray, box: Box, margin: float, angle: float, setting
 def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int, key: str) -> tuple:
     """The pixels of the images kept (n, size, size, channels), the report on all images, and a digest of both."""
     boxes = map(_as_box, table["box"]) if settings.detector == "box" else repeat(None)
-    of_csv = ".csv/" in table["path"].iloc[0]
+    of_csv = ".csv/" in table["path"].iloc[0].lower()
     decoded = images.decoded(table["path"].tolist(), settings.channels) if of_csv else repeat(None)
     mine = threading.local()  # a detector for each thread: none may be used by two at once
 
