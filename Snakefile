@@ -1,99 +1,135 @@
-"""The study as a graph of jobs: draw faces, run notebooks, render pages, collect numbers, index.
+"""The study as a graph of jobs: draw faces, run the notebooks that are out of date; then pages.
 
     snakemake --cores 2 --config profile=cpu                                     real data
     snakemake --cores 16 --config profile=gpu gpus=2 --resources gpu=2           one run per GPU
-    snakemake --executor slurm --jobs 8 --config profile=gpu gpus=1 ...          a cluster, a GPU for each run; needs that executor's plugin
+    snakemake --executor slurm --jobs 8 --config profile=gpu gpus=1 ...          a cluster, a GPU for each run; needs its plugin
 
-`make study` calls it with a lock, quieter, and with a summary at its end. A profile is the set of papermill parameter files in
-notebooks/profiles/<profile>/; <run>.yaml belongs to the notebook whose name stands before its first dot.
+`make study` calls it with a summary at its end. A profile is the set of papermill parameter files in notebooks/profiles/<profile>/;
+<run>.yaml belongs to the notebook whose name stands before its first dot. A run is out of date by content, not by the time of a file:
+when its notebook, its parameters, its data, a module that it imports, or a run that it reads has changed.
 """
 
+import functools
 import re
 import sys
 from pathlib import Path
 
-import yaml
 from fer_helpers import paths
+from fer_helpers.study import parameters, runs
 from snakemake.logging import logger
 
 PROFILE = config.get("profile", "smoke")
 GPUS = int(config.get("gpus", 0))
 SHARED_GPUS = 0 if workflow.remote_exec else GPUS  # a cluster gives a job its own GPU, and may call every job's the same
-RUNS = [config["run"]] if config.get("run") else sorted(glob_wildcards(f"notebooks/profiles/{PROFILE}/{{run,[^/]+}}.yaml").run)
-PARAMETERS = {run: yaml.safe_load(Path(f"notebooks/profiles/{PROFILE}/{run}.yaml").read_text()) or {} for run in RUNS}
-ON_GENERATED = {run: parameters for run, parameters in PARAMETERS.items() if parameters.get("data") == "generated"}
-RESULTS = [f"reports/{PROFILE}/{run}/results.csv" for run in RUNS]
-GENERATED = sorted({name for parameters in ON_GENERATED.values() for name in parameters.get("data_sets", [parameters.get("dataset")]) if name})
+REPORTS = paths.reports_dir() / PROFILE
 DRAWN = paths.cache_dir() / "drawn"
+DONE = f".snakemake/done/{PROFILE}"  # an empty file for each run done in this study: Snakemake deletes outputs before a job
 
-# What a cluster is asked for: memory in MB and minutes for one run of a profile, ample, since a run that exceeds either is killed; and cores
-# where --cores sets none. For others: --set-resources run:mem_mb=64000 run:runtime=2880 --set-threads run=16. On one machine they limit nothing.
+# What a cluster is asked for: memory in MB and minutes for one run of a profile, ample, since a run that exceeds either is killed; and
+# cores where --cores sets none. For others: --set-resources run:mem_mb=64000 run:runtime=2880 --set-threads run=16.
 ASKED = {"smoke": (8_000, 60), "cpu": (8_000, 480), "gpu": (16_000, 480)}
 ASKED_ELSE = (32_000, 2_880)
 CLUSTER_CORES = 8
-
-RUNNER = ("report.py", "runner.py", "__main__.py")  # a change of these changes no number
-TEMPLATES = sorted(str(file) for file in Path("fer_helpers/study/templates").rglob("*") if file.is_file() and file.suffix != ".pyc")
-PACKAGE = sorted({str(module) for module in Path("fer_helpers").rglob("*.py") if module.name not in RUNNER} - set(TEMPLATES))
+LONGEST = ["02_jiang_2025", "03_singh_2022", "04_alam_2022"]  # begun first, the last of them before all others
 
 # Snakemake announces every pass of its scheduler; a reader wants the notebooks' own lines and "3 of 9 steps done".
 logger.addFilter(lambda record: not str(record.msg).startswith(("Select jobs", "Execute ", "Finished jobid", "Touching")))
 
+if workflow.is_main_process and not workflow.dryrun:
+    runs.lock(Path(".snakemake/study").resolve())  # one study at a time; the system ends it with this process
+    for folder in REPORTS.glob(".*.old"):
+        runs.recover(REPORTS / folder.name.removeprefix(".").removesuffix(".old"))
 
-def generated_data(wildcards) -> list[str]:
-    """What to draw before a run with `data: generated`: every data set that the profile names, for not every notebook names its own."""
-    return [str(DRAWN / name) for name in GENERATED] if wildcards.run in ON_GENERATED else []
+
+def file_of(run: str) -> Path:
+    return paths.notebooks_dir() / "profiles" / PROFILE / f"{run}.yaml"
 
 
-def compared_numbers(wildcards) -> list[str]:
-    """What the scoreboard compares, and so waits for: the claims, and the results of all other runs."""
-    if "scoreboard" not in wildcards.run:
+@functools.cache
+def parameters_of(run: str) -> dict:
+    """All parameters of a run; none if they can't be read, of which the run itself will fail in one sentence."""
+    try:
+        return parameters.resolved(parameters.notebook_of(run), parameters.read(file_of(run)))
+    except runs.RunError:
+        return {}
+
+
+RUNS = [config["run"]] if config.get("run") else sorted(file.stem for file in file_of("*").parent.glob("*.yaml"))
+
+
+def read_by(run: str) -> list[str]:
+    """The runs of this profile that a run reads: a scoreboard all others, and any the one whose body its `weights` name."""
+    if "profiles" in parameters_of(run):
+        return [other for other in RUNS if other != run and "profiles" not in parameters_of(other)]
+    named = re.fullmatch(rf"data/cache/models/{PROFILE}\.([^/]+)\.weights\.h5", str(parameters_of(run).get("weights", "")))
+    return [named[1]] if named and file_of(named[1]).exists() else []
+
+
+@functools.cache
+def why_stale(run: str) -> str:
+    """Why a run has to be run again, in a few words; empty for one that is up to date."""
+    if config.get("force") and run in RUNS:
+        return "is forced"
+    try:
+        reason = runs.why_stale(REPORTS / run, file_of(run))
+    except runs.RunError as error:
+        return str(error)
+    started = runs.read(REPORTS / run).about.get("started", "")
+    later = [other for other in read_by(run) if why_stale(other) or runs.read(REPORTS / other).about["ended"] > started]
+    return reason or (f"reads {later[0]}, which is newer" if later else "")
+
+
+def runs_before(wildcards) -> list[str]:
+    """Runs that have to be done first, among them one whose saved body is not there."""
+    weights = str(parameters_of(wildcards.run).get("weights", ""))
+    lost = weights.endswith(".weights.h5") and not paths.resolve(weights).exists()
+    before = [run for run in read_by(wildcards.run) if lost or why_stale(run)]
+    return [f"{DONE}/{run}" for run in before]
+
+
+def drawn_before(wildcards) -> list[str]:
+    """Data sets to draw before a run on generated faces."""
+    values = parameters_of(wildcards.run)
+    if values.get("data") != "generated":
         return []
-    return ["data/claims.csv", *(f"reports/{PROFILE}/{run}/results.csv" for run in RUNS if "scoreboard" not in run)]
+    return [str(DRAWN / name) for name in parameters.data_sets(parameters.notebook_of(wildcards.run), values)]
 
 
-def cores_of_run() -> int:
-    """Training uses every core, so that two at once would only slow each other down; with GPUs, one run for each of them."""
+def cores_of_run(wildcards) -> int:
+    """Training uses every core, so that two at once would only slow each other down, one run a GPU; small ones take one core."""
     cores = workflow.resource_settings.cores or CLUSTER_CORES
-    return cores if workflow.remote_exec else max(1, cores // max(1, GPUS))
+    if workflow.remote_exec:
+        return cores
+    return 1 if parameters_of(wildcards.run).get("data") == "generated" else max(1, cores // max(1, GPUS))
 
 
 def memory_of_run(wildcards) -> int:
     """MB, with the images that a run is allowed to keep in memory."""
-    return ASKED.get(PROFILE, ASKED_ELSE)[0] + int(1_000 * PARAMETERS.get(wildcards.run, {}).get("memory_gb", 0))
+    return ASKED.get(PROFILE, ASKED_ELSE)[0] + int(1_000 * parameters_of(wildcards.run).get("memory_gb", 0))
+
+
+def write_pages() -> None:
+    from fer_helpers.study.report import main
+
+    main(["all", str(REPORTS)])
 
 
 wildcard_constraints:
     run="[^/]+",
 
 
-def body_trained_by(wildcards) -> list[str]:
-    """The run whose saved body another run begins from, as its parameter `weights` names it, and so waits for."""
-    file = Path(f"notebooks/profiles/{PROFILE}/{wildcards.run}.yaml")
-    weights = str((yaml.safe_load(file.read_text()) or {}).get("weights", ""))
-    named = re.fullmatch(r"data/cache/models/(?P<profile>[^/.]+)\.(?P<run>[^/]+)\.weights\.h5", weights)
-    return [f"reports/{named['profile']}/{named['run']}/results.csv"] if named else []
-
-
 localrules:
     study,
-    render,
-    collect,
-    index,
 
 
-# The results are asked for by name: pages and index are written after a failure too, and Snakemake would make do with those.
 rule study:
     input:
-        RESULTS,
-        "reports/index.html",
+        [f"{DONE}/{run}" for run in RUNS if why_stale(run)],
 
 
 rule draw:
     input:
-        "fer_helpers/drawn/drawing.py",
-        "fer_helpers/drawn/layouts.py",
-        [module for module in PACKAGE if "datasets" in Path(module).parts],
+        sorted(str(module) for module in Path("fer_helpers/drawn").glob("*.py")),
     output:
         touch(DRAWN / "{dataset}"),
     resources:
@@ -103,64 +139,36 @@ rule draw:
         "exec {sys.executable:q} -m fer_helpers.drawn {wildcards.dataset}"
 
 
-# Declared is only what a notebook writes at its very end: Snakemake deletes the outputs of a job that fails or is run again, and
-# run.json, the notebook as far as it got, its page, and the backups of its epochs must outlive that.
 rule run:
     input:
-        PACKAGE,
-        compared_numbers,
-        body_trained_by,
-        ancient(generated_data),
-        notebook=lambda wildcards: f"notebooks/{wildcards.run.partition('.')[0]}.ipynb",
-        parameters=f"notebooks/profiles/{PROFILE}/{{run}}.yaml",
+        runs_before,
+        ancient(drawn_before),
     output:
-        f"reports/{PROFILE}/{{run}}/results.csv",
-    threads: cores_of_run()
+        touch(f"{DONE}/{{run}}"),
+    priority: lambda wildcards: LONGEST.index(wildcards.run) if wildcards.run in LONGEST else -1
+    threads: cores_of_run
     resources:
         gpu=1 if GPUS else 0,  # the name that Slurm's executor knows: it asks for that many GPUs
         mem_mb=memory_of_run,
         runtime=ASKED.get(PROFILE, ASKED_ELSE)[1],
-    # exec leaves no shell in between, so that a run whose Snakemake was killed ends too, on a cluster with the Snakemake inside its job.
+    params:
+        parameters=lambda wildcards: file_of(wildcards.run),
+    # exec leaves no shell in between, so that a run whose Snakemake was killed ends too, on a cluster with the one inside its job.
     shell:
-        "exec {sys.executable:q} -m fer_helpers.study.runner {input.parameters:q} --run-dir reports/{PROFILE}/{wildcards.run} --gpus {SHARED_GPUS} --end-with-parent"
+        "exec {sys.executable:q} -m fer_helpers.study.runner {params.parameters:q} --run-dir reports/{PROFILE}/{wildcards.run}"
+        " --gpus {SHARED_GPUS} --threads {threads} --end-with-parent"
 
 
-rule render:
-    input:
-        f"reports/{PROFILE}/{{run}}/results.csv",
-        "fer_helpers/study/report.py",
-        TEMPLATES,
-    output:
-        f"reports/{PROFILE}/{{run}}.html",
-    priority: 1  # a page as soon as its run has ended
-    shell:
-        "{sys.executable:q} -m fer_helpers.study.report render reports/{PROFILE}/{wildcards.run}"
+# What an earlier study has done says nothing of this one.
+if workflow.is_main_process:
+    for run in filter(why_stale, RUNS):
+        Path(f"{DONE}/{run}").unlink(missing_ok=True)
 
 
-rule collect:
-    input:
-        RESULTS,
-        "fer_helpers/study/report.py",
-    output:
-        f"reports/{PROFILE}/results.csv",
-    shell:
-        "{sys.executable:q} -m fer_helpers.study.report collect reports/{PROFILE}"
+# Not called by `make study`, which writes the pages itself. After a failure too there is an index, in which it stands out.
+onsuccess:
+    write_pages()
 
 
-rule index:
-    input:
-        f"reports/{PROFILE}/results.csv",
-        [f"reports/{PROFILE}/{run}.html" for run in RUNS],
-        "data/claims.csv",
-        [module for module in PACKAGE if "claims" in Path(module).parts],
-        "fer_helpers/study/report.py",
-        TEMPLATES,
-    output:
-        "reports/index.html",
-    shell:
-        "{sys.executable:q} -m fer_helpers.study.report index"
-
-
-# After a failure too there is an index, in which the run that failed stands out.
 onerror:
-    shell("{sys.executable:q} -m fer_helpers.study.report collect reports/{PROFILE} && {sys.executable:q} -m fer_helpers.study.report index")
+    write_pages()

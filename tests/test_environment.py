@@ -15,12 +15,11 @@ from packaging.specifiers import SpecifierSet
 from fer_helpers import paths
 
 PYPROJECT = tomllib.loads((paths.PROJECT / "pyproject.toml").read_text())["project"]
-LOCK = (paths.PROJECT / "requirements.lock").read_text()
-GPU_LOCK = (paths.PROJECT / "requirements-gpu.lock").read_text()
+LOCK, TEST_LOCK, GPU_LOCK = ((paths.PROJECT / f"requirements{name}.lock").read_text() for name in ("", "-test", "-gpu"))
 CONDA = yaml.safe_load((paths.PROJECT / "environment.yml").read_text())["dependencies"]
-LOCKED_EXTRAS = ("tensorflow", "jax", "export", "dlib", "dev")
-
-every_lock = pytest.mark.parametrize("lock", [LOCK, GPU_LOCK], ids=["processor", "gpu"])
+EXTRAS = PYPROJECT["optional-dependencies"]
+STUDY_EXTRAS = ("tensorflow", "litert")
+TEST_EXTRAS = ("tensorflow", "jax", "export", "dlib", "dev")
 
 
 def locked_versions(lock: str) -> dict[str, set[str]]:
@@ -31,27 +30,34 @@ def locked_versions(lock: str) -> dict[str, set[str]]:
     return versions
 
 
-def assert_fulfilled(required: list[str], lock: str) -> None:
-    """Whichever version of a required package a lock holds is one that is allowed."""
-    locked = locked_versions(lock)
+@pytest.mark.parametrize(("lock", "extras"), [(LOCK, STUDY_EXTRAS), (TEST_LOCK, TEST_EXTRAS)], ids=["study", "tests"])
+def test_a_lock_fulfils_every_requirement_of_pyproject(lock, extras):
+    required = PYPROJECT["dependencies"] + [entry for extra in extras for entry in EXTRAS[extra]]
     for requirement in map(Requirement, required):
-        assert all(version in requirement.specifier for version in locked[requirement.name.lower()]), requirement
+        if requirement.name != "fer-helpers":
+            versions = locked_versions(lock)[requirement.name.lower()]
+            assert all(version in requirement.specifier for version in versions), requirement
 
 
-def test_the_lock_fulfils_every_requirement_of_pyproject():
-    extras = [entry for extra in LOCKED_EXTRAS for entry in PYPROJECT["optional-dependencies"][extra]]
-    assert_fulfilled(PYPROJECT["dependencies"] + extras, LOCK)
+def test_the_study_installs_one_backend_and_nothing_that_only_tests_need():
+    for_tests = {"jax", "jaxlib", "onnx", "onnxruntime", "tf2onnx", "dlib-bin", "playwright", "pytest", "ruff", "uv"}
+    assert not for_tests & locked_versions(LOCK).keys()
+    assert for_tests <= locked_versions(TEST_LOCK).keys()
 
 
-def test_the_lock_for_gpus_adds_cuda_for_both_backends_and_changes_no_version():
-    assert_fulfilled(PYPROJECT["optional-dependencies"]["gpu"], GPU_LOCK)
-    with_gpu, without = locked_versions(GPU_LOCK), locked_versions(LOCK)
-    assert [name for name, versions in with_gpu.items() if name in without and not versions <= without[name]] == []
+def test_tests_and_gpus_change_no_version_of_the_study():
+    for other in (TEST_LOCK, GPU_LOCK):
+        versions, added = locked_versions(LOCK), locked_versions(other)
+        assert [name for name in added if name in versions and not added[name] <= versions[name]] == []
+
+
+def test_the_lock_for_gpus_adds_cuda_for_both_backends():
+    with_gpu, without = locked_versions(GPU_LOCK), locked_versions(TEST_LOCK)
     assert {"nvidia-cudnn-cu12", "jax-cuda12-plugin"} <= with_gpu.keys() - without.keys()
-    assert with_gpu["jax-cuda12-plugin"] == with_gpu["jax"]
+    assert with_gpu["jax-cuda12-plugin"] == with_gpu["jax"] == without["jax"]
 
 
-@every_lock
+@pytest.mark.parametrize("lock", [LOCK, TEST_LOCK, GPU_LOCK], ids=["study", "tests", "gpus"])
 def test_every_locked_package_has_hashes_and_no_address_is_named(lock):
     entries = re.split(r"\n(?=\S)", "\n".join(line for line in lock.splitlines() if not line.lstrip().startswith("#")))
     assert all("--hash=sha256:" in entry for entry in entries if entry.strip())
@@ -59,15 +65,22 @@ def test_every_locked_package_has_hashes_and_no_address_is_named(lock):
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-@pytest.mark.parametrize(("gpus", "installed"), [("0", False), ("1", True), ("2", True)])
-def test_make_installs_cuda_only_for_gpus(gpus, installed):
-    command = ["make", "--dry-run", "--what-if=requirements-gpu.lock", "study", "PROFILE=gpu", f"GPUS={gpus}"]
+@pytest.mark.parametrize(
+    ("arguments", "locks"),
+    [
+        (["study"], ["requirements.lock"]),
+        (["study", "GPUS=2"], ["requirements.lock", "requirements-gpu.lock"]),
+        (["lab"], ["requirements.lock"]),
+        (["verify"], ["requirements.lock"]),
+        (["test"], ["requirements.lock", "requirements-test.lock"]),
+    ],
+    ids=" ".join,
+)
+def test_make_installs_what_a_target_needs_and_no_more(arguments, locks):
+    command = ["make", "--dry-run", "--always-make", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    steps = subprocess.run(
-        command, cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=True
-    ).stdout
-    assert ("--require-hashes -r requirements-gpu.lock" in steps) == installed
-    assert f"--gpus {gpus}" in steps
+    done = subprocess.run(command, cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=True)
+    assert sorted(set(re.findall(r"--require-hashes -r (\S+)", done.stdout))) == sorted(locks)
 
 
 def test_with_both_backends_installed_keras_takes_tensorflow(tmp_path):
@@ -83,7 +96,7 @@ def test_with_both_backends_installed_keras_takes_tensorflow(tmp_path):
 
 def test_conda_takes_the_extras_that_are_locked():
     (listed,) = next(entry["pip"] for entry in CONDA if isinstance(entry, dict))
-    assert listed == f"-e .[{','.join(LOCKED_EXTRAS)}]"
+    assert listed == f"-e .[{','.join(TEST_EXTRAS)}]"
 
 
 def test_conda_takes_the_pythons_that_pyproject_allows():
@@ -103,6 +116,7 @@ def test_what_conda_installs_with_pip_runs_the_package(tmp_path):
     subprocess.run(
         [*uv, "pip", "install", "--quiet", "--python", python, "-r", requirements], cwd=paths.PROJECT, check=True
     )
-    code = "import keras, papermill, snakemake; from fer_helpers import models; print(models.efficientnet('B0', 32).count_params())"
+    code = "import papermill, snakemake; from fer_helpers.models import efficientnet"
+    code += "; print(efficientnet('B0', 32).count_params())"
     printed = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert printed.split()[-1] == "4049571"  # EfficientNet-B0 without its top

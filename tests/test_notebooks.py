@@ -1,10 +1,8 @@
-"""Every notebook keeps to the rules that make it easy to read, to review and to run without a screen; none is executed here."""
+"""Every notebook keeps to the rules that make it easy to read, to review and to run without a screen."""
 
 import ast
 import re
 import statistics
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
@@ -102,19 +100,6 @@ def test_notebook_names_no_path_of_a_machine(file):
     assert [cell.source for cell in notebook.cells if PATH_OF_A_MACHINE.search(cell.source)] == []
 
 
-@every_notebook
-@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
-def test_notebook_passes_ruff(file, command):
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, str(file)],
-        cwd=paths.PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 # --------------------------------------------------------------------------------------------------------- parameters
 
 
@@ -139,9 +124,7 @@ def test_papermill_finds_the_same_parameters(file):
 def test_run_bears_the_name_of_its_notebook_and_ends_in_the_last_code_cell(file):
     notebook = read(file)
     assert default_values(notebook)["run_dir"] == ""
-    starts = [
-        node for node in nodes(notebook) if isinstance(node, ast.Call) and ast.unparse(node.func) == "results.start"
-    ]
+    starts = [node for node in nodes(notebook) if isinstance(node, ast.Call) and ast.unparse(node.func) == "runs.start"]
     assert [start.args[0].value for start in starts] == [file.stem]
     assert "run.finish(" in code_cells(notebook)[-1].source
 
@@ -212,22 +195,6 @@ def test_no_branch_is_switched_off(file):
 
 
 # ----------------------------------------------------------------------------------------------------------- profiles
-
-
-@every_profile
-def test_profile_sets_only_parameters_of_its_notebook(file):
-    """`run_dir` is the runner's to give."""
-    known = set(default_values(read(notebook_of(file)))) - {"run_dir"}
-    assert set(yaml.safe_load(file.read_text(encoding="utf-8"))) - known == set()
-
-
-@every_profile
-def test_profile_gives_each_parameter_a_value_of_its_type(file):
-    """YAML reads `1e-4` as a string, `on` as a truth value and `1` as a whole number; only the last is as good as 1.0."""
-    defaults = default_values(read(notebook_of(file)))
-    for name, value in yaml.safe_load(file.read_text(encoding="utf-8")).items():
-        good = (int, float) if type(defaults[name]) is float else (type(defaults[name]),)
-        assert type(value) in good, f"{name}: {value!r} is no {good[-1].__name__}"
 
 
 @every_profile

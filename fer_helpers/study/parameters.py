@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 
 from fer_helpers import datasets, paths
@@ -75,6 +76,21 @@ def notebook_of(run: str) -> Path:
     return paths.notebooks_dir() / f"{run.partition('.')[0]}.ipynb"
 
 
+def read(file: Path) -> dict[str, object]:
+    """The parameters in a YAML file.
+
+    Raises:
+        RunError: it can't be read, or is no mapping in YAML.
+    """
+    try:
+        passed = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RunError(f"{file} can't be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(passed, dict):
+        raise RunError(f"{file} holds no parameters: write one `name: value` a line")
+    return passed
+
+
 def defaults(notebook: Path) -> dict[str, object]:
     """The parameters of a notebook with its own values: the assignments of the cell tagged `parameters`.
 
@@ -133,32 +149,33 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
         raise RunError(f"{notebook.stem}: tested_folds must be at most folds, which is {parameters['folds']}")
 
 
+def data_sets(notebook: Path, parameters: dict[str, object]) -> dict[str, bool]:
+    """The data sets that a notebook loads with its parameter `data`, and whether it needs each, or any of them."""
+    found = {}
+    for node in (node for cell in _code(notebook) for node in ast.walk(cell)):
+        function = ast.unparse(node.func).partition("datasets.")[2] if isinstance(node, ast.Call) else ""
+        if function in ("load", "load_present") and [ast.unparse(part) for part in node.args[1:2]] == ["data"]:
+            named = (
+                node.args[0].value if isinstance(node.args[0], ast.Constant) else parameters[ast.unparse(node.args[0])]
+            )
+            found |= dict.fromkeys([named] if isinstance(named, str) else named, function == "load")
+    return found
+
+
 def check_data(notebook: Path, parameters: dict[str, object]) -> None:
     """See that the data sets are there that the notebook loads with its parameter `data`.
 
     Raises:
-        RunError: `datasets.load` would not find one, or `datasets.load_present` none of them.
+        RunError: one that it needs is not there, or none of those that it would use.
     """
-    if parameters.get("data", "generated") == "generated":
-        return
-    for node in (node for cell in _code(notebook) for node in ast.walk(cell)):
-        if not (isinstance(node, ast.Call) and ast.unparse(node.func) in ("datasets.load", "datasets.load_present")):
-            continue
-        if [ast.unparse(argument) for argument in node.args[1:2]] != ["data"]:
-            continue  # loads what another cell has made
-        named = node.args[0].value if isinstance(node.args[0], ast.Constant) else parameters[ast.unparse(node.args[0])]
-        names = [named] if isinstance(named, str) else named
-        absent = list(_absent(names, parameters["data"]))
-        if len(absent) == len(names):
-            raise RunError("; ".join(absent))
-
-
-def _absent(names: list[str], data: str) -> Iterator[str]:
-    for name in names:
+    absent, names = {}, data_sets(notebook, parameters)
+    for name in names if parameters.get("data", "generated") != "generated" else []:
         try:
-            datasets.find(name, data)
+            datasets.find(name, parameters["data"])
         except (OSError, ValueError) as error:
-            yield str(error)
+            absent[name] = str(error)
+    if any(names[name] for name in absent) or (absent and len(absent) == len(names)):
+        raise RunError("; ".join(absent.values()))
 
 
 # -------------------------------------------------------------------------------------------------------- dependencies

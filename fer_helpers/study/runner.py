@@ -2,151 +2,116 @@
 
     python -m fer_helpers.study.runner notebooks/profiles/smoke/01_huang_2024.yaml --run-dir reports/smoke/01_huang_2024
 
-Papermill can call a notebook complete although its kernel died or a cell ran into its time limit. Here a run has succeeded only if
-the notebook itself wrote `finished` into `run.json` at its end. A run that failed keeps its notebook as far as it got, and a page of it.
+Papermill can call a notebook complete although its kernel died or a cell ran into its time limit. Here a run has
+finished only if the notebook itself said so in `run.json` at its end; then it replaces the run before it.
 """
 
 import argparse
+import contextlib
 import fcntl
 import gzip
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
 import papermill
-import yaml
 from ipykernel.kernelspec import get_kernel_dict
 from ipykernel.parentpoller import ParentPollerUnix
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import DeadKernelError
-from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from fer_helpers import paths
+from fer_helpers.study import parameters, runs
 
-LEFT_BY_AN_EARLIER_RUN = ("results.csv", "predictions.csv.gz", "history.csv", "executed.ipynb", "executed.ipynb.gz")
+EXECUTED = "executed.ipynb.gz"
 LONGEST_ERROR = 500  # characters
+START_TIMEOUT = 600  # seconds for a kernel to start: a busy machine or a network's file system takes minutes
+ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # that there is no GPU is no error; exceptions are raised all the same
+    # glibc gives large arrays back to the system and faults in each batch anew: a fifth of a training's time.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "8000000000",
+}
+LIMITS_OF_THREADS = (
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+    *("LOKY_MAX_CPU_COUNT", "OPENCV_FOR_THREADS_NUM"),
+)
 
 
-def run_notebook(parameter_file: Path, run_dir: str, cell_timeout: int | None = None, gpus: int = 0) -> str:
-    """Execute the notebook that a file of parameters is named after, and leave `run.json` and `executed.ipynb.gz` in its folder.
+def run_notebook(
+    parameter_file: Path, run_dir: str, cell_timeout: int | None = None, gpus: int = 0, threads: int = 0
+) -> str:
+    """Execute the notebook that a file of parameters is named after.
 
     Args:
         parameter_file: `<notebook>.yaml` or `<notebook>.<variant>.yaml`, parameters as papermill's `-f` takes them.
         run_dir: folder of the run, relative to the project; the notebook gets it as its parameter `run_dir`.
         cell_timeout: seconds that a cell may take; no limit if missing.
         gpus: how many GPUs runs share, one each; 0 leaves the choice to the backend.
+        threads: of the backend and the libraries below it; 0 leaves the choice to them.
 
     Returns:
         What went wrong, in one sentence; empty if the notebook finished.
     """
-    folder = paths.PROJECT / run_dir
-    notebook = _notebook_of(parameter_file)
-    working_copy = folder / "executed.ipynb"
-    _begin(folder, notebook)
-    say(folder.name, f"started {datetime.now().astimezone():%H:%M:%S}")
+    begun, notebook = datetime.now().astimezone(), parameters.notebook_of(parameter_file.name)
+    folder = runs.run_folder(run_dir)
+    say(folder.name, f"started {begun:%H:%M:%S}")
+    error = ""
     try:
-        parameters = read_parameters(parameter_file) | {"run_dir": run_dir}
-        check_parameters(notebook, parameters)
-        with gpu_of_its_own(gpus):
-            execute(notebook, working_copy, parameters, cell_timeout)
-        error = ""
-    except KeyboardInterrupt:
-        error = "stopped by hand"
-    except Exception as exception:  # whatever it was, the run has failed of it, and run.json has to say so
+        lock = runs.begin(folder, {"notebook": notebook.stem, "paper": "", "parameters": {}, "data": []})
+        try:
+            passed = parameters.read(parameter_file) | {"run_dir": run_dir}
+            parameters.check(notebook, parameters.resolved(notebook, passed))
+            with gpu_of_its_own(gpus) as gpu:
+                environment = ENVIRONMENT | gpu | {runs.RUNNERS_FOLDER: str(folder)}
+                environment |= dict.fromkeys(LIMITS_OF_THREADS, str(threads)) if threads else {}
+                execute(notebook, folder, passed, cell_timeout, kernel(environment, [lock.fileno()]))
+        except KeyboardInterrupt:
+            error = "stopped by hand"
+        except Exception as exception:  # whatever it was, the run has failed of it, and run.json has to say so
+            error = in_one_sentence(exception)
+        error += _keep_executed(notebook, folder, failed=bool(error))
+        error = error or _unfinished(folder)
+        runs.put_aside(folder, error) if error else runs.put_in_place(folder)
+    except (OSError, runs.RunError) as exception:
         error = in_one_sentence(exception)
-    where = _keep_executed(working_copy if working_copy.exists() else notebook, folder, failed=bool(error))
-    working_copy.unlink(missing_ok=True)
-    error = error + where or _unfinished(folder)
-    _end(folder, error)
+    seconds = (datetime.now().astimezone() - begun).seconds
+    took = f"{seconds // 60} min {seconds % 60} s"
+    say(folder.name, f"FAILED after {took}: {error}" if error else f"finished in {took}")
     return error
-
-
-def _notebook_of(parameter_file: Path) -> Path:
-    """The notebook that a file of parameters is for: `01_huang_2024.seed1.yaml` is for `01_huang_2024.ipynb`."""
-    return paths.notebooks_dir() / f"{parameter_file.name.partition('.')[0]}.ipynb"
-
-
-# ---------------------------------------------------------------------------------------------------------- parameters
-
-
-def read_parameters(parameter_file: Path) -> dict:
-    """The parameters in a YAML file.
-
-    Raises:
-        ValueError: the file is not YAML, or a value is a string that looks like a number: YAML reads `1e-4` as text.
-        TypeError: the file is no mapping.
-    """
-    try:
-        parameters = yaml.safe_load(parameter_file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(f"{parameter_file.name} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(parameters, dict):
-        raise TypeError(f"{parameter_file.name} holds no parameters: write one `name: value` a line")
-    for name, value in parameters.items():
-        for text in filter(_looks_like_number, _values(value)):
-            raise ValueError(
-                f"{parameter_file.name}: {name}: YAML reads {text} as text, not as a number: write 1e-4 as 1.0e-4, and no quotes"
-            )
-    return parameters
-
-
-def _values(value: object) -> Iterator[object]:
-    """A value, or all values in a list or mapping, however deep."""
-    if isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _values(part)
-    else:
-        yield value
-
-
-def _looks_like_number(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
-
-
-def check_parameters(notebook: Path, parameters: dict) -> None:
-    """Refuse a parameter that the notebook does not have, on which papermill would only warn.
-
-    Raises:
-        ValueError: the message names the parameter and those that there are.
-    """
-    known = papermill.inspect_notebook(str(notebook))
-    unknown = [name for name in parameters if name not in known]
-    if unknown:
-        raise ValueError(
-            f"{notebook.name} has no parameter {', '.join(unknown)}: its parameters are {', '.join(known)}"
-        )
 
 
 # ----------------------------------------------------------------------------------------------------------- execution
 
 
-class KernelOfThisPython(AsyncKernelManager):
-    """A kernel of the interpreter that runs this module, whichever kernels called `python3` the user has installed."""
+def kernel(environment: dict[str, str], open_files: list[int]) -> type[AsyncKernelManager]:
+    """Manager of a kernel of this interpreter, whichever kernels called `python3` the user has installed.
 
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """What ipykernel itself would install for this interpreter."""
-        return KernelSpec(**get_kernel_dict())
+    Args:
+        environment: what its environment has besides this process's.
+        open_files: descriptors that it keeps open: a lock lasts until it has ended too.
+    """
 
-    async def start_kernel(self, **arguments: object) -> None:
-        """Start it with no way to the console: what a notebook prints arrives as messages, and would be seen twice."""
-        await super().start_kernel(**arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    class Kernel(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return KernelSpec(**get_kernel_dict())
+
+        async def start_kernel(self, **arguments: object) -> None:
+            # No way to the console: what a notebook prints arrives as messages, and would be seen twice.
+            arguments |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "pass_fds": open_files}
+            await super().start_kernel(**arguments, env=os.environ | environment)
+
+    return Kernel
 
 
 class Console:
@@ -156,7 +121,7 @@ class Console:
         self.name, self.rest = name, ""
 
     def write(self, text: str) -> None:
-        """Print the lines that have ended; of a line that was drawn again and again, as progress bars are, the last state."""
+        """Print the lines that have ended; of one that was drawn again and again, as a progress bar, the last state."""
         *lines, self.rest = (self.rest + text).split("\n")
         for line in lines:
             say(self.name, line.rstrip("\r").rpartition("\r")[2])
@@ -170,32 +135,33 @@ def say(name: str, text: str) -> None:
     print(f"{name} | {text}", flush=True)
 
 
-def execute(notebook: Path, executed: Path, parameters: dict, cell_timeout: int | None) -> None:
-    """Execute a notebook, its working folder the project; `executed` is written after every cell, and twice a minute within one.
+def execute(
+    notebook: Path, folder: Path, passed: dict, cell_timeout: int | None, manager: type[AsyncKernelManager]
+) -> None:
+    """Execute a notebook from the project's folder; it is saved after every cell, and twice a minute within one.
 
     Raises:
         PapermillExecutionError: a cell raised an exception.
         DeadKernelError: the kernel died.
         CellTimeoutError: a cell took too long.
     """
-    papermill.execute_notebook(
-        notebook.relative_to(
-            paths.PROJECT
-        ),  # papermill notes both paths in the notebook, which shall name no machine's folders
-        executed.relative_to(paths.PROJECT),
-        parameters,
+    papermill.execute_notebook(  # which notes both paths in the notebook, where no machine's folders shall be named
+        notebook.relative_to(paths.PROJECT),
+        (runs.beside(folder, "running") / "executed.ipynb").relative_to(paths.PROJECT),
+        passed,
         kernel_name="python3",
-        kernel_manager_class=KernelOfThisPython,
+        kernel_manager_class=manager,
         progress_bar=False,
-        stdout_file=Console(executed.parent.name),
+        stdout_file=Console(folder.name),
         autosave_cell_every=30,
+        start_timeout=START_TIMEOUT,
         execution_timeout=cell_timeout,
     )
 
 
-@contextmanager
-def gpu_of_its_own(gpus: int) -> Iterator[None]:
-    """Show the backend one GPU that no other run of this user on this machine has.
+@contextlib.contextmanager
+def gpu_of_its_own(gpus: int) -> Iterator[dict[str, str]]:
+    """The environment that shows a backend one GPU that no other run of this user on this machine has.
 
     A GPU is taken by a file lock, which the system lets go of when this process ends, however it ends.
 
@@ -203,24 +169,20 @@ def gpu_of_its_own(gpus: int) -> Iterator[None]:
         gpus: how many there are, if `CUDA_VISIBLE_DEVICES` doesn't list them; 0 changes nothing.
 
     Raises:
-        RuntimeError: all are taken.
+        RunError: all are taken.
     """
-    if not gpus:
-        yield
-        return
-    devices = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",")
+    devices = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",") if gpus else []
     for device in devices:
         with open(Path(tempfile.gettempdir()) / f"fer_helpers_{os.getuid()}_gpu_{device}.lock", "w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            os.environ["CUDA_VISIBLE_DEVICES"] = device
-            yield
+            yield {"CUDA_VISIBLE_DEVICES": device}
             return
-    raise RuntimeError(
-        f"other runs have taken every GPU of {', '.join(devices)}: wait for one of them, or name others in CUDA_VISIBLE_DEVICES"
-    )
+    if devices:
+        raise runs.RunError(f"other runs have taken every GPU of {', '.join(devices)}: wait for one of them to end")
+    yield {}
 
 
 # ------------------------------------------------------------------------------------------------------------- outcome
@@ -230,85 +192,41 @@ def in_one_sentence(error: Exception) -> str:
     """Name and message of an exception, that of the notebook where it was raised there."""
     if isinstance(error, DeadKernelError):
         return "DeadKernelError: the kernel died, out of memory, killed from outside or crashed in compiled code"
+    name, message = type(error).__name__, str(error)
     if isinstance(error, PapermillExecutionError):
         name, message = error.ename, error.evalue
-    else:
-        name, message = type(error).__name__, str(error)
     lines = message.strip().splitlines()
     return textwrap.shorten(f"{name}: {lines[0]}" if lines else name, LONGEST_ERROR)
 
 
-def _begin(folder: Path, notebook: Path) -> None:
-    """Clear what an earlier run left, so that nothing of it can be taken for this one's, and note that this one has begun."""
-    for name in LEFT_BY_AN_EARLIER_RUN:
-        (folder / name).unlink(missing_ok=True)
-    about = {
-        "run": folder.name,
-        "profile": folder.parent.name,
-        "notebook": notebook.stem,
-        "paper": "",
-        "status": "running",
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "parameters": {},
-        "data": [],
-    }
-    _write_about(about, folder)
-
-
 def _unfinished(folder: Path) -> str:
     """What is wrong with a notebook that ended without a word that it finished; nothing if it said so."""
-    status = _read_about(folder)["status"]
-    return (
-        ""
-        if status == "finished"
-        else f"the notebook ended without writing its results: run.json says {status!r}, not 'finished'"
-    )
+    status = runs.read(runs.beside(folder, "running")).status
+    what = f"the notebook ended without writing its results: run.json says {status!r}, not 'finished'"
+    return "" if status == "finished" else what
 
 
 def _keep_executed(notebook: Path, folder: Path, failed: bool) -> str:
-    """Store a notebook as `executed.ipynb.gz`, and say where it failed, as in ` (in cell [4]: model.fit(...))`."""
-    executed = nbformat.read(notebook, as_version=4)
-    where = _mark_failure(executed) if failed else ""
-    with paths.written_whole(folder / "executed.ipynb.gz") as partial:
+    """Store the notebook as `executed.ipynb.gz`, and say where it failed, as in ` (in cell [4]: model.fit(...))`.
+
+    Papermill notes of all cells that they completed when a kernel dies: that is corrected.
+    """
+    saved = runs.beside(folder, "running") / "executed.ipynb"
+    executed = nbformat.read(saved if saved.exists() else notebook, as_version=4)
+    where = ""
+    if failed:
+        code_cells = [cell for cell in executed.cells if cell.cell_type == "code"]
+        started = [cell for cell in code_cells if cell.metadata.get("papermill", {}).get("start_time")]
+        for cell in code_cells[len(started) :]:
+            cell.metadata.setdefault("papermill", {})["status"] = "pending"
+        if started:
+            started[-1].metadata.papermill.status = "failed"
+            where = f" (in cell [{len(started)}]: {next(iter(started[-1].source.strip().splitlines()), '')})"
+    disk_full = contextlib.suppress(OSError) if failed else contextlib.nullcontext()
+    with disk_full, paths.written_whole(saved.with_name(EXECUTED)) as partial:
         partial.write_bytes(gzip.compress(nbformat.writes(executed).encode(), mtime=0))
+    saved.unlink(missing_ok=True)
     return where
-
-
-def _mark_failure(executed: NotebookNode) -> str:
-    """Correct what papermill notes about cells when a kernel dies: all of them completed. Return where it was, if it was in a cell."""
-    code_cells = [cell for cell in executed.cells if cell.cell_type == "code"]
-    started = [cell for cell in code_cells if cell.metadata.get("papermill", {}).get("start_time")]
-    for cell in code_cells[len(started) :]:
-        cell.metadata.setdefault("papermill", {})["status"] = "pending"
-    if not started:
-        return ""
-    started[-1].metadata.papermill.status = "failed"
-    first_line = next(iter(started[-1].source.strip().splitlines()), "")
-    return f" (in cell [{len(started)}]: {first_line})"
-
-
-def _end(folder: Path, error: str) -> None:
-    """Note a failure in `run.json`, and print how the run ended."""
-    about = _read_about(folder)
-    ended = datetime.now(UTC)
-    seconds = round((ended - datetime.fromisoformat(about["started"])).total_seconds())
-    if error:
-        _write_about(
-            about
-            | {"status": "failed", "error": error, "ended": ended.isoformat(timespec="seconds"), "seconds": seconds},
-            folder,
-        )
-    took = f"{seconds // 60} min {seconds % 60} s"
-    say(folder.name, f"FAILED after {took}: {error}" if error else f"finished in {took}")
-
-
-def _read_about(folder: Path) -> dict:
-    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
-
-
-def _write_about(about: dict, folder: Path) -> None:
-    with paths.written_whole(folder / "run.json") as partial:
-        partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> int:
@@ -319,21 +237,17 @@ def main() -> int:
     parser.add_argument("parameter_file", type=Path, help="notebooks/profiles/<profile>/<notebook>[.<variant>].yaml")
     parser.add_argument("--run-dir", required=True, help="folder that the run writes into, relative to the project")
     parser.add_argument("--cell-timeout", type=int, metavar="SECONDS", help="let no cell take longer")
-    parser.add_argument(
-        "--gpus", type=int, default=0, metavar="N", help="take one of N GPUs that no other run has taken"
-    )
-    parser.add_argument(
-        "--end-with-parent", action="store_true", help="end within a second of the process that started this one"
-    )
+    parser.add_argument("--gpus", type=int, default=0, metavar="N", help="take one of N GPUs that no other run has")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor threads to use")
+    parser.add_argument("--end-with-parent", action="store_true", help="end soon after the process that started this")
     options = parser.parse_args()
     parameter_file = options.parameter_file.resolve()
     os.chdir(paths.PROJECT)
     if options.end_with_parent:
         ParentPollerUnix(os.getppid()).start()
-    error = run_notebook(parameter_file, options.run_dir, options.cell_timeout, options.gpus)
-    if error:
-        subprocess.run([sys.executable, "-m", "fer_helpers.study.report", "render", options.run_dir], check=False)
-    return 1 if error else 0
+    return (
+        1 if run_notebook(parameter_file, options.run_dir, options.cell_timeout, options.gpus, options.threads) else 0
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from fer_helpers import datasets, evaluation, paths
+from fer_helpers import datasets, paths
 from fer_helpers.datasets.table import FaceDataset, class_indices, table_hash
 from fer_helpers.study import parameters
 from fer_helpers.study.parameters import RunError, fingerprint, imported_modules
@@ -131,19 +131,21 @@ def recover(folder: Path) -> None:
         (new if new.exists() else beside(folder, "old")).rename(folder)
 
 
-def begin(folder: Path, about: dict) -> None:
-    """Lock a run's folder, and note in an empty one beside it that a run is going on.
+def begin(folder: Path, about: dict) -> IO:
+    """Lock a run's folder, and note in an empty one beside it that a run is going on; return the file of the lock.
 
     Raises:
         RunError: another process is running into it.
     """
-    lock(folder)
+    held = lock(folder)
     recover(folder)
     for left in ("running", "failed"):
         shutil.rmtree(beside(folder, left), ignore_errors=True)
+    beside(folder, "failed").with_name(f"{folder.name}.failed.html").unlink(missing_ok=True)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     first = {"run": folder.name, "profile": folder.parent.name, "status": "running", "started": started}
     write_about(folder, first | about)
+    return held
 
 
 def write_about(folder: Path, about: dict) -> None:
@@ -232,7 +234,8 @@ def read(folder: Path) -> Record:
     """
     file = folder / "run.json"
     try:
-        return Record(folder, dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {})
+        about = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        return Record(folder, about | {})
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{file} is damaged: {error}; restore it from git, or run {folder.name} again") from error
 
@@ -248,33 +251,37 @@ def read_profile(folder: Path) -> list[Record]:
     return [read(file.parent) for file in sorted(folder.glob("[!.]*/run.json"))]
 
 
-def why_stale(folder: Path, passed: dict) -> str:
+def why_stale(folder: Path, parameter_file: Path) -> str:
     """Why a run has to be run again, in a few words; empty for one that is up to date.
 
     A run from before there were fingerprints counts as up to date; so does one whose data can't be found here.
 
     Args:
         folder: of the run.
-        passed: content of its file of parameters.
+        parameter_file: of the run.
+
+    Raises:
+        RunError: notebook, parameters or `run.json` can't be read.
     """
     about, notebook = read(folder).about, parameters.notebook_of(folder.name)
     if about.get("status") != "finished":
         return "has not finished"
-    values = parameters.resolved(notebook, passed)
+    values = parameters.resolved(notebook, parameters.read(parameter_file))
     if about.get("fingerprint", fingerprint(notebook, values)) != fingerprint(notebook, values):
         return "has another notebook, other parameters or other modules by now"
     for entry in about["data"]:
         if "bytes" in entry and values.get("data", "generated") != "generated":
             with contextlib.suppress(OSError, ValueError):
                 found = datasets.find(entry["dataset"], values["data"])
-                if (found.name, _bytes(found)) != (entry["found_as"], entry["bytes"]):
+                if (found.name, _bytes(found)) not in ((entry["found_as"], entry["bytes"]), (found.name, 0)):
                     return f"was run on another {entry['dataset']} than {found}"
     return ""
 
 
 def _bytes(location: Path) -> int:
-    place = next(path for path in (location, *location.parents) if path.exists())  # it may be inside an archive
-    files = place.rglob("*") if place.is_dir() else [place]
+    """Size of an archive, also where a path inside it is named, or of all files in a folder; 0 if it is not there."""
+    archive = next((path for path in (location, *location.parents) if path.is_file()), None)
+    files = [archive] if archive else location.rglob("*")
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
@@ -425,6 +432,8 @@ class Run:
         Returns:
             The metrics as `evaluation.scores` gives them.
         """
+        from fer_helpers import evaluation  # takes a second to import, which the study saves
+
         rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
         groups = None if group_by is None else table[group_by].to_numpy()
         keys = {key: columns.get(key) for key in PREDICTION_KEYS}

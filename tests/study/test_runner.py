@@ -4,6 +4,7 @@ import fcntl
 import gzip
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -14,17 +15,21 @@ import pytest
 import yaml
 
 from fer_helpers import paths
+from fer_helpers.study import runner, runs
 
-NOTEBOOK = Path(__file__).parent / "fixtures" / "ends_as_told.ipynb"
+NOTEBOOK = Path(__file__).parent.parent / "fixtures" / "ends_as_told.ipynb"
 RUN_DIR = "reports/smoke/00_any.told"
-PARAMETERS = "ending, epochs, columns, data, dataset, run_dir"
+DEAD = "DeadKernelError: the kernel died, out of memory, killed from outside or crashed in compiled code"
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """A project that holds one notebook, which ends as its parameter `ending` says."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(paths.PROJECT / "fer_helpers", tmp_path / "fer_helpers", ignore=ignored)
     monkeypatch.setattr(paths, "PROJECT", tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "00_any.ipynb").write_bytes(NOTEBOOK.read_bytes())
     return tmp_path
@@ -35,166 +40,115 @@ def run_with(project) -> Callable[..., str]:
     """Run the notebook with some parameters; returns what went wrong."""
 
     def run_with(parameters: dict, **options) -> str:
-        return runner.run_notebook(written(project / "00_any.told.yaml", yaml.safe_dump(parameters)), RUN_DIR, **options)
+        (project / "00_any.told.yaml").write_text(yaml.safe_dump(parameters))
+        return runner.run_notebook(project / "00_any.told.yaml", RUN_DIR, **options)
 
     return run_with
 
 
-@pytest.fixture
-def about(project) -> Callable[[], dict]:
-    """What `run.json` says."""
-    return lambda: json.loads((project / RUN_DIR / "run.json").read_text())
+def about(folder: Path) -> tuple[str, str]:
+    """What `run.json` says of how a run ended."""
+    content = json.loads((folder / "run.json").read_text())
+    return content["status"], content.get("error", "")
 
 
-def written(file: Path, text: str) -> Path:
-    file.write_text(text)
-    return file
+def executed(folder: Path) -> nbformat.NotebookNode:
+    return nbformat.reads(gzip.decompress((folder / "executed.ipynb.gz").read_bytes()).decode(), as_version=4)
 
 
-def executed(project: Path) -> nbformat.NotebookNode:
-    return nbformat.reads(
-        gzip.decompress((project / RUN_DIR / "executed.ipynb.gz").read_bytes()).decode(), as_version=4
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("rate: 1e-4", "rate: YAML reads 1e-4"),
-        ("rates: [0.1, 1e-3]", "1e-3"),
-        ("size: '48'", "48"),
-        ("a: {b: [.5e2]}", ".5e2"),
-    ],
-)
-def test_text_that_looks_like_a_number_is_refused(tmp_path, text, named):
-    with pytest.raises(ValueError, match=named):
-        runner.read_parameters(written(tmp_path / "x.yaml", text))
-
-
-def test_numbers_names_and_nothing_at_all_are_parameters(tmp_path):
-    text = "rate: 1.0e-4\nvariant: B0\nname: nanodet\nseeds: [1, 2]\naugment: true\nweights: null\n"
-    expected = {"rate": 0.0001, "variant": "B0", "name": "nanodet", "seeds": [1, 2], "augment": True, "weights": None}
-    assert runner.read_parameters(written(tmp_path / "x.yaml", text)) == expected
-    assert runner.read_parameters(written(tmp_path / "x.yaml", "# the notebook's own\n")) == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "error", "named"),
-    [("- B0", TypeError, "name: value"), ("a: b: c", ValueError, "x.yaml is not YAML: .*line 1, column 5")],
-)
-def test_a_file_that_holds_no_parameters_is_refused(tmp_path, text, error, named):
-    with pytest.raises(error, match=named):
-        runner.read_parameters(written(tmp_path / "x.yaml", text))
-
-
-def test_an_unknown_parameter_fails_the_run_and_the_known_ones_are_listed(run_with, about, project):
-    (project / RUN_DIR).mkdir(parents=True)
-    written(project / RUN_DIR / "executed.ipynb", "cut off when an earlier run was killed")
-    error = run_with({"epoch": 3})
-    assert error == f"ValueError: 00_any.ipynb has no parameter epoch: its parameters are {PARAMETERS}"
-    assert (about()["status"], about()["error"]) == ("failed", error)
-    assert executed(project).cells[0].source.startswith("# A run that ends as it is told")
-
-
-def test_a_finished_run_leaves_its_notebook_and_what_it_wrote_itself(run_with, about, project, capsys):
-    assert run_with({"epochs": 2}) == ""
-    assert about()["status"] == "finished"
-    assert "error" not in about()
-    with_injected_parameters = len(nbformat.read(NOTEBOOK, as_version=4).cells) + 1
-    assert [cell.metadata.papermill.status for cell in executed(project).cells] == [
-        "completed"
-    ] * with_injected_parameters
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("00_any.told | started ")
-    assert lines[1:-1] == ["00_any.told | Epoch 1/2", "00_any.told | Epoch 2/2"]
-    assert lines[-1].startswith("00_any.told | finished in 0 min ")
-    assert sorted(file.name for file in (project / RUN_DIR).iterdir()) == [
-        "executed.ipynb.gz",
-        "results.csv",
-        "run.json",
-    ]
-    assert (project / RUN_DIR / "executed.ipynb.gz").read_bytes()[4:8] == bytes(
-        4
-    )  # no time in the header: the same notebook is the same bytes
-
-
-def test_the_kernel_is_this_python_in_the_projects_folder_whatever_kernels_the_user_has(
-    run_with, about, project, monkeypatch
-):
+def test_a_finished_run_leaves_its_notebook_and_what_it_wrote_itself(run_with, project, capsys, monkeypatch):
     kernel = {"argv": ["/bin/false"], "display_name": "the user's own", "language": "python"}
     (project / "kernels" / "python3").mkdir(parents=True)
-    written(project / "kernels" / "python3" / "kernel.json", json.dumps(kernel))
+    (project / "kernels" / "python3" / "kernel.json").write_text(json.dumps(kernel))
     monkeypatch.setenv("JUPYTER_PATH", str(project))
-    assert run_with({}) == ""
-    assert (about()["python"], about()["working_folder"]) == (sys.executable, str(project))
-    assert str(project) not in nbformat.writes(executed(project))
+    assert run_with({"epochs": 2}, threads=1) == ""
+    folder = project / RUN_DIR
+    assert about(folder) == ("finished", "")
+    assert sorted(file.name for file in folder.iterdir()) == ["executed.ipynb.gz", "results.csv", "run.json"]
+    assert [file.name for file in folder.parent.iterdir() if "lock" not in file.name] == ["00_any.told"]
+
+    notebook, written = executed(folder), json.loads((folder / "run.json").read_text())
+    cells = len(nbformat.read(NOTEBOOK, as_version=4).cells) + 1  # with that of the injected parameters
+    assert [cell.metadata.papermill.status for cell in notebook.cells] == ["completed"] * cells
+    assert (written["python"], written["working_folder"]) == (sys.executable, str(project)), "not the user's own kernel"
+    assert (written["MALLOC_MMAP_MAX_"], written["OMP_NUM_THREADS"]) == ("0", "1")
+    assert set(written["files"]) == {"executed.ipynb.gz", "results.csv"}
+    text = nbformat.writes(notebook)
+    assert str(project) not in text, "the folders of a machine are nobody's business"
+    assert "cuInit" not in text.replace('b\\"failed call to cuInit', ""), "noise that frightens"
+    assert (folder / "executed.ipynb.gz").read_bytes()[4:8] == bytes(4), "a time in the header: never the same bytes"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("00_any.told | started ")
+    assert lines[1:-1] == ["00_any.told | epoch 1 of 2", "00_any.told | epoch 2 of 2"]
+    assert lines[-1].startswith("00_any.told | finished in 0 min ")
 
 
-def test_an_exception_fails_the_run_and_its_traceback_is_kept(run_with, about, project):
-    error = run_with({"ending": "raised"})
-    assert error == 'ValueError: this notebook was told to fail (in cell [5]: if ending == "raised":)'
-    assert (about()["status"], about()["error"]) == ("failed", error)
-    assert about()["ended"] >= about()["started"]
-    outputs = [output for cell in executed(project).cells for output in cell.get("outputs", [])]
-    assert [output.ename for output in outputs if output.output_type == "error"] == ["ValueError"]
-    assert not (project / RUN_DIR / "executed.ipynb").exists()
+@pytest.mark.parametrize(
+    ("ending", "error"),
+    [
+        ("raised", 'ValueError: this notebook was told to fail (in cell [5]: if ending == "raised":)'),
+        ("killed", f'{DEAD} (in cell [7]: if ending == "killed":)'),
+        pytest.param(
+            "hung",
+            "CellTimeoutError: A cell timed out while it was being executed, after 30 seconds. "
+            '(in cell [8]: if ending == "hung":)',
+            marks=pytest.mark.slow,
+        ),
+        ("silent", "the notebook ended without writing its results: run.json says 'running', not 'finished'"),
+    ],
+)
+def test_a_run_that_fails_says_why_in_one_sentence_and_keeps_its_notebook(run_with, project, ending, error):
+    finished = project / RUN_DIR
+    finished.mkdir(parents=True)
+    (finished / "run.json").write_text('{"status": "finished"}')
+    (finished / "results.csv").write_text("of the run before")
+    assert run_with({"ending": ending}, cell_timeout=30 if ending == "hung" else None) == error
+    failed = project / f"{RUN_DIR}.failed"
+    assert about(failed) == ("failed", error)
+    statuses = [cell.metadata.papermill.status for cell in executed(failed).cells if cell.cell_type == "code"]
+    started = {"raised": 5, "killed": 7, "hung": 8}.get(ending)
+    assert started is None or statuses == ["completed"] * (started - 1) + ["failed"] + ["pending"] * (8 - started)
+    assert about(finished)[0] == "finished"
+    assert (finished / "results.csv").read_text() == "of the run before"
 
 
-def test_a_kernel_that_dies_fails_the_run_even_after_the_notebook_has_called_itself_finished(run_with, about, project):
-    error = run_with({"ending": "killed"})
-    assert (
-        error
-        == 'DeadKernelError: the kernel died, out of memory, killed from outside or crashed in compiled code (in cell [7]: if ending == "killed":)'
-    )
-    assert (about()["status"], about()["error"]) == ("failed", error)
-    statuses = [cell.metadata.papermill.status for cell in executed(project).cells if cell.cell_type == "code"]
-    assert statuses == ["completed"] * 6 + ["failed", "pending"]
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"epoch": 3}, "RunError: 00_any has no parameter epoch: it has ending, epochs, rate, data, weights, run_dir"),
+        ({"epochs": 0}, "RunError: 00_any: epochs must be at least 1, not 0"),
+    ],
+)
+def test_a_wrong_parameter_fails_the_run_before_there_is_a_kernel(run_with, project, monkeypatch, parameters, said):
+    monkeypatch.setattr(runner, "execute", None)
+    assert run_with(parameters) == said
+    assert about(project / f"{RUN_DIR}.failed") == ("failed", said)
+    assert executed(project / f"{RUN_DIR}.failed").cells[0].source.startswith("# A run that ends as it is told")
 
 
-def test_a_cell_that_takes_too_long_fails_the_run(run_with, about):
-    error = run_with({"ending": "hung"}, cell_timeout=2)
-    assert (
-        error
-        == 'CellTimeoutError: A cell timed out while it was being executed, after 2 seconds. (in cell [8]: if ending == "hung":)'
-    )
-    assert about()["status"] == "failed"
-
-
-def test_a_notebook_that_ends_without_its_results_has_failed_whatever_an_earlier_run_left(run_with, about, project):
-    (project / RUN_DIR).mkdir(parents=True)
-    written(project / RUN_DIR / "run.json", json.dumps({"status": "finished"}))
-    written(project / RUN_DIR / "results.csv", "of another run")
-    error = run_with({"ending": "silent"})
-    assert error == "the notebook ended without writing its results: run.json says 'running', not 'finished'"
-    assert (about()["status"], about()["error"]) == ("failed", error)
-    assert not (project / RUN_DIR / "results.csv").exists()
+def test_a_run_into_a_folder_that_is_in_use_is_refused_and_changes_nothing(run_with, project, monkeypatch):
+    monkeypatch.setattr(runs, "PATIENCE", 0)
+    (project / "reports" / "smoke").mkdir(parents=True)
+    with open(project / "reports" / "smoke" / ".00_any.told.lock", "w") as file:
+        file.write("4711")
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert run_with({}).startswith(f"RunError: process 4711 is running into {project / RUN_DIR}: wait")
+    assert [path.name for path in (project / "reports" / "smoke").iterdir()] == [".00_any.told.lock"]
 
 
 def test_each_run_gets_a_gpu_that_no_other_run_has(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    with runner.gpu_of_its_own(2):
-        first = os.environ.pop("CUDA_VISIBLE_DEVICES")
-        with runner.gpu_of_its_own(2):
-            second = os.environ.pop("CUDA_VISIBLE_DEVICES")
-            with pytest.raises(RuntimeError, match="have taken every GPU of 0, 1"), runner.gpu_of_its_own(2):
-                pass
-    assert (first, second) == ("0", "1")
-
-
-def test_gpus_that_the_environment_names_are_the_ones_shared(monkeypatch, tmp_path):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with runner.gpu_of_its_own(2) as first, runner.gpu_of_its_own(2) as second:
+        assert (first, second) == ({"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"})
+        with pytest.raises(runs.RunError, match="have taken every GPU of 0, 1"), runner.gpu_of_its_own(2):
+            pass
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     with open(tmp_path / f"fer_helpers_{os.getuid()}_gpu_3.lock", "w") as taken:
         fcntl.flock(taken, fcntl.LOCK_EX)
-        with runner.gpu_of_its_own(2):
-            assert os.environ["CUDA_VISIBLE_DEVICES"] == "5"
-
-
-def test_without_gpus_to_share_the_environment_stays_as_it_is(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    with runner.gpu_of_its_own(0):
-        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+        with runner.gpu_of_its_own(2) as other, runner.gpu_of_its_own(0) as unshared:
+            assert (other, unshared) == ({"CUDA_VISIBLE_DEVICES": "5"}, {})
 
 
 def test_of_a_line_drawn_again_and_again_the_last_state_is_printed(capsys):

@@ -1,74 +1,63 @@
-"""A run leaves numbers that can be computed again from its predictions, and a record of how it came to them."""
+"""A run leaves numbers that can be computed again from its predictions, and loses nothing of the run before it."""
 
-import binascii
+import errno
 import gzip
 import json
+import os
+import shutil
 import subprocess
+import sys
 import time
-from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from fer_helpers import evaluation, paths
 from fer_helpers.datasets.table import FaceDataset, make_table, skipped_images, table_hash
-from fer_helpers.study import runs as results
+from fer_helpers.study import runs
 
-PARAMETERS = 'run_dir = ""  # where the run writes\nepochs = 3  # how many\nrate = 0.001  # learning rate\nclasses = ["happy", "sad"]'
+DECLARED = 'run_dir = ""\nepochs = 3\nrate = 0.001\nclasses = ["happy", "sad"]'
 DESIGNED_COLUMNS = (
-    "run, paper, claim, notebook, dataset, split, protocol, model, init, metric, expression, value, n, ci_low, ci_high, seed, image_size, "
-    "epochs, backend, device, seconds"
+    "run,paper,claim,notebook,dataset,split,protocol,model,init,metric,expression,value,n,ci_low,ci_high,seed,"
+    "image_size,epochs,backend,device,seconds"
 )
-SCORED = {
-    "dataset": "fer2013",
-    "model": "B0",
-    "init": "scratch",
-    "protocol": "clean",
-    "split": "test",
-    "seed": 1,
-    "image_size": 48,
-}
+SCORED = {"dataset": "fer2013", "model": "B0", "init": "scratch", "protocol": "clean", "split": "test"}
+SCORED |= {"seed": 1, "image_size": 48}
 CLASSES = ["happy", "sad", "fear"]
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """A project of its own with one notebook, `01_small`, and an empty cache."""
-    cell = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    cell = {"cell_type": "code", "source": DECLARED, "metadata": {"tags": ["parameters"]}}
     (tmp_path / "notebooks").mkdir()
-    kernel = {
-        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
-        "language_info": {"name": "python"},
-    }
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), tmp_path / "notebooks" / "01_small.ipynb")
+    (tmp_path / "notebooks" / "01_small.ipynb").write_text(json.dumps({"cells": [cell]}))
     monkeypatch.setattr(paths, "PROJECT", tmp_path)
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(runs, "_locks", {})
+    monkeypatch.setattr(runs, "PATIENCE", 0)
     return tmp_path
 
 
 def namespace(**changed) -> dict:
     """What `globals()` of the notebook holds after its parameters."""
     parameters = {"run_dir": "", "epochs": 3, "rate": 0.001, "classes": ["happy", "sad"]}
-    return (
-        {"__name__": "__main__", "In": ["", "..."], "Out": {}, "_i1": "...", "Path": Path, "keras": np}
-        | parameters
-        | changed
-    )
+    return {"__name__": "__main__", "In": [""], "Out": {}, "_i1": "...", "Path": Path} | parameters | changed
 
 
-def start(**changed) -> results.Run:
-    return results.start("01_small", "small_2020", namespace(**changed))
+def start(**changed) -> runs.Run:
+    return runs.start("01_small", "small_2020", namespace(**changed))
 
 
-def faces(count: int) -> pd.DataFrame:
+def faces(count: int, first: int = 0) -> pd.DataFrame:
+    numbers = range(first, first + count)
     rows = [
-        {"image": f"{number:04d}.png", "path": "anywhere", "expression": CLASSES[number % 3], "split": "test"}
-        for number in range(count)
+        {"image": f"{n:04d}.png", "path": "anywhere", "expression": CLASSES[n % 3], "split": "test"} for n in numbers
     ]
     return make_table(rows)
 
@@ -77,248 +66,77 @@ def probabilities(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).dirichlet(np.ones(3), count).astype("float32")
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path)
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a run; of `run.json` without times."""
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    about = json.loads(files.pop("run.json"))
+    return files | {
+        "run.json": {key: value for key, value in about.items() if key not in ("started", "ended", "seconds")}
+    }
 
 
-def test_results_have_exactly_the_designed_columns(project):
+# ------------------------------------------------------------------------------------------------------------- numbers
+
+
+def test_results_have_exactly_the_designed_columns_also_without_a_number(project):
     run = start()
-    run.add("accuracy", 0.5)
     run.finish()
-    assert (project / "reports/by_hand/01_small/results.csv").read_text().splitlines()[0] == DESIGNED_COLUMNS.replace(
-        " ", ""
-    )
-
-
-def test_run_without_a_number_still_writes_the_columns(project):
-    run = start()
-    run.finish()
-    assert (run.folder / "results.csv").read_text() == DESIGNED_COLUMNS.replace(" ", "") + "\n"
+    assert (project / "reports/by_hand/01_small/results.csv").read_text() == DESIGNED_COLUMNS + "\n"
     assert not (run.folder / "predictions.csv.gz").exists()
 
 
 def test_reported_number_is_one_row_with_what_the_run_knows_filled_in(project):
     run = start(run_dir="reports/smoke/small.b0")
-    run.add(
-        "accuracy",
-        0.625,
-        interval=(0.5, 0.75),
-        model="B0",
-        init="scratch",
-        n=8,
-        seed=3,
-        protocol="clean",
-        claim="small_2020.table1",
-    )
-    run.finish()
-    (row,) = read_csv(project / "reports/smoke/small.b0/results.csv").to_dict("records")
-    expected = {
-        "run": "small.b0",
-        "paper": "small_2020",
-        "notebook": "01_small",
-        "claim": "small_2020.table1",
-        "protocol": "clean",
-    }
-    expected |= {
-        "metric": "accuracy",
-        "value": 0.625,
-        "ci_low": 0.5,
-        "ci_high": 0.75,
-        "n": 8,
-        "seed": 3,
-        "model": "B0",
-        "init": "scratch",
-    }
-    assert {column: row[column] for column in expected} == expected
-    assert row["backend"] == run.about["backend"]
-    assert row["device"] == run.about["device"]
-
-
-def test_whole_numbers_are_written_without_a_decimal_point_beside_missing_ones(project):
-    run = start()
-    run.add("accuracy", 0.5, seed=3, n=8)
+    run.add("accuracy", 0.625, interval=(0.5, 0.75), model="B0", n=8, seed=3, protocol="clean", claim="small_2020.t1")
     run.add("parameters", 4_049_571)
     run.finish()
-    header, first, second = (line.split(",") for line in (run.folder / "results.csv").read_text().splitlines())
-    assert first[header.index("seed")] == "3"
-    assert first[header.index("n")] == "8"
-    assert second[header.index("seed")] == ""
+    first, second = pd.read_csv(run.folder / "results.csv", dtype=str, keep_default_na=False).to_dict("records")
+    expected = {"run": "small.b0", "paper": "small_2020", "notebook": "01_small", "claim": "small_2020.t1"}
+    expected |= {"value": "0.625", "ci_low": "0.5", "ci_high": "0.75", "n": "8", "seed": "3", "protocol": "clean"}
+    assert {column: first[column] for column in expected} == expected
+    assert (first["backend"], first["device"]) == (run.about["backend"], run.about["device"])
+    assert (second["n"], second["seed"]) == ("", "")
 
 
-def test_unknown_column_is_refused_and_named():
-    run = results.Run(Path("nowhere"), {})
+def test_unknown_column_and_protocol_are_refused_and_named():
+    run = runs.Run(Path("nowhere"), {})
     with pytest.raises(
         ValueError, match=r"results\.csv has no column learning_rate: its columns are run, paper, claim"
     ):
         run.add("accuracy", 0.5, learning_rate=0.1)
-
-
-def test_unknown_protocol_is_refused_and_named():
-    run = results.Run(Path("nowhere"), {})
     with pytest.raises(ValueError, match="protocol is one of paper, clean, between, not 'best'"):
         run.add("accuracy", 0.5, protocol="best")
 
 
-def test_unknown_parameter_is_refused_and_the_known_are_listed(project):
-    with pytest.raises(
-        ValueError, match="01_small has no parameter epoch: its parameters are run_dir, epochs, rate, classes"
-    ):
-        start(epoch=5)
-
-
-def test_cell_that_is_run_again_by_hand_finds_variables_beside_the_parameters(project):
-    again = start(run=start(), smallest=4, name="B0")
-    assert again.about["parameters"]["epochs"] == 3
-
-
-def test_run_is_marked_as_running_until_it_has_finished(project):
-    run = start()
-    assert json.loads((run.folder / "run.json").read_text())["status"] == "running"
-    run.finish()
-    assert json.loads((run.folder / "run.json").read_text())["status"] == "finished"
-
-
-def test_record_of_a_run_says_what_ran_when_on_what(project):
-    before = datetime.now(UTC).replace(microsecond=0)
-    run = start(run_dir="reports/smoke/small.b0", epochs=5, rate=0.01)
-    run.finish(verdict="not testable here")
-    about = json.loads((project / "reports/smoke/small.b0/run.json").read_text())
-    assert about["run"] == "small.b0"
-    assert about["profile"] == "smoke"
-    assert about["notebook"] == "01_small"
-    assert about["paper"] == "small_2020"
-    assert about["verdict"] == "not testable here"
-    assert about["parameters"] == {
-        "run_dir": "reports/smoke/small.b0",
-        "epochs": 5,
-        "rate": 0.01,
-        "classes": ["happy", "sad"],
-    }
-    assert (
-        before
-        <= datetime.fromisoformat(about["started"])
-        <= datetime.fromisoformat(about["ended"])
-        <= datetime.now(UTC)
-    )
-    for package in ("keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "papermill"):
-        assert about["versions"][package] == version(package)
-    assert "cores" in about["device"] or " x " in about["device"]
-
-
-def test_record_names_the_data_and_its_hash(project):
-    run = start()
-    table = faces(6)
-    skipped = skipped_images([("a.png", "damaged")])
-    run.add_data(FaceDataset("fer2013", Path("/somewhere/fer2013.zip"), table, skipped, notes=("a note",)))
-    run.add_data(FaceDataset("ckplus", Path("/somewhere/ckplus"), faces(3), generated=True))
-    real, generated = json.loads((run.folder / "run.json").read_text())["data"]
-    expected = {
-        "dataset": "fer2013",
-        "source": "real photographs",
-        "found_as": "fer2013.zip",
-        "images": 6,
-        "skipped": 1,
-    }
-    assert real == expected | {"table_hash": table_hash(table), "notes": ["a note"]}
-    assert generated["source"] == "generated faces"
-
-
-def test_commit_is_that_of_the_project_and_says_when_the_code_differs(project):
-    assert results.git_commit() == "unknown"
-    (project / "fer_helpers").mkdir()
-    (project / "fer_helpers" / "code.py").write_text("1")
-
-    def git(*arguments: str) -> str:
-        identity = ["-c", "user.name=Someone", "-c", "user.email=someone@example.org", "-c", "commit.gpgsign=false"]
-        return subprocess.run(
-            ["git", *identity, *arguments], cwd=project, check=True, capture_output=True, text=True
-        ).stdout.strip()
-
-    git("init", "--quiet")
-    git("add", "fer_helpers", "notebooks")
-    git("commit", "--quiet", "--no-verify", "--message", "Begin")
-    commit = git("rev-parse", "HEAD")
-    assert commit.startswith(results.git_commit())
-    assert len(results.git_commit()) == 12
-    (project / "reports.txt").write_text("what a run writes is no change of the code")
-    assert results.git_commit() == commit[:12]
-    (project / "fer_helpers" / "code.py").write_text("2")
-    assert results.git_commit() == f"{commit[:12]}+changes"
-
-
 def test_predictions_hold_every_image_with_its_label_and_probabilities(project):
     run = start()
-    run.add_predictions(faces(3), probabilities(3), CLASSES, **SCORED)
-    run.add_predictions(faces(6), probabilities(6), CLASSES, **SCORED | {"seed": 2})
+    run.add_scores(faces(3), probabilities(3), CLASSES, **SCORED)
+    run.add_scores(faces(6), probabilities(6), CLASSES, **SCORED | {"seed": 2})
     run.finish()
-    predictions = read_csv(run.folder / "predictions.csv.gz")
-    keys = ["dataset", "model", "init", "protocol", "split", "seed", "image_size"]
-    assert list(predictions) == [*keys, "image", "fold", "group", "label", "p_happy", "p_sad", "p_fear", "check"]
+    predictions = pd.read_csv(run.folder / "predictions.csv.gz")
+    assert list(predictions) == [*SCORED, "image", "fold", "group", "label", "p_happy", "p_sad", "p_fear"]
     assert predictions["seed"].tolist() == [1] * 3 + [2] * 6
     assert predictions["label"].tolist() == CLASSES * 3
-    np.testing.assert_allclose(
-        predictions.loc[predictions["seed"] == 2, ["p_happy", "p_sad", "p_fear"]], probabilities(6), atol=5.1e-7
-    )
+    kept = predictions.loc[predictions["seed"] == 2, ["p_happy", "p_sad", "p_fear"]]
+    np.testing.assert_allclose(kept, probabilities(6), atol=5.1e-7)
 
 
-@pytest.mark.parametrize("images", [7, 300])
-def test_every_metric_can_be_computed_again_from_the_predictions_to_the_last_digit(project, images):
+@pytest.mark.parametrize("grouped", [False, True])
+def test_every_metric_can_be_computed_again_from_the_predictions_to_the_last_digit(project, grouped):
     run = start()
-    run.add_scores(faces(images), probabilities(images), CLASSES, **SCORED)
+    table = faces(300).assign(subject=[f"S{n // 6}" for n in range(300)], fold=[n % 5 for n in range(300)])
+    run.add_scores(table, probabilities(300), CLASSES, group_by="subject" if grouped else None, **SCORED)
     run.finish()
-    predictions, reported = read_csv(run.folder / "predictions.csv.gz"), read_csv(run.folder / "results.csv")
+    predictions, reported = (pd.read_csv(run.folder / name) for name in ("predictions.csv.gz", "results.csv"))
+    assert predictions["fold"].tolist() == table["fold"].tolist()
     labels = predictions["label"].map(CLASSES.index).to_numpy()
-    again = evaluation.scores(labels, predictions[[f"p_{name}" for name in CLASSES]].to_numpy(), CLASSES)
+    groups = predictions["group"].to_numpy() if grouped else None
+    again = evaluation.scores(labels, predictions[[f"p_{name}" for name in CLASSES]].to_numpy(), CLASSES, groups=groups)
     assert reported["expression"].fillna("").tolist() == again["expression"].tolist()
     for column in ("metric", "value", "n", "ci_low", "ci_high"):
         np.testing.assert_array_equal(reported[column].to_numpy(), again[column].to_numpy())
-
-
-def test_fold_and_group_of_an_image_stand_beside_its_prediction_and_the_intervals_are_over_groups(project):
-    run = start()
-    table = faces(60).assign(
-        subject=[f"S{number // 6}" for number in range(60)], fold=[number % 5 for number in range(60)]
-    )
-    grouped = run.add_scores(table, probabilities(60), CLASSES, group_by="subject", **SCORED)
-    run.finish()
-    predictions = read_csv(run.folder / "predictions.csv.gz")
-    assert predictions["fold"].tolist() == table["fold"].tolist()
-    assert predictions["group"].tolist() == table["subject"].tolist()
-    labels = predictions["label"].map(CLASSES.index).to_numpy()
-    again = evaluation.scores(
-        labels, predictions[["p_happy", "p_sad", "p_fear"]].to_numpy(), CLASSES, groups=predictions["group"].to_numpy()
-    )
-    pd.testing.assert_frame_equal(grouped, again)
-
-
-def test_each_prediction_ends_in_the_crc_32_of_its_text(project):
-    run = start()
-    run.add_predictions(faces(6), probabilities(6), CLASSES, **SCORED | {"model": "B0, frozen"})
-    run.finish()
-    for line in gzip.decompress((run.folder / "predictions.csv.gz").read_bytes()).decode().splitlines()[1:]:
-        text, _, check = line.rpartition(",")
-        assert '"B0, frozen"' in text
-        assert check == f"{binascii.crc32(text.encode()):08x}"
-
-
-def test_record_of_a_finished_run_holds_the_hash_of_each_of_its_tables(project):
-    run = start()
-    run.add_scores(faces(6), probabilities(6), CLASSES, **SCORED)
-    (run.folder / "history.csv").write_text("epoch,loss\n1,0.5\n")
-    run.finish()
-    hashes = json.loads((run.folder / "run.json").read_text())["files"]
-    assert hashes == {
-        name: sha256((run.folder / name).read_bytes()).hexdigest()
-        for name in ("results.csv", "predictions.csv.gz", "history.csv")
-    }
-
-
-def test_accuracy_in_the_results_is_the_share_of_predictions_that_name_the_label(project):
-    run = start()
-    run.add_scores(faces(50), probabilities(50), CLASSES, **SCORED)
-    predicted = [CLASSES[place] for place in probabilities(50).argmax(axis=1)]
-    accuracy = np.mean([guess == label for guess, label in zip(predicted, faces(50)["expression"], strict=True)])
-    assert run.results.loc[run.results["metric"] == "accuracy", "value"].item() == accuracy
+    right = (predictions[["p_happy", "p_sad", "p_fear"]].to_numpy().argmax(axis=1) == labels).mean()
+    assert reported.set_index("metric").loc["accuracy", "value"] == right
 
 
 def test_printed_number_is_named_beside_the_metric_that_is_held_against_it(project):
@@ -327,13 +145,7 @@ def test_printed_number_is_named_beside_the_metric_that_is_held_against_it(proje
     run.add_scores(faces(30), probabilities(30), CLASSES, claims=claims, **SCORED)
     named = run.results[run.results["claim"] != ""]
     assert {(row.metric, row.expression): row.claim for row in named.itertuples()} == claims
-
-
-def test_rows_of_a_score_carry_what_was_scored(project):
-    run = start()
-    run.add_scores(faces(30), probabilities(30), CLASSES, **SCORED)
-    for column, value in SCORED.items():
-        assert set(run.results[column]) == {value}
+    assert {column: set(run.results[column]) for column in SCORED} == {key: {value} for key, value in SCORED.items()}
 
 
 @pytest.mark.parametrize("name", ["results.csv", "predictions.csv.gz"])
@@ -341,13 +153,225 @@ def test_same_table_gives_the_same_bytes_at_any_time_and_reads_back_as_it_was(tm
     table = pd.DataFrame({"image": ["a", "b"], "value": [0.1, 1 / 3]})
     for seconds in (1_000_000_000, 2_000_000_000):
         monkeypatch.setattr(time, "time", lambda seconds=seconds: seconds)
-        results.write_csv(table, tmp_path / str(seconds) / name)
+        runs.write_csv(table, tmp_path / str(seconds) / name)
     first, second = ((tmp_path / folder / name).read_bytes() for folder in ("1000000000", "2000000000"))
     assert first == second
     assert (gzip.decompress(first) if name.endswith(".gz") else first) == b"image,value\na,0.1\nb,0.3333333333333333\n"
 
 
-def test_what_a_training_gave_is_computed_once_and_its_epochs_are_removed(project):
+# -------------------------------------------------------------------------------------------------------------- record
+
+
+def test_record_of_a_run_says_what_ran_when_on_what(project):
+    run = start(run_dir="reports/smoke/small.b0", epochs=5, rate=1)
+    about = json.loads((project / "reports/smoke/.small.b0.running/run.json").read_text())
+    assert (about["status"], about["run"], about["profile"], about["paper"]) == (
+        "running",
+        "small.b0",
+        "smoke",
+        "small_2020",
+    )
+    assert about["parameters"] == {
+        "run_dir": "reports/smoke/small.b0",
+        "epochs": 5,
+        "rate": 1.0,
+        "classes": ["happy", "sad"],
+    }
+    shown = run.versions()["version"]
+    run.write("history.csv", pd.DataFrame({"epoch": [1]}))
+    run.finish(verdict="not testable here")
+    about = json.loads((project / "reports/smoke/small.b0/run.json").read_text())
+    assert (about["status"], about["verdict"]) == ("finished", "not testable here")
+    for package in ("keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "papermill"):
+        assert about["versions"][package] == shown[package] == version(package)
+    assert (shown["backend"], shown["device"]) == (about["backend"], about["device"])
+    files = {
+        file.name: sha256(file.read_bytes()).hexdigest() for file in run.folder.iterdir() if file.name != "run.json"
+    }
+    assert about["files"] == files
+    assert set(files) == {"results.csv", "history.csv"}
+
+
+def test_record_names_the_data_its_size_and_its_hash(project):
+    run = start()
+    (project / "fer2013.zip").write_bytes(b"12345")
+    skipped = skipped_images([("a.png", "damaged")])
+    run.add_data(FaceDataset("fer2013", project / "fer2013.zip", faces(6), skipped, notes=("a note",)))
+    run.add_data(FaceDataset("ckplus", project / "fer2013.zip" / "inside", faces(3), generated=True))
+    real, generated = run.about["data"]
+    expected = {"dataset": "fer2013", "source": "real photographs", "found_as": "fer2013.zip", "bytes": 5, "images": 6}
+    assert real == expected | {"skipped": 1, "table_hash": table_hash(faces(6)), "notes": ["a note"]}
+    assert (generated["source"], generated["bytes"]) == ("generated faces", 5)
+
+
+def test_commit_is_that_of_the_project_and_says_when_the_code_differs(project):
+    assert runs.git_commit() == "unknown"
+    (project / "fer_helpers").mkdir()
+    (project / "fer_helpers" / "code.py").write_text("1")
+
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=Someone", "-c", "user.email=someone@example.org", "-c", "commit.gpgsign=false"]
+        command = ["git", *identity, *arguments]
+        return subprocess.run(command, cwd=project, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    git("add", "fer_helpers", "notebooks")
+    git("commit", "--quiet", "--no-verify", "--message", "Begin")
+    commit = git("rev-parse", "HEAD")[:12]
+    (project / "reports.txt").write_text("what a run writes is no change of the code")
+    assert runs.git_commit() == commit
+    (project / "fer_helpers" / "code.py").write_text("2")
+    assert runs.git_commit() == f"{commit}+changes"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "[1]", '"a"', "\x00"])
+def test_damaged_record_is_named(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(runs.RunError, match=f"{tmp_path}/run.json is damaged: .*; restore it from git, or run "):
+        runs.read(tmp_path)
+
+
+def test_error_is_one_sentence_in_a_notebook_and_no_backend_was_imported(project, capsys):
+    code = "from fer_helpers.study import runs; import sys; print({'keras', 'tensorflow', 'jax'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=runs.__file__.split("/fer_helpers")[0], capture_output=True, text=True
+    )
+    assert done.stdout == "set()\n"
+    shell = InteractiveShell()
+    shell.user_ns |= namespace(epochs=0) | {"runs": runs}
+    shell.run_cell("runs.start('01_small', '', dict(run_dir='', epochs=0, rate=0.1, classes=['sad']))")
+    assert capsys.readouterr().out.splitlines()[-1] == "RunError: 01_small: epochs must be at least 1, not 0"
+
+
+def test_unknown_parameter_is_refused_at_first_and_variables_are_allowed_later(project):
+    with pytest.raises(runs.RunError, match="01_small has no parameter epoch: it has run_dir, epochs, rate, classes"):
+        start(epoch=5)
+    again = start(run=start(), smallest=4, name="B0")
+    assert again.about["parameters"]["epochs"] == 3
+
+
+# -------------------------------------------------------------------------------------------------------- nothing lost
+
+
+def whole_run(**changed) -> runs.Run:
+    """All cells of a notebook, one after the other."""
+    run = start(**changed)
+    for seed in (0, 1):
+        run.add_scores(faces(12), probabilities(12, seed), CLASSES, **SCORED | {"seed": seed})
+    run.add("images", 12, split="test")
+    run.write("history.csv", pd.DataFrame({"epoch": [1], "loss": [0.5]}))
+    run.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(6)))
+    run.finish(verdict="well")
+    return run
+
+
+def test_cells_that_are_run_twice_leave_the_files_of_one_time(project):
+    run = whole_run()
+    once = contents(run.folder)
+    run.add_scores(
+        faces(12), probabilities(12, 5), CLASSES, **SCORED | {"seed": 0}
+    )  # another value, then the first again
+    for seed in (0, 1, 0):
+        run.add_scores(faces(12), probabilities(12, seed), CLASSES, **SCORED | {"seed": seed})
+    run.add("images", 13, split="test")
+    run.add("images", 12, split="test")
+    run.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(6)))
+    run.finish(verdict="well")
+    assert contents(run.folder) == once
+    run.finish(verdict="well")
+    assert contents(run.folder) == once
+    assert contents(whole_run(run=run).folder) == once
+    assert len(pd.read_csv(run.folder / "predictions.csv.gz")) == 24
+
+
+def test_finished_run_stays_until_another_has_finished(project):
+    run = whole_run()
+    before = {file.name: file.read_bytes() for file in run.folder.iterdir()}
+    for wrong in ({"epochs": 0}, {"epoch": 1}):
+        with pytest.raises(runs.RunError):
+            start(**wrong)
+    broken = start(epochs=4)
+    broken.add("accuracy", 0.1)
+    assert {file.name: file.read_bytes() for file in run.folder.iterdir()} == before
+    assert runs.latest(run.folder).status == "running"
+    runs.put_aside(run.folder, "the kernel died")
+    assert {file.name: file.read_bytes() for file in run.folder.iterdir()} == before
+    assert (runs.latest(run.folder).status, runs.latest(run.folder).about["error"]) == ("failed", "the kernel died")
+    start(epochs=4).finish()
+    assert json.loads((run.folder / "run.json").read_text())["parameters"]["epochs"] == 4
+    assert sorted(file.name for file in run.folder.parent.iterdir()) == [".01_small.lock", "01_small"]
+
+
+@pytest.mark.parametrize("steps_done", range(5))
+def test_killed_at_any_step_of_its_replacement_a_run_is_there_whole(project, monkeypatch, steps_done):
+    folder = whole_run().folder
+    second = start(epochs=4)
+    left = iter(range(steps_done))
+
+    def unless_killed(function):
+        def step(*arguments, **options):
+            if next(left, None) is None:
+                raise KeyboardInterrupt  # as good as a kill: nothing is done after it
+            return function(*arguments, **options)
+
+        return step
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", unless_killed(Path.rename))
+        patch.setattr(shutil, "rmtree", unless_killed(shutil.rmtree))
+        second.finish()
+    runs.recover(folder)
+    about = runs.read(folder).about
+    assert about["parameters"]["epochs"] == (3 if steps_done < 2 else 4)
+    hashes = {file.name: sha256(file.read_bytes()).hexdigest() for file in folder.iterdir() if file.name != "run.json"}
+    assert about["files"] == hashes
+
+
+def test_second_run_into_a_folder_is_refused_and_the_process_named(project, monkeypatch):
+    start()
+    monkeypatch.setattr(runs, "_locks", {"kept": runs._locks})  # as another process, which has no lock of this one
+    with pytest.raises(
+        runs.RunError, match=f"process {os.getpid()} is running into .*by_hand/01_small: wait for its end"
+    ):
+        start()
+
+
+def test_full_disk_at_the_end_is_one_sentence_and_the_cell_can_be_run_again(project, monkeypatch):
+    run = whole_run()
+    before = contents(run.folder)
+    second = start(epochs=4)
+
+    def full(frame, target):
+        raise OSError(errno.ENOSPC, f"could not write {target}: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "write_csv", full)
+        with pytest.raises(
+            runs.RunError, match="the results could not be written: .*No space left .* run this cell again"
+        ):
+            second.finish()
+    assert contents(run.folder) == before
+    assert runs.latest(run.folder).status == "failed"
+    second.finish()
+    assert json.loads((run.folder / "run.json").read_text())["parameters"]["epochs"] == 4
+
+
+@pytest.mark.parametrize("run_dir", ["../outside", "reports/../../outside", "notebooks", "."])
+def test_folder_outside_the_project_or_with_other_files_is_refused(project, run_dir):
+    with pytest.raises(runs.RunError, match="is outside the project|holds other files than those of a run"):
+        start(run_dir=run_dir)
+
+
+def test_folder_outside_the_project_may_be_named_absolutely(project, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("elsewhere") / "run"
+    start(run_dir=str(folder)).finish()
+    assert (folder / "results.csv").exists()
+
+
+# ------------------------------------------------------------------------------------------------------------- backups
+
+
+def test_what_a_training_gave_is_computed_once_unless_it_is_damaged(project):
     folders = []
 
     def train(folder: Path) -> dict[str, np.ndarray]:
@@ -360,31 +384,28 @@ def test_what_a_training_gave_is_computed_once_and_its_epochs_are_removed(projec
         np.testing.assert_array_equal(run.remember("fold_0", train)["probabilities"], [0.25, 0.75])
     assert len(folders) == 1
     assert not folders[0].exists()
+    kept = folders[0].with_name("fold_0.npz")
+    for damaged in (b"", kept.read_bytes()[:40]):
+        kept.write_bytes(damaged)
+        np.testing.assert_array_equal(after_a_kill.remember("fold_0", train)["probabilities"], [0.25, 0.75])
+    assert len(folders) == 3
     after_a_kill.finish()
     assert not folders[0].parent.exists()
 
 
-def test_killed_run_finds_its_backups_again(project):
-    runs = [start(run_dir="reports/cpu/small", epochs=5) for _ in range(2)]
-    for run in runs:
-        run.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(6)))
-    first, second = (run.backup_dir("b0") for run in runs)
-    assert first == second
-    assert first.is_relative_to(project / "cache")
-
-
-@pytest.mark.parametrize("change", ["parameters", "data", "profile"])
-def test_run_with_other_parameters_or_data_begins_anew(project, change):
-    first, other = (
-        start(run_dir="reports/cpu/small"),
-        start(
-            run_dir="reports/gpu/small" if change == "profile" else "reports/cpu/small",
-            epochs=5 if change == "parameters" else 3,
-        ),
-    )
+@pytest.mark.parametrize("change", ["nothing", "parameters", "data", "profile", "cells"])
+def test_killed_run_finds_its_backups_again_unless_something_has_changed(project, change):
+    first = start(run_dir="reports/cpu/small")
     first.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(6)))
+    before = first.backup_dir("b0")
+    if change == "cells":
+        file = project / "notebooks" / "01_small.ipynb"
+        file.write_text(file.read_text().replace("epochs = 3", "epochs = 3  # how many"))
+    profile = "gpu" if change == "profile" else "cpu"
+    other = start(run_dir=f"reports/{profile}/small", epochs=5 if change == "parameters" else 3)
     other.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(7 if change == "data" else 6)))
-    assert first.backup_dir("b0") != other.backup_dir("b0")
+    assert (other.backup_dir("b0") == before) == (change == "nothing")
+    assert before.is_relative_to(project / "cache")
 
 
 def test_finished_run_removes_its_own_backups_and_no_others(project):
@@ -398,4 +419,4 @@ def test_finished_run_removes_its_own_backups_and_no_others(project):
 
 def test_interval_is_a_pair_or_missing():
     rows = pd.DataFrame({"value": [0.5, 0.6], "ci_low": [0.4, None], "ci_high": [0.6, None]}, index=[5, 7])
-    assert results.with_interval(rows)["interval"].tolist() == [(0.4, 0.6), None]
+    assert runs.with_interval(rows)["interval"].tolist() == [(0.4, 0.6), None]
