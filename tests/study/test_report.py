@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from fer_helpers.plots import table_html
-from fer_helpers.study import report
+from fer_helpers.study import cells, report
 from fer_helpers.study.runs import COLUMNS
 
 GENERATED = {"source": "generated faces", "dataset": "ckplus", "images": 1308, "table_hash": "0123"}
@@ -131,7 +131,7 @@ def test_code_and_logs_are_folded_and_a_log_keeps_both_ends(soup):
 def test_formulas_are_mathml_headings_are_listed_once_and_links_lead_from_the_page(soup):
     assert [formula.get("display") for formula in soup.find_all("math")] == [None, "block"]
     assert "$" not in soup.article.get_text()
-    assert report.mathml(r"\nonsense{1}", as_block=True) == r"<code>\nonsense{1}</code>"
+    assert cells.mathml(r"\nonsense{1}", as_block=True) == r"<code>\nonsense{1}</code>"
     listed = [(item["class"][0], item.a["href"]) for item in soup.select(".beside li")]
     assert listed[:3] == [("level-2", "#The-data"), ("level-3", "#Training"), ("level-2", "#The-data-2")]
     ids = [element["id"] for element in soup.select("[id]")]
@@ -163,7 +163,7 @@ def test_paths_start_at_the_project_or_at_the_package():
         ("File C:\\me\\fer\\fer_helpers\\splits.py:7", "File fer_helpers\\splits.py:7"),
         ("none under /data/sets: see https://example.org/a", "none under /data/sets: see https://example.org/a"),
     ):
-        assert report.relative_paths(text) == expected
+        assert cells.relative_paths(text) == expected
 
 
 # ------------------------------------------------------------------------------------------------------------- security
