@@ -59,25 +59,25 @@ def download(key: str) -> Path:
     """
     slug, archive = SOURCES[key][0], paths.data_dir() / f"{key}.zip"
     by_hand = f"or download {PAGES[key]} with a browser and put the zip at {archive}"
-    if archive.exists():
-        verify(archive)
-        return archive
     folder = archive.with_name(f".{key}.part")
     try:
+        if archive.exists():
+            verify(archive)
+            return archive
         _client(by_hand).dataset_download_files(slug, folder, quiet=not sys.stderr.isatty())
         arrived = folder / f"{slug.partition('/')[2]}.zip"
         verify(arrived, archive)
         os.replace(arrived, archive)
     except requests.HTTPError as error:
-        status = error.response.status_code
-        advice = ADVICE.get(status, "run the same command again later")
-        raise DownloadError(f"Kaggle refuses {slug} ({status}): {advice}, {by_hand}") from error
+        advice = ADVICE.get(error.response.status_code, "run the same command again later")
+        raise DownloadError(f"Kaggle refuses {slug} ({error.response.status_code}): {advice}, {by_hand}") from error
     except requests.RequestException as error:
         advice = "check the network and HTTPS_PROXY and run the same command again, which continues what has arrived"
         raise DownloadError(f"no connection to Kaggle ({type(error).__name__}): {advice}, {by_hand}") from error
     except OSError as error:
         raise DownloadError(f"could not write {archive} ({error}): make room, or set FER_DATA_DIR elsewhere") from error
     except ValueError as error:  # the client's, for a file of another size than it was offered
+        shutil.rmtree(folder, ignore_errors=True)
         raise DownloadError(f"{archive.name} did not arrive whole ({error}): run the same command again") from error
     shutil.rmtree(folder)
     return archive
@@ -117,11 +117,11 @@ def verify(content: Path, archive: Path | None = None) -> None:
     if broken is not None:
         raise DownloadError(f"{manifest} holds a line that is no hash and file name ({broken!r}): remove that line")
     found, recorded = paths.file_sha256(content), [line[:64] for line in lines if line[66:] == archive.name]
-    if recorded == [found]:
-        return
-    if recorded:
+    if recorded not in ([], [found]):
         advice = "remove the file and download it again, or, to use this copy from now on, its line in the manifest"
         raise DownloadError(f"{content} has the SHA-256 {found}, not the one in {manifest}: {advice}")
+    if recorded:
+        return
     try:
         with zipfile.ZipFile(content) as opened:
             damaged = opened.testzip()

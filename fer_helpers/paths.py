@@ -37,12 +37,9 @@ def notebooks_dir() -> Path:
 
 @contextlib.contextmanager
 def written_whole(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; rename it to `target` once the block has ended without an error.
+    """Yield a temporary path beside `target`, which takes its place once the block has ended without an error.
 
-    A process killed half-way leaves `target` as it was, so that no later run trusts a part of a file or folder.
-
-    Raises:
-        OSError: the disk is full or the folder can't be written; the message names `target`.
+    Raises OSError, whose message names `target`, where the disk is full or the folder can't be written.
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:

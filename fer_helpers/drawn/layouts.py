@@ -10,12 +10,9 @@ from fer_helpers.drawn.drawing import draw_face, draw_identity
 
 Files = Iterator[tuple[str, bytes]]
 EIGHT = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
-SHARES = np.array(
-    [0.19, 0.22, 0.15, 0.13, 0.12, 0.08, 0.11, 0.08]
-)  # before those of a data set are made to add up to 1
+SHARES = np.array([0.19, 0.22, 0.15, 0.13, 0.12, 0.08, 0.11, 0.08])  # of EIGHT, in proportion
 # Valence and arousal at full intensity, after where people place these words on the circumplex (Russell 1980).
 AFFECT = ((0.0, 0.0), (0.8, 0.3), (-0.8, -0.4), (0.2, 0.8), (-0.4, 0.85), (-0.8, 0.4), (-0.6, 0.8), (-0.7, 0.5))
-
 IMAGES_A_PERSON = 6
 LEAST_INTENSITY = 0.6
 

@@ -88,8 +88,7 @@ def _from_other_rows(row: pd.Series, results: pd.DataFrame) -> dict[str, float]:
 def recompute(record: runs.Record) -> tuple[list[str], int]:
     """A sentence on each number of a finished run that its predictions do not give, and how many were computed anew.
 
-    Raises:
-        ValueError and the like: a table is damaged.
+    Raises one of `UNREADABLE` where a table is damaged.
     """
     results, complaints, recomputed = record.results, [], 0
     computed = scores(record.predictions, set(results["split"]))
@@ -201,6 +200,8 @@ def main(arguments: list[str] | None = None) -> int:
         summary, numbers, files = verify(options.folder)
     except FileNotFoundError as error:
         parser.error(str(error))
+    if options.seal and (options.folder / "run.json").exists():
+        parser.error(f"--seal is for a whole profile: name {options.folder.parent}")
     print(*summary, *numbers, *files, sep="\n")
     if options.seal and not numbers:
         seal(options.folder)
