@@ -140,7 +140,7 @@ def read(path: str, channels: int, cut: Cut | None = None, box: object = None) -
     try:
         image = decode(next(read_encoded([path])), channels, oriented=np.ndim(box) == 0)
         return cut(image, box) if cut else image
-    except (OSError, KeyError, ValueError, cv2.error) as error:  # also gone, or in an archive that is damaged
+    except (OSError, KeyError, ValueError) as error:  # also gone, not to be read, or in an archive that is damaged
         raise ValueError(f"{path}: {error}") from error
 
 

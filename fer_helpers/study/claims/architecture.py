@@ -29,6 +29,10 @@ class Layout(NamedTuple):
     blocks: list[tuple[int, int, int]]
     features: int
 
+    def widths(self, stage: int) -> set[int]:
+        """Channels within and after the blocks of a stage."""
+        return {width for at, *both in self.blocks for width in both if at == stage}
+
 
 def channels(base: int, width: float) -> int:
     """B0's channels times a factor, to the nearest multiple of 8 that is not less than nine tenths of it."""
@@ -45,20 +49,3 @@ def layout(variant: str) -> Layout:
             blocks.append((stage, before * expansion, channels(out, width)))
             before = channels(out, width)
     return Layout(channels(STEM, width), blocks, channels(HEAD, width))
-
-
-# By id of a statement: how many there are in a network, or in all of them, and what is counted.
-STATEMENTS = {
-    "mbconv_blocks": (lambda built: len(built.blocks), "MBConv blocks"),
-    "components": (len(STAGES) + 2, "parts: stem, stages of MBConv, and head"),
-    "depthwise_components": (len(STAGES), "parts with depthwise convolutions, all stages of MBConv"),
-    "stages": (len(STAGES) - 1, "stages of MBConv6, and one of MBConv1 before them"),
-    "expansion": (6, "times the channels within MBConv6"),
-    "expansion.kernel": (1, "pixel as the side of the convolutions that expand"),
-    "compression.kernel": (1, "pixel as the side of the convolutions that compress"),
-    "stem.filters": (lambda built: built.stem, "filters in its first convolution"),
-    "stem.kernel": (3, "pixels as the side of its first convolution"),
-    "stem.stride": (2, "pixels as the stride of its first convolution"),
-    "head.kernel": (1, "pixel as the side of its last convolution"),
-    "features": (lambda built: built.features, "features after pooling"),
-}

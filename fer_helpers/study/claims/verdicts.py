@@ -14,8 +14,8 @@ Before all that stand the checks (`checks`): *impossible* is arithmetic alone, *
 """
 
 import json
-from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -47,48 +47,26 @@ MEASURED = ("claim", *SETTING, "seeds", "value", "low", "high", "low90", "high90
 OURS = {"value": "ours", "low": "ours_low", "high": "ours_high", "run": "run", "protocol": "protocol"}
 OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "seeds": "seeds", "differs": "differs"}
 COLUMNS = (
-    *(
-        "claim",
-        "paper",
-        "statement",
-        "where",
-        "kind",
-        "dataset",
-        "split",
-        "model",
-        "metric",
-        "expression",
-        "word",
-        "reason",
-    ),
-    *("printed", "unit", "decimals", "n", "printed_low", "printed_high", "floor"),
+    *("claim", "paper", "statement", "where", "kind", "dataset", "split", "model", "metric", "expression"),
+    *("word", "reason", "printed", "unit", "decimals", "n", "printed_low", "printed_high", "floor"),
     *(*OURS.values(), "compared_with", "apart", "images_apart", "smallest"),
 )
 
 
-class FinishedRun:
-    """A run's folder, read when asked for: what `judge` needs of it, under the names that a run at work has them."""
+def finished_runs(profile: Path) -> list[SimpleNamespace]:
+    """The runs in a profile's folder that have finished, by name, the scoreboard's own left out, as `judge` needs them.
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-
-    @cached_property
-    def results(self) -> pd.DataFrame:
-        """Rows of `results.csv`."""
-        return pd.read_csv(self.folder / "results.csv")
-
-    @cached_property
-    def predictions(self) -> pd.DataFrame:
-        """Rows of `predictions.csv.gz`; none if the run scored no image."""
-        file = self.folder / "predictions.csv.gz"
-        return pd.read_csv(file, dtype={"group": "string"}, low_memory=False) if file.exists() else pd.DataFrame()
-
-
-def finished_runs(profile: Path) -> list[FinishedRun]:
-    """The runs in a profile's folder of reports that have finished, by name, the scoreboard's own left out."""
-    found = [FinishedRun(file.parent) for file in sorted(profile.glob("*/run.json"))]
-    return [run for run in found if run.about["status"] == "finished" and run.about["notebook"] != SCOREBOARD]
+    Each has `about` (content of `run.json`), `results` and `predictions` (rows of its files), as a run at work has.
+    """
+    found = []
+    for file in sorted(profile.glob("*/run.json")):
+        about = json.loads(file.read_text(encoding="utf-8"))
+        if about["status"] == "finished" and about["notebook"] != SCOREBOARD:
+            said = file.with_name("predictions.csv.gz")
+            read = pd.read_csv(said, dtype={"group": "string"}, low_memory=False) if said.exists() else pd.DataFrame()
+            results = pd.read_csv(file.with_name("results.csv"))
+            found.append(SimpleNamespace(about=about, results=results, predictions=read))
+    return found
 
 
 # ------------------------------------------------------------------------------------------------------- the interval
@@ -124,26 +102,21 @@ def interval(hits: np.ndarray, counted: np.ndarray, groups: np.ndarray, training
     for half, number in zip(cells, (hits, counted), strict=True):
         np.add.at(half, (group, training), number)
     patterns, alike = np.unique(np.concatenate(cells, axis=1), axis=0, return_counts=True)  # equal groups drawn as one
-    random = np.random.default_rng(0)
+    random, one = np.random.default_rng(0), np.ones((RESAMPLES, 1))
 
     def variance(images: np.ndarray) -> float:
-        drawn = (
-            random.multinomial(many - 1, np.full(many, 1 / many), RESAMPLES) if many > 1 else np.ones((RESAMPLES, 1))
-        )
+        drawn = random.multinomial(many - 1, np.full(many, 1 / many), RESAMPLES) if many > 1 else one
         up, down = ((images @ part * drawn).sum(axis=1) for part in (patterns[:, :many], patterns[:, many:]))
         return float(np.var(up[down > 0] / down[down > 0]))
 
     value = float(np.sum(hits) / np.sum(counted))
-    spread, of_trainings = variance(random.multinomial(size, alike / size, RESAMPLES)), 0.0
-    if many > 1:
-        of_trainings = min(variance(np.tile(alike, (RESAMPLES, 1))), spread)
+    spread = variance(random.multinomial(size, alike / size, RESAMPLES))
+    of_trainings = min(variance(np.tile(alike, (RESAMPLES, 1))), spread) if many > 1 else 0.0
     independent = len(np.unique(group[np.asarray(counted, bool)]))
     plain = many == 1 and independent == np.sum(counted)
     effective = independent if plain or not spread or value in (0, 1) else value * (1 - value) / spread
-    free = np.inf
-    if of_trainings:
-        parts = of_trainings**2 / (many - 1) + (spread - of_trainings) ** 2 / max(size - 1, 1)
-        free = spread**2 / parts
+    parts = of_trainings**2 / max(many - 1, 1) + (spread - of_trainings) ** 2 / max(size - 1, 1)
+    free = spread**2 / parts if of_trainings else np.inf
     ends = []
     for tail in (0.025, 0.05):
         alpha = 2 * stats.norm.sf(stats.t.isf(tail, free))
@@ -224,12 +197,9 @@ def _differences(claim: dict, row: pd.Series, about: dict, printed: pd.DataFrame
     read = {entry["dataset"]: entry for entry in about.get("data", [])}
     network, metric = row["model"].partition(",")[0], row["metric"].removesuffix("_last_epoch")
     differs = [_of_data(claim["paper"], name, read.get(name), printed) for name in row["dataset"].split(" to ")]
-    bound = claim["metric"].endswith("_below") and "_less_" in metric
+    bound, names = claim["metric"].endswith("_below") and "_less_" in metric, consistency.name
     pairs = [
-        (
-            row["dataset"] != claim["dataset"],
-            f"{consistency.name(row['dataset'])}, not {consistency.name(claim['dataset'])}",
-        ),
+        (row["dataset"] != claim["dataset"], f"{names(row['dataset'])}, not {names(claim['dataset'])}"),
         (row["protocol"] != "paper", f"protocol {row['protocol']}"),
         (row["init"] != paper_init(claim), f"initial weights {row['init']}, not {paper_init(claim)}"),
         (metric != claim["metric"] and not bound, f"{row['metric']}, not {claim['metric']}"),
@@ -278,12 +248,8 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     for claim, of_claim in zip(printed.to_dict("records"), parsed, strict=True):
         mine, found = scores[scores["claim"] == claim["claim"]], checks[checks["claim"] == claim["claim"]]
         ours = _nearest(mine, claim)
-        missing = [
-            name
-            for name in claim["dataset"].split(" to ")
-            if name in UNDER_AGREEMENT
-            and not any(e["dataset"] == name and not _of_data(claim["paper"], name, e, printed) for e in entries)
-        ]
+        here = [e["dataset"] for e in entries if not _of_data(claim["paper"], e["dataset"], e, printed)]
+        missing = [name for name in claim["dataset"].split(" to ") if name in UNDER_AGREEMENT and name not in here]
         word, reason = (
             _counted(claim, found, runs)
             or _from_checks(found)
@@ -301,9 +267,7 @@ def _from_checks(found: pd.DataFrame) -> tuple[str, str] | None:
     """The gravest word of the checks with its sentences, or None if they leave the claim to be measured."""
     for word in (IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS, DOUBTFUL, AGREES):
         rows = found[found["word"] == word]
-        told = [
-            f"{row.note.removesuffix('.')}{f' ({row.against})' if row.against else ''}" for row in rows.itertuples()
-        ]
+        told = [f"{note[:-1]}{f' ({ids})' * bool(ids)}" for note, ids in rows[["note", "against"]].to_numpy()]
         if told:
             return word, f"{'; '.join(dict.fromkeys(told))}."
     return None
@@ -335,12 +299,8 @@ def equivalence(value: float, ours: Interval, margin: float) -> str:
 
 def _from_scores(claim: dict, scores: pd.DataFrame) -> tuple[str, str] | None:
     """What our scores make of a result, with the numbers; None if they can't judge it."""
-    value, m, same, relatives = (
-        claim["value"],
-        margin(claim),
-        scores[scores["differs"] == ""],
-        scores[scores["relative"]],
-    )
+    value, m = claim["value"], margin(claim)
+    same, relatives = scores[scores["differs"] == ""], scores[scores["relative"]]
     if len(same):
         ours = Interval(*same[list(Interval._fields)].iloc[0])
         told = f"{_shown(same.iloc[0])} against {value}, in {same['run'].iloc[0]}."
@@ -403,9 +363,7 @@ def _context(claim: consistency.Claim, paper: list[consistency.Claim], found: pd
     elif sizes and claim.metric == "precision":
         context["floor"] = sizes.get(claim.expression, np.nan) / sum(sizes.values())
     alike = consistency.pick(paper, dataset=claim.dataset, split=claim.split, metric=claim.metric, expression="")
-    rivals = [
-        other for other in alike if other.model != claim.model and "standard CNN" not in (other.model, claim.model)
-    ]
+    rivals = [c for c in alike if c.model != claim.model and "standard CNN" not in (c.model, claim.model)]
     if claim.kind == "result" and claim.metric == "accuracy" and rivals and n:
         rival = min(rivals, key=lambda other: abs(other.value - claim.value))
         context |= {"compared_with": rival.model, "apart": float(claim.value - rival.value)}
@@ -418,7 +376,7 @@ def _context(claim: consistency.Claim, paper: list[consistency.Claim], found: pd
 
 
 def statements(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row for each statement, that with the gravest word: several rows, as the channels of a sequence, make some."""
+    """One row for each statement, that with the gravest word: several rows make some, as the channels of a sequence."""
     gravest = judged.sort_values("word", key=lambda words: words.map(WORDS.index), kind="stable")
     return gravest.drop_duplicates("statement").sort_index()
 

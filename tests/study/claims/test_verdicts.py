@@ -5,34 +5,24 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 from statsmodels.stats.weightstats import DescrStatsW
 
 from fer_helpers.study import claims, runs
 from fer_helpers.study.claims import verdicts
 
-SCORE = {
-    "claim": "table1.b0",
-    "metric": "accuracy",
-    "dataset": "jaffe",
-    "split": "test",
-    "model": "B0",
-    "protocol": "paper",
-}
+SCORE = {"claim": "table1.b0", "metric": "accuracy", "dataset": "jaffe", "split": "test", "model": "B0"}
+SCORE |= {"protocol": "paper"}
 WHOLE = {"claim": "sec2.images", "value": "213", "metric": "images", "dataset": "jaffe", "split": "all"}
 WHOLE |= {"unit": "images", "kind": "count", "where": "sec. 2"}
 
 
 def ours(value: float, half: float = 0.001, **columns) -> dict:
     """A result that names the claim; its interval in the row, as of a run without predictions."""
-    about = {
-        "claim": "small_2020.table1.b0",
-        "paper": "small_2020",
-        "metric": "accuracy",
-        "dataset": "jaffe",
-        "expression": "",
-    }
-    about |= {"split": "test", "protocol": "paper", "model": "B0, two phases", "init": "imagenet", "seed": 0, "n": 213}
+    about = {"claim": "small_2020.table1.b0", "paper": "small_2020", "metric": "accuracy", "dataset": "jaffe"}
+    about |= {"expression": "", "split": "test", "protocol": "paper", "model": "B0, two phases", "init": "imagenet"}
+    about |= {"seed": 0, "n": 213}
     return about | {"value": value, "ci_low": value - half, "ci_high": value + half} | columns
 
 
@@ -41,9 +31,8 @@ def a_run(*rows: dict, predictions: pd.DataFrame | None = None, name: str = "sma
     entry = {"dataset": "jaffe", "source": "real photographs", "images": 213, "notes": []} | data
     results = pd.DataFrame(rows, columns=runs.COLUMNS)
     about = {"run": name, "profile": "cpu", "notebook": "01_small", "data": [entry]}
-    return SimpleNamespace(
-        about=about, results=results, predictions=pd.DataFrame() if predictions is None else predictions
-    )
+    said = pd.DataFrame() if predictions is None else predictions
+    return SimpleNamespace(about=about, results=results, predictions=said)
 
 
 @pytest.fixture
@@ -157,17 +146,12 @@ def test_images_in_groups_count_as_groups_and_faultless_ones_have_an_interval():
 def test_interval_over_seeds_and_images_covers_the_truth(spread):
     random, covered = np.random.default_rng(1), 0
     for _ in range(60):
-        chances = 0.8 + spread * random.standard_normal(5)
-        image = random.random(400)
-        hits = np.concatenate(
-            [
-                0.7 * image + 0.3 * random.random(400) < np.quantile(0.7 * image + 0.3 * random.random(400), c)
-                for c in chances
-            ]
-        )
+        chances = 0.8 + spread * random.standard_normal((5, 1))
+        hard = (random.standard_normal(400) + random.standard_normal((5, 400))) / 2**0.5  # images, and seeds on them
+        hits = (hard < stats.norm.ppf(chances)).ravel()
         found = verdicts.interval(hits, np.ones(2_000), np.tile(range(400), 5), np.repeat(range(5), 400))
         covered += found.low <= 0.8 <= found.high
-    assert covered / 60 >= 0.90
+    assert covered >= 55  # of 60; 57 expected
 
 
 def test_more_spread_over_seeds_widens_the_interval():
@@ -184,34 +168,14 @@ def test_more_spread_over_seeds_widens_the_interval():
 
 
 def test_predictions_of_all_seeds_are_one_interval(paper):
-    random = np.random.default_rng(0)
-    frames = []
-    for seed in (0, 1, 2):
-        p = np.where(random.random(300) < 0.9, 0.9, 0.1)
-        keys = {
-            "dataset": "jaffe",
-            "model": "B0",
-            "init": "imagenet",
-            "protocol": "paper",
-            "split": "test",
-            "seed": seed,
-        }
-        frames.append(
-            pd.DataFrame(
-                keys
-                | {
-                    "image_size": 48,
-                    "image": [f"{i}.png" for i in range(300)],
-                    "label": "happy",
-                    "p_happy": p,
-                    "p_sad": 1 - p,
-                }
-            )
-        )
-    said = pd.concat(frames)
+    random, seeds = np.random.default_rng(0), np.repeat([0, 1, 2], 300)
+    p = np.where(random.random(900) < 0.9, 0.9, 0.1)
+    keys = {"dataset": "jaffe", "model": "B0", "init": "imagenet", "protocol": "paper", "split": "test"}
+    said = pd.DataFrame({"seed": seeds, "image": np.tile(range(300), 3), "p_happy": p, "p_sad": 1 - p}).assign(**keys)
+    said = said.assign(image_size=48, label="happy")
     rows = [ours(0.5, seed=seed, model="B0", image_size=48) for seed in (0, 1, 2)]
     judged = claims.judge(paper(SCORE | {"value": "0.90"}, WHOLE), [a_run(*rows, predictions=said)]).iloc[0]
-    assert (judged["ours"], judged["seeds"]) == (pytest.approx((said["p_happy"] > 0.5).mean()), 3)
+    assert (judged["ours"], judged["seeds"]) == (pytest.approx((p > 0.5).mean()), 3)
     assert 0.05 < judged["ours_high"] - judged["ours_low"] < 0.2
 
 
