@@ -1,51 +1,44 @@
 """Faces cut out of photographs: found, turned until the eyes stand level, cropped as a square, resized.
 
-The detectors are OpenCV's Haar cascade (Viola and Jones 2001) and, as an extra, dlib's frontal one (King 2015). Neither
-may be used by two threads at once, so processes share the work; no Keras is imported here, so that they start quickly.
+The detectors are OpenCV's Haar cascade (Viola and Jones 2001) and, as an extra, dlib's frontal one (King 2015).
 """
 
 import hashlib
 import math
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
-from functools import cache
-from itertools import chain, product, repeat
+from dataclasses import dataclass
+from itertools import product, repeat
 
 import cv2
 import numpy as np
 import pandas as pd
-from joblib import Memory, Parallel, delayed
+from joblib import Memory
 from tqdm import tqdm
 
 from fer_helpers import images, paths
-from fer_helpers.datasets.files import split_at_container
 from fer_helpers.datasets.table import skipped_images
 from fer_helpers.images import CORES, INTERPOLATIONS, Cut, ImageFiles, resize
 
 OUTSIDE = {"replicate": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
-OUTCOMES = CROPPED, WHOLE, DROPPED, UNREADABLE, BOX_OUTSIDE = "cropped", "whole", "dropped", "unreadable", "box outside"
-REPORT = ["image", "detector", "found", "faces", "box", "aligned", "angle", "outcome", "reason"]
+OUTCOMES = ("cropped", "whole", "dropped", "unreadable", "box outside")
 
 # Measured on 2,000 images of FER-2013: at its 48 pixels Haar finds 36 % and dlib none; enlarged to 128 pixels 61 % and
 # 67 %; with a border, since those faces fill their image, 78 % and 75 %. More than 128 pixels only takes longer.
 DETECT_SIDE, DETECT_BORDER = 128, 0.25  # the shorter side of a smaller image, in pixels, and what is added to each
 LONGEST_VIEW = 1024  # pixels: larger images are searched in a smaller copy
-HAAR_STEP, HAAR_NEIGHBOURS = 1.1, 3
+HAAR_SEARCH = (1.1, 3)  # step of the scale, neighbours
 
 # Measured on 600 images of FER-2013, each also turned by 8 degrees: in half of them the two angles differ by 8 to
 # within 0.7 degrees, in nine of ten within 2.2. A step of 1.1 finds four more pairs in a hundred, a third slower.
 EYE_SIDE = 200  # pixels to which a face is brought for the search; at 128 an eighth fewer pairs are found
-EYE_STEP, EYE_NEIGHBOURS = 1.15, 3
+EYE_SEARCH = (1.15, 3)
 EYE_ROWS = (0.1, 0.6)  # of the face, from its top: below are nostrils and mouth corners
 EYE_WIDTHS, EYE_DISTANCES, LARGEST_EYE_RATIO = (0.12, 0.4), (0.25, 0.65), 1.7  # of the face's side, and of each other
 LARGEST_TILT = 25.0  # degrees: a frontal detector finds no face that is tilted more, so such a pair is no pair of eyes
-
-CHUNK, LEAST_PER_WORKER = 64, 256  # images given to a process at a time, and worth the second that its start takes
 
 Box = tuple[int, int, int, int]  # x, y of the upper left corner, width, height, in pixels
 Eye = tuple[float, float, float]  # x, y of the centre and width, as fractions of the face's side
@@ -76,29 +69,16 @@ class CropSettings:
 
 
 @dataclass(frozen=True)
-class Crop:
-    """One face as it was cut out, or why it was not."""
-
-    outcome: str  # cropped, whole (no face, kept), dropped (no face), unreadable, or box outside
-    pixels: np.ndarray | None = None  # uint8 (size, size, channels), if cropped or whole
-    faces: int = 0  # how many were found
-    box: Box | None = None  # of the largest, before the margin, or the one that lies outside
-    angle: float | None = None  # degrees by which its eyes stood out of level, clockwise, and it was turned back
-    reason: str = ""  # what is wrong with the image
-
-
-@dataclass(frozen=True)
 class Crops:
     """The faces of a table."""
 
     pixels: np.ndarray  # uint8 (n, size, size, channels), RGB where channels is 3
     table: pd.DataFrame  # the n rows that were kept, in the same order, numbered from 0
-    report: pd.DataFrame  # columns `REPORT`, a row for each image of the whole table: see `Crop`
-
-    @property
-    def skipped(self) -> pd.DataFrame:
-        """Images left out because something is wrong with them, columns `image` and `reason`."""
-        return skipped_images(self.report.loc[self.report["reason"] != "", ["image", "reason"]].to_numpy().tolist())
+    # Of each image of the whole table: image, detector; outcome (cropped; without a face whole or dropped; unreadable;
+    # box outside); found, and how many faces; box of the largest, before the margin; aligned, and the angle in degrees
+    # by which its eyes stood out of level, clockwise, and by which it was turned back; reason, if something is wrong.
+    report: pd.DataFrame
+    skipped: pd.DataFrame  # columns `image` and `reason`: what was left out because something is wrong with it
 
     def summary(self) -> pd.DataFrame:
         """One row of counts; `found_share` is of all images, `aligned_share` of the faces found: fractions of 1."""
@@ -110,29 +90,26 @@ class Crops:
         return pd.DataFrame([counts | outcomes])
 
 
-def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int | None = None, cached: bool = True) -> Crops:
-    """Cut the face out of every image of a table; of several faces the largest.
+def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int = CORES, cached: bool = True) -> Crops:
+    """Cut the face out of every image of a table, of several faces the largest, in so many threads.
 
-    The result does not depend on the number of workers, that is processes: by default one a core, fewer for few images.
-    Unless `cached` is false it is kept, in `crops` of the cache's folder, for the same settings, rows and files.
+    The result does not depend on the number of threads. Unless `cached` is false, it is kept in `crops` of the cache's
+    folder, and read there for the same settings, rows and files.
 
     Raises:
         ValueError: the table is empty, lacks the boxes that `detector="box"` needs, or none of its images can be read.
         ImportError: `detector="dlib"` without dlib.
-        RuntimeError: a process died.
     """
     _check(table, settings)
-    _detector(settings)  # dlib that is missing is a sentence here, and a long traceback out of a process
-    cut, key = _cut_all, ""
-    if cached:
-        cut = Memory(paths.cache_dir() / "crops", verbose=0).cache(cut, ignore=["table", "settings", "workers"])
-        key = _key(table, settings)
-    arguments = table, settings, workers or max(1, min(CORES, len(table) // LEAST_PER_WORKER)), key
+    memory = Memory(paths.cache_dir() / "crops" if cached else None, verbose=0)
+    cut = memory.cache(_cut_all, ignore=["table", "workers"])
+    arguments = table, settings, workers, _key(table) if cached else ""
     pixels, report, digest = cut(*arguments)
     if _digest(pixels, report) != digest:  # the file is damaged, though it can be unpickled
         (pixels, report, _), _ = cut.call(*arguments)
-    kept = report["outcome"].isin((CROPPED, WHOLE)).to_numpy()
-    return Crops(pixels, table[kept].reset_index(drop=True), report)
+    kept = report["outcome"].isin(OUTCOMES[:2]).to_numpy()
+    skipped = skipped_images(report.loc[report["reason"] != "", ["image", "reason"]].to_numpy().tolist())
+    return Crops(pixels, table[kept].reset_index(drop=True), report, skipped)
 
 
 def boxed_faces(table: pd.DataFrame, settings: CropSettings) -> ImageFiles:
@@ -145,17 +122,17 @@ def box_cut(settings: CropSettings) -> Cut:
     """A function that cuts the face out of an image at its box, for `ImageFiles` and `images.unreadable`.
 
     It raises ValueError for a box less than half of which lies inside the image, and for a missing one if `no_face` is
-    `drop`. Settings that need a detector, of faces or of eyes, are a ValueError, since threads can't share one.
+    `drop`. It needs settings without a detector, of faces or of eyes: threads can't share one.
     """
     if settings.detector != "box" or settings.align:
         raise ValueError("faces are cut one by one only with detector='box' and align=False: else use crop_faces")
     cropper = FaceCropper(settings)
 
     def cut(image: np.ndarray, box: object) -> np.ndarray:
-        crop = cropper.crop(image, _as_box(box))
-        if crop.pixels is None:
-            raise ValueError(crop.reason or "no box is given for the face, and no_face is 'drop'")
-        return crop.pixels
+        pixels, found = cropper.crop(image, _as_box(box))
+        if pixels is None:
+            raise ValueError(found.get("reason", "no box is given for the face, and no_face is 'drop'"))
+        return pixels
 
     return cut
 
@@ -189,30 +166,29 @@ class FaceCropper:
         self._find = _detector(settings)
         self._eyes = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_eye.xml")
 
-    def crop(self, image: np.ndarray, box: Box | None = None) -> Crop:
-        """Find, align, crop and resize, of uint8 (height, width, channels); the box only for `detector="box"`."""
-        if self.settings.detector == "box" and box is not None and not _mostly_inside(box, image):
-            size = f"{image.shape[1]} x {image.shape[0]} pixels"
-            reason = f"less than half of the box {box} (x, y, width, height) lies inside the image of {size}"
-            return Crop(BOX_OUTSIDE, box=box, reason=reason)
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[..., 0]
-        faces = [box] * (box is not None) if self.settings.detector == "box" else self._faces(grey)
-        if not faces and self.settings.no_face == "drop":
-            return Crop(DROPPED)
-        if not faces:
-            return Crop(WHOLE, resize(image, self.settings.size, self.settings.interpolation))
-        angle = self._tilt(grey, faces[0]) if self.settings.align else None
-        face = cut_square(image, square_around(faces[0], self.settings.margin), angle or 0.0, self.settings)
-        return Crop(CROPPED, resize(face, self.settings.size, self.settings.interpolation), len(faces), faces[0], angle)
+    def crop(self, image: np.ndarray, box: Box | None = None) -> tuple[np.ndarray | None, dict]:
+        """The face in a uint8 image (height, width, channels), of the same kind, and what `Crops.report` says of it.
 
-    def crop_file(self, path: str, box: Box | None, image: np.ndarray | None) -> Crop:
-        """The same of the image at a path of the table, unless it has been decoded."""
-        try:
-            image = images.read(path, self.settings.channels, box=box) if image is None else image
-        except ValueError as error:
-            return Crop(UNREADABLE, reason=str(error))
-        crop = self.crop(image, box)
-        return replace(crop, reason=f"{path}: {crop.reason}") if crop.reason else crop
+        The box is for `detector="box"`; other detectors do not look at it.
+        """
+        by_box = self.settings.detector == "box"
+        if by_box and box is not None:
+            x, y, width, height = box
+            inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0].size
+            if min(width, height) <= 0 or 2 * inside < width * height:
+                size = f"{image.shape[1]} x {image.shape[0]} pixels"
+                reason = f"less than half of the box {box} (x, y, width, height) lies inside the image of {size}"
+                return None, {"outcome": "box outside", "box": box, "reason": reason}
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[..., 0]
+        faces = [box] * (box is not None) if by_box else self._faces(grey)
+        if not faces and self.settings.no_face == "drop":
+            return None, {"outcome": "dropped"}
+        if not faces:
+            return resize(image, self.settings.size, self.settings.interpolation), {"outcome": "whole"}
+        angle = self._tilt(grey, faces[0]) if self.settings.align else None
+        face = cut_square(image, faces[0], self.settings.margin, angle or 0.0, self.settings)
+        found = {"outcome": "cropped", "faces": len(faces), "box": faces[0], "angle": angle}
+        return resize(face, self.settings.size, self.settings.interpolation), found
 
     def _faces(self, grey: np.ndarray) -> list[Box]:
         """Boxes of all faces in a grey image (height, width), the largest first."""
@@ -227,11 +203,11 @@ class FaceCropper:
 
     def _tilt(self, grey: np.ndarray, box: Box) -> float | None:
         """`eye_tilt` of the face in a box."""
-        face = cut_square(grey[..., None], square_around(box, 0.0), 0.0, self.settings)
+        face = cut_square(grey[..., None], box, 0.0, 0.0, self.settings)
         face = resize(face, EYE_SIDE, "area" if len(face) > EYE_SIDE else "bicubic")
         top, bottom = (round(EYE_SIDE * share) for share in EYE_ROWS)
         least, most = ((round(EYE_SIDE * width),) * 2 for width in EYE_WIDTHS)
-        found = self._eyes.detectMultiScale(face[top:bottom], EYE_STEP, EYE_NEIGHBOURS, minSize=least, maxSize=most)
+        found = self._eyes.detectMultiScale(face[top:bottom], *EYE_SEARCH, minSize=least, maxSize=most)
         eyes = [(x + width / 2, top + y + height / 2, width) for x, y, width, height in found]
         return eye_tilt([tuple(float(value) / EYE_SIDE for value in eye) for eye in eyes])
 
@@ -247,9 +223,7 @@ def _detector(settings: CropSettings) -> Callable[[np.ndarray], Iterable[Box]]:
         return lambda view: [(face.left(), face.top(), face.width(), face.height()) for face in find(view, 0)]
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
     share = settings.smallest_face / (1 + 2 * DETECT_BORDER)
-    return lambda view: cascade.detectMultiScale(
-        view, HAAR_STEP, HAAR_NEIGHBOURS, minSize=(round(share * min(view.shape)),) * 2
-    )
+    return lambda view: cascade.detectMultiScale(view, *HAAR_SEARCH, minSize=(round(share * min(view.shape)),) * 2)
 
 
 def eye_tilt(eyes: list[Eye]) -> float | None:
@@ -268,95 +242,67 @@ def eye_tilt(eyes: list[Eye]) -> float | None:
     return tilt
 
 
-def square_around(box: Box, margin: float) -> tuple[int, int, int]:
-    """x, y and side of the square around a box's centre: its longer side and `margin` of that on each side of it."""
+def cut_square(image: np.ndarray, box: Box, margin: float, angle: float, settings: CropSettings) -> np.ndarray:
+    """The square around a box's centre, its content turned back by an angle about it; may reach beyond the image.
+
+    Its side is the longer one of the box and `margin` of that on each side. The content stands turned clockwise by
+    `angle` degrees; with 0 each pixel is copied as it is. `area` does not exist for a rotation, which is bilinear then.
+    """
     x, y, width, height = box
     side = max(1, _rounded(max(width, height) * (1 + 2 * margin)))
-    return _rounded(x + (width - side) / 2), _rounded(y + (height - side) / 2), side
-
-
-def cut_square(image: np.ndarray, square: tuple[int, int, int], angle: float, settings: CropSettings) -> np.ndarray:
-    """A square (x, y, side), which may reach beyond the image, its content turned back by an angle about its centre.
-
-    The content stands turned clockwise by `angle` degrees; with 0 each pixel is copied as it is. `area` does not exist
-    for a rotation, which is then bilinear.
-    """
-    x, y, side = square
     turn = cv2.getRotationMatrix2D(((side - 1) / 2,) * 2, -angle, 1)  # from the crop to the image
-    turn[:, 2] += x, y
-    flag = INTERPOLATIONS["bilinear" if settings.interpolation == "area" else settings.interpolation]
-    edge = OUTSIDE[settings.outside]
-    cut = cv2.warpAffine(image, turn, (side, side), flags=flag | cv2.WARP_INVERSE_MAP, borderMode=edge)
+    turn[:, 2] += _rounded(x + (width - side) / 2), _rounded(y + (height - side) / 2)
+    flags = INTERPOLATIONS[settings.interpolation.replace("area", "bilinear")] | cv2.WARP_INVERSE_MAP
+    cut = cv2.warpAffine(image, turn, (side, side), flags=flags, borderMode=OUTSIDE[settings.outside])
     return cut.reshape(side, side, image.shape[2])
-
-
-def _mostly_inside(box: Box, image: np.ndarray) -> bool:
-    """Whether at least half of a box's area lies inside an image; not so without an area."""
-    x, y, width, height = box
-    inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0]
-    return width > 0 and height > 0 and 2 * inside.size >= width * height
 
 
 def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int, key: str) -> tuple:
     """The pixels of the images kept (n, size, size, channels), the report on all images, and a digest of both."""
     boxes = map(_as_box, table["box"]) if settings.detector == "box" else repeat(None)
-    of_csv = ".csv/" in table["path"].iloc[0]
+    of_csv = ".csv/" in table["path"].iloc[0].lower()
     decoded = images.decoded(table["path"].tolist(), settings.channels) if of_csv else repeat(None)
-    jobs = list(zip(table["path"], boxes, decoded, strict=False))
-    parts = [delayed(_cut_part)(settings, jobs[start : start + CHUNK]) for start in range(0, len(jobs), CHUNK)]
-    pixels = np.empty((len(table), settings.size, settings.size, settings.channels), "uint8")
-    kept, rows, threads = 0, [], cv2.getNumThreads()
-    cv2.setNumThreads(1)  # as in the processes: with several, chance would order the boxes that a cascade finds
-    # Processes are started afresh, not forked: a fork of one that runs TensorFlow's threads can hang.
-    pool = Parallel(workers, "loky", "generator", batch_size=1, initializer=_prepare, initargs=(os.getpid(),))
+    mine = threading.local()  # a detector for each thread: none may be used by two at once
+
+    def cut(path: str, box: Box | None, image: np.ndarray | None) -> tuple[np.ndarray | None, dict]:
+        try:
+            image = images.read(path, settings.channels, box=box) if image is None else image
+        except ValueError as error:
+            return None, {"outcome": "unreadable", "reason": str(error)}
+        mine.cropper = getattr(mine, "cropper", None) or FaceCropper(settings)
+        face, found = mine.cropper.crop(image, box)
+        return face, found | ({"reason": f"{path}: {found['reason']}"} if "reason" in found else {})
+
+    pixels, kept = np.empty((len(table), settings.size, settings.size, settings.channels), "uint8"), 0
+    rows, threads = [], cv2.getNumThreads()
+    cv2.setNumThreads(1)  # in each of ours: with several, chance would order the boxes that a cascade finds
     try:
-        with closing(pool(parts)) as results:  # also when the loop is interrupted, so that the processes end
-            found = chain.from_iterable(results)
-            for crop in tqdm(found, f"faces ({settings.detector})", len(jobs), unit="image", mininterval=1):
-                rows.append(vars(crop) | {"pixels": None})
-                if crop.pixels is not None:
-                    pixels[kept], kept = crop.pixels, kept + 1
-    except BrokenProcessPool as error:
-        raise RuntimeError("a process that cropped faces was ended, as when memory runs out: try workers=1") from error
+        with ThreadPoolExecutor(workers) as pool, closing(pool.map(cut, table["path"], boxes, decoded)) as crops:
+            bar = tqdm(crops, f"faces ({settings.detector})", len(table), unit="image", mininterval=1)
+            for face, found in bar:
+                rows.append({"faces": 0, "box": None, "angle": None, "reason": ""} | found)
+                if face is not None:
+                    pixels[kept], kept = face, kept + 1
     finally:
         cv2.setNumThreads(threads)
     report = pd.DataFrame(rows).assign(image=table["image"].tolist(), detector=settings.detector)
-    report = report.assign(found=report["faces"] > 0, aligned=report["angle"].notna())[REPORT]
     report = report.astype({"angle": "float64"} | dict.fromkeys(("image", "detector", "outcome", "reason"), "string"))
-    if (report["outcome"] == UNREADABLE).all():
-        raise ValueError(f"none of {len(jobs):,} images could be read, the first: {report['reason'].iloc[0]}")
+    report = report.assign(found=report["faces"] > 0, aligned=report["angle"].notna())
+    if (report["outcome"] == "unreadable").all():
+        raise ValueError(f"none of {len(report):,} images could be read, the first: {report['reason'].iloc[0]}")
     return pixels[:kept], report, _digest(pixels[:kept], report)
 
 
-def _cut_part(settings: CropSettings, jobs: list[tuple]) -> list[Crop]:
-    cropper = FaceCropper(settings)
-    return [cropper.crop_file(*job) for job in jobs]
-
-
-def _prepare(caller: int) -> None:
-    """In a new process: OpenCV has one thread, and the process ends when the one that started it is killed."""
-
-    def end_after_caller() -> None:
-        while os.getppid() == caller:
-            time.sleep(1)
-        os._exit(1)
-
-    cv2.setNumThreads(1)
-    threading.Thread(target=end_after_caller, daemon=True).start()
-
-
-def _key(table: pd.DataFrame, settings: CropSettings) -> str:
-    """A hash of all that decides on the crops: settings, rows, the files' sizes and times, this code and OpenCV's."""
-
-    @cache
-    def container(folder: str) -> str:  # the archive or CSV file that it is or lies in, '' for a folder on disk
-        return "" if os.path.isdir(folder) else str(split_at_container(folder)[0])
-
-    files = sorted({container(os.path.dirname(path)) or path for path in table["path"]})
-    states = [(file, os.path.getsize(file), os.stat(file).st_mtime_ns) for file in files if os.path.exists(file)]
+def _key(table: pd.DataFrame) -> str:
+    """A hash of all that decides on crops beside settings: rows, the files' sizes and times, this code and OpenCV's."""
+    states = set()
+    for path in map(os.path.abspath, table["path"]):
+        while not os.path.exists(path):  # up to the archive that it is in
+            path = os.path.dirname(path)
+        states.add((path, os.path.getsize(path), os.stat(path).st_mtime_ns))
     code = [cv2.__version__, *map(paths.file_sha256, (__file__, images.__file__))]
     rows = table[[name for name in ("image", "path", "box") if name in table]].to_csv(index=False)
-    return hashlib.sha256(repr((settings, states, code, rows)).encode()).hexdigest()
+    return hashlib.sha256(repr((sorted(states), code, rows)).encode()).hexdigest()
 
 
 def _digest(pixels: np.ndarray, report: pd.DataFrame) -> str:

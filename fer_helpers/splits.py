@@ -28,9 +28,8 @@ def official(table: pd.DataFrame, seed: int = 0, val_share: float = 0.1) -> pd.D
 def check_expressions(table: pd.DataFrame) -> None:
     """ValueError, naming split and expressions, unless each split holds each expression of the table."""
     for split, counts in pd.crosstab(table["split"], table["expression"]).iterrows():
-        if missing := list(counts.index[counts == 0]):
-            advice = "use more images, or drop the expression from all splits"
-            raise ValueError(f"the split {split!r} holds no image of {', '.join(missing)}: {advice}")
+        if missing := ", ".join(counts.index[counts == 0]):
+            raise ValueError(f"the split {split!r} holds no image of {missing}: use more images, or drop it everywhere")
 
 
 def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
@@ -78,9 +77,8 @@ def tested_in(table: pd.DataFrame, assigned: pd.Series, fold: int) -> pd.DataFra
     """
     table = table.assign(split=pd.Series(np.where(assigned == fold, "test", "train"), table.index, "string"))
     train, test = (expressions_in(table[table["split"] == split]) for split in ("train", "test"))
-    if unlearned := [expression for expression in test if expression not in train]:
-        advice = "use more folds, or drop the expression"
-        raise ValueError(f"fold {fold} holds all images of {', '.join(unlearned)}: {advice}")
+    if unlearned := ", ".join(expression for expression in test if expression not in train):
+        raise ValueError(f"fold {fold} holds all images of {unlearned}: use more folds, or drop the expression")
     return table
 
 

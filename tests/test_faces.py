@@ -2,32 +2,20 @@
 
 import math
 import os
-import re
-import subprocess
 import sys
-from collections.abc import Callable
+import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 from PIL import Image
 
-from fer_helpers import datasets, faces, images, paths
+from fer_helpers import datasets, faces, images
 from fer_helpers.datasets import fer2013
 from fer_helpers.drawn import drawing
-from fer_helpers.faces import (
-    CropSettings,
-    FaceCropper,
-    box_cut,
-    boxed_faces,
-    crop_faces,
-    cut_square,
-    eye_tilt,
-    square_around,
-)
+from fer_helpers.faces import CropSettings, FaceCropper, box_cut, boxed_faces, crop_faces, cut_square, eye_tilt
 
 BY_BOX = CropSettings(size=8, detector="box", align=False)
 
@@ -62,46 +50,37 @@ def bright_rectangles(settings: CropSettings):
 # Geometry, by hand
 
 
-@pytest.mark.parametrize(
-    ("box", "margin", "square"),
-    [
-        ((10, 20, 40, 30), 0.25, (0, 5, 60)),  # centre (30, 35); 40 and a quarter of it twice, from 30 - 30 and 35 - 30
-        ((10, 20, 40, 30), 0.0, (10, 15, 40)),
-        ((-4, 2, 10, 10), 0.1, (-5, 1, 12)),
-    ],
-)
-def test_square_takes_the_longer_side_and_the_margin_on_each_side_of_it(box, margin, square):
-    assert square_around(box, margin) == square
+SQUARES = [  # the centre of the first is (30, 35), its side 40 and a quarter of it twice: x = 30 - 30, y = 35 - 30
+    ((10, 20, 40, 30), 0.25, (0, 5, 60)),
+    ((10, 20, 40, 30), 0.0, (10, 15, 40)),
+    ((44, 22, 10, 10), 0.1, (43, 21, 12)),
+]
 
 
-@pytest.mark.parametrize(
-    ("box", "cropped"),
-    [
-        ((0, 0, 60, 40), True),
-        ((50, 30, 20, 20), False),  # a quarter lies inside
-        ((-10, 0, 20, 20), True),  # half
-        ((-11, 0, 20, 20), False),
-        ((60, 0, 5, 5), False),
-        ((-9, -9, 5, 5), False),
-        ((10, 10, 0, 5), False),
-        ((10, 10, -5, -5), False),
-    ],
-)
-def test_box_is_cut_if_at_least_half_of_it_lies_inside_the_image(box, cropped):
-    assert FaceCropper(BY_BOX).crop(noise(40, 60), box).outcome == ("cropped" if cropped else "box outside")
-
-
+@pytest.mark.parametrize(("box", "margin", "square"), SQUARES)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("interpolation", images.INTERPOLATIONS)
-def test_level_face_is_cut_out_pixel_by_pixel(channels, interpolation):
-    image, settings = noise(channels=channels), CropSettings(interpolation=interpolation)
-    np.testing.assert_array_equal(cut_square(image, (7, 11, 30), 0.0, settings), image[11:41, 7:37])
+def test_level_face_is_cut_pixel_by_pixel_as_a_square_with_a_margin(box, margin, square, channels, interpolation):
+    image, (x, y, side) = noise(80, 90, channels), square
+    cut = cut_square(image, box, margin, 0.0, CropSettings(interpolation=interpolation))
+    np.testing.assert_array_equal(cut, image[y : y + side, x : x + side])
+
+
+# Inside an image of 40 x 60 lie all, a quarter, half, less than half, nothing; the last two have no area.
+CUT = {(0, 0, 60, 40): True, (50, 30, 20, 20): False, (-10, 0, 20, 20): True, (-11, 0, 20, 20): False}
+CUT |= {(60, 0, 5, 5): False, (-9, -9, 5, 5): False, (10, 10, 0, 5): False, (10, 10, -5, -5): False}
+
+
+@pytest.mark.parametrize(("box", "is_cut"), CUT.items())
+def test_box_is_cut_if_at_least_half_of_it_lies_inside_the_image(box, is_cut):
+    assert FaceCropper(BY_BOX).crop(noise(40, 60), box)[1]["outcome"] == ("cropped" if is_cut else "box outside")
 
 
 @pytest.mark.parametrize(("outside", "numpy_mode"), [("replicate", "edge"), ("reflect", "reflect")])
 def test_what_lies_outside_the_image_is_filled_as_numpy_pads_it(outside, numpy_mode):
     padded = np.pad(noise(20, 20), ((8, 8), (8, 8), (0, 0)), mode=numpy_mode)
-    np.testing.assert_array_equal(cut_square(noise(20, 20), (-8, -8, 36), 0.0, CropSettings(outside=outside)), padded)
+    cut = cut_square(noise(20, 20), (-8, -8, 36, 36), 0.0, 0.0, CropSettings(outside=outside))
+    np.testing.assert_array_equal(cut, padded)
 
 
 @pytest.mark.parametrize("angle", [-20.0, 12.0])
@@ -111,7 +90,7 @@ def test_turning_back_by_the_angle_brings_both_eyes_to_the_same_height(angle, in
     across, down = distance / 2 * math.cos(math.radians(angle)), distance / 2 * math.sin(math.radians(angle))
     for sign in (-1, 1):
         cv2.circle(image, (round(centre + sign * across), round(centre + sign * down)), 8, 255, -1)
-    level = cut_square(image, (40, 40, 120), angle, CropSettings(interpolation=interpolation))[..., 0]
+    level = cut_square(image, (40, 40, 120, 120), 0.0, angle, CropSettings(interpolation=interpolation))[..., 0]
     _, _, _, centroids = cv2.connectedComponentsWithStats((level > 127).astype("uint8"))
     (left_x, left_y), (right_x, right_y) = sorted(centroids[1:].tolist())
     assert left_y == pytest.approx(right_y, abs=1)
@@ -148,10 +127,9 @@ def test_box_is_in_pixels_of_the_image_however_it_was_enlarged_or_shrunk_for_the
     image = np.zeros((*shape, 1), "uint8")
     x, y, side = shape[1] // 4, shape[0] // 3, shape[0] // 2
     image[y : y + side, x : x + side] = 255
-    crop = FaceCropper(CropSettings(align=False)).crop(image)
-    assert crop.faces == 1
-    assert crop.box == pytest.approx((x, y, side, side), abs=max(1, shape[1] / 500))
-    assert crop.pixels.min() > 200
+    pixels, found = FaceCropper(CropSettings(align=False)).crop(image)
+    assert found["faces"] == 1 and pixels.min() > 200
+    assert found["box"] == pytest.approx((x, y, side, side), abs=max(1, shape[1] / 500))
 
 
 @pytest.mark.parametrize(
@@ -169,15 +147,15 @@ def test_of_several_faces_the_largest_is_taken_and_all_are_counted(monkeypatch):
     image = np.zeros((200, 200, 1), "uint8")
     for x, side in ((10, 30), (60, 50), (130, 40)):
         image[100 : 100 + side, x : x + side] = 255
-    crop = FaceCropper(CropSettings(align=False)).crop(image)
-    assert (crop.faces, crop.box) == (3, (60, 100, 50, 50))
+    _, found = FaceCropper(CropSettings(align=False)).crop(image)
+    assert (found["faces"], found["box"]) == (3, (60, 100, 50, 50))
 
 
 def test_margin_shows_what_stands_around_the_face():
     image = np.zeros((100, 100, 1), "uint8")
     image[30:50, 40:60] = 255
     settings = CropSettings(size=40, detector="box", align=False, interpolation="nearest", margin=0.5)
-    pixels = FaceCropper(settings).crop(image, (40, 30, 20, 20)).pixels
+    pixels = FaceCropper(settings).crop(image, (40, 30, 20, 20))[0]
     assert (pixels == 255).mean() == 0.25  # the face takes half of the square's side
     assert (pixels[10:30, 10:30] == 255).all()
 
@@ -300,61 +278,6 @@ def test_table_without_rows_or_boxes_or_readable_images_is_an_error_that_says_so
         crop_faces(table_of(lay_out({"a.png": b"text"}), names, boxes), settings)
 
 
-def test_processes_that_crop_do_not_load_keras():
-    heavy = {"keras", "tensorflow", "jax", "matplotlib", "sklearn", "dlib"}
-    code = f"import sys, fer_helpers.faces; print({heavy} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
-
-
-@pytest.fixture
-def cropping_script(drawn_people, tmp_path) -> Callable[[int], list]:
-    """The command of a script, without a main guard, that crops the drawn faces so many times in two processes."""
-
-    def command(times: int) -> list:
-        drawn_people.to_pickle(tmp_path / "table.pickle")
-        script = tmp_path / "script.py"
-        script.write_text(
-            f"import sys\nsys.path.insert(0, {str(paths.PROJECT)!r})\n"
-            "import pandas\nfrom fer_helpers.faces import CropSettings, crop_faces\n"
-            f"table = pandas.concat([pandas.read_pickle({str(tmp_path / 'table.pickle')!r})] * {times})\n"
-            "print(len(crop_faces(table, CropSettings(align=False), workers=2).pixels))\n"
-        )
-        return [sys.executable, script]
-
-    return command
-
-
-def test_script_without_a_main_guard_can_share_the_work(cropping_script, drawn_people):
-    ended = subprocess.run(cropping_script(1), capture_output=True, check=True)
-    assert int(ended.stdout) == len(drawn_people)
-
-
-def started_cropping(command: list) -> tuple[psutil.Popen, list[psutil.Process]]:
-    """A script that has cropped something, and the processes that it has started."""
-    started = psutil.Popen(command, stderr=subprocess.PIPE)
-    while not re.search(rb"[1-9]%", started.stderr.read1()):
-        assert started.poll() is None
-    children = started.children(recursive=True)
-    assert len(children) >= 2
-    return started, children
-
-
-def test_processes_end_when_the_one_that_started_them_is_killed(cropping_script):
-    started, children = started_cropping(cropping_script(100))
-    started.kill()
-    started.wait()
-    assert psutil.wait_procs(children, timeout=20)[1] == []
-
-
-def test_process_that_is_killed_is_one_sentence_and_leaves_nothing_that_would_be_trusted(cropping_script, cache):
-    started, children = started_cropping(cropping_script(100))
-    for child in children:
-        child.kill()
-    assert b"RuntimeError: a process that cropped faces was ended, as when memory runs out" in started.stderr.read()
-    assert started.wait() == 1
-    assert not list((cache / "crops").rglob("output.pkl"))
-
-
 # Crops kept on disk
 
 
@@ -365,18 +288,17 @@ def two_images(encode, lay_out) -> pd.DataFrame:
 
 
 @pytest.fixture
-def cut(monkeypatch) -> list[str]:
-    """The paths of the images that were cut, not read from the cache."""
-    seen, crop_file = [], FaceCropper.crop_file
-    spy = lambda cropper, path, *arguments: seen.append(path) or crop_file(cropper, path, *arguments)  # noqa: E731
-    monkeypatch.setattr(FaceCropper, "crop_file", spy)
+def cut(monkeypatch) -> list:
+    """Grows by one for each image that is cut, not read from the cache."""
+    seen, crop = [], FaceCropper.crop
+    monkeypatch.setattr(FaceCropper, "crop", lambda *arguments: seen.append(None) or crop(*arguments))
     return seen
 
 
 def test_second_call_reads_what_the_first_has_kept_whatever_the_labels(two_images, cut):
     first = crop_faces(two_images.assign(expression="happy"), BY_BOX)
     second = crop_faces(two_images.assign(expression="sad"), BY_BOX, workers=2)
-    assert cut == two_images["path"].tolist()
+    assert len(cut) == len(two_images)
     np.testing.assert_array_equal(first.pixels, second.pixels)
     assert second.table["expression"].tolist() == ["sad"]
     pd.testing.assert_frame_equal(first.report, second.report)
@@ -412,6 +334,23 @@ def test_damaged_crops_are_not_trusted_but_made_again(two_images, cut, cache, sh
         np.testing.assert_array_equal(first.pixels, again.pixels)
         pd.testing.assert_frame_equal(first.report, again.report)
         assert len(cut) == cuts
+
+
+def test_interrupted_call_keeps_nothing_and_ends_its_threads(encode, write_files, tmp_path, monkeypatch, cache):
+    files = dict.fromkeys([f"{place}.png" for place in range(500)], encode(noise()[..., 0]))
+    table, seen = table_of(write_files(tmp_path / "data", files), files, [(5, 5, 20, 20)] * 500), []
+
+    def interrupted(cropper: FaceCropper, *arguments):
+        seen.append(None)
+        if len(seen) == 20:
+            raise KeyboardInterrupt
+        return np.zeros((8, 8, 1), "uint8"), {"outcome": "cropped"}
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(FaceCropper, "crop", interrupted)
+        crop_faces(table, BY_BOX, workers=2)
+    assert len(seen) < 500 and not [thread for thread in threading.enumerate() if "Executor" in thread.name]
+    assert crop_faces(table, BY_BOX).pixels.any()
 
 
 def test_disk_that_is_full_costs_the_cache_and_not_the_crops(two_images, cut, cache, monkeypatch):
@@ -457,7 +396,6 @@ def test_haar_finds_and_aligns_drawn_faces_but_no_plain_grey_in_one_process_as_i
     assert summary["found_share"] > 0.85 and summary["aligned_share"] > 0.85 and summary["dropped"] >= 2
     assert len(drawn_by_haar.table) == len(drawn_by_haar.pixels) == summary["found"]
     assert summary["found"] == len(drawn_people) - summary["dropped"]
-    assert len(drawn_people) > faces.CHUNK  # else there would be nothing to share
     together = crop_faces(drawn_people, CropSettings(no_face="drop"), workers=2)
     np.testing.assert_array_equal(together.pixels, drawn_by_haar.pixels)
     pd.testing.assert_frame_equal(together.report, drawn_by_haar.report)
