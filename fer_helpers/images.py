@@ -13,7 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from fer_helpers.datasets import fer2013
-from fer_helpers.datasets.files import FileTree, read_encoded, split_at_container
+from fer_helpers.datasets.files import read_encoded
 from fer_helpers.datasets.table import skipped_images
 
 INTERPOLATIONS = {name: code for code, name in enumerate(("nearest", "bilinear", "bicubic", "area", "lanczos"))}  # cv2
@@ -73,7 +73,7 @@ class ImageFiles:
     def __init__(self, table: pd.DataFrame, side: int, channels=3, interpolation="area", cut: Cut | None = None):
         _check(table, interpolation)
         self._paths = table["path"].tolist()
-        if ".csv/" in self._paths[0]:
+        if ".csv/" in self._paths[0].lower():
             raise ValueError(f"{self._paths[0]} is a row of a CSV file, which is only read as a whole: use read_images")
         self._boxes = table["box"].tolist() if cut and "box" in table else [None] * len(table)
         self._interpolation, self._cut = interpolation, cut
@@ -107,7 +107,7 @@ def unreadable(table: pd.DataFrame, cut: Cut | None = None) -> pd.DataFrame:
 
 def decoded(paths: list[str], channels: int) -> Iterator[np.ndarray | ValueError]:
     """Each image as uint8 (height, width, channels), or the error that says why there is none, in order."""
-    if paths and ".csv/" in paths[0]:
+    if paths and ".csv/" in paths[0].lower():
         return _from_csv(paths, channels)
     return in_threads(lambda path: read(path, channels), paths)
 
@@ -184,9 +184,5 @@ def _check(table: pd.DataFrame, interpolation: str) -> None:
 
 def _from_csv(paths: list[str], channels: int) -> Iterator[np.ndarray]:
     rows = [int(path.rpartition("/")[2]) for path in paths]
-    container, inside = split_at_container(paths[0])
-    in_zip = container.suffix == ".zip"
-    tree = FileTree(container if in_zip else container.parent)
-    with tree.open_text(inside.rpartition("/")[0] if in_zip else container.name) as file:
-        images = fer2013.read_csv_pixels(file, set(rows))
+    images = fer2013.read_csv_pixels(paths[0].rpartition("/")[0], set(rows))
     return (np.repeat(images[row][..., None], channels, axis=2) for row in rows)

@@ -1,7 +1,9 @@
 """One module a data set, each turning a folder or archive into the same table.
 
-A module here has `NAME` (its key), `EXPECTED` (the layouts, in a clause), `FOUND_AS` (what it is called under `FER_DATA_DIR`) and
-`load(location, **options)`.
+A loader has `NAME` (its key), `EXPECTED` (the layouts, in a clause), `FOUND_AS` (its names under `FER_DATA_DIR`)
+and `load(location, **options)`, which raises `FileNotFoundError` where there is none of the layouts, and `LayoutError`
+where a copy can't be right: a split without an image of a class, an unknown class, copies or labels that contradict
+each other. What else is wrong with a file is a row of `skipped`.
 """
 
 from dataclasses import replace
@@ -10,7 +12,9 @@ from types import ModuleType
 
 from fer_helpers import paths
 from fer_helpers.datasets import affectnet, ckplus, fer2013, ferplus, jaffe, rafdb
-from fer_helpers.datasets.table import FaceDataset
+from fer_helpers.datasets.collect import SPLIT_FOLDERS
+from fer_helpers.datasets.files import FileTree, same_bytes
+from fer_helpers.datasets.table import FaceDataset, LayoutError
 
 LOADERS: dict[str, ModuleType] = {module.NAME: module for module in (fer2013, ferplus, ckplus, jaffe, rafdb, affectnet)}
 
@@ -21,20 +25,23 @@ def load(name: str, data: str = "real", **options) -> FaceDataset:
     Args:
         name: one of `LOADERS`, as in `fer2013`.
         data: `real` for the photographs under `FER_DATA_DIR`, `generated` for faces drawn by this project in the same
-            layout, or the path of the data set, or of a folder that holds it as `FER_DATA_DIR` would.
+            layout, or the path of the data set, which may run on inside a zip, or of a folder that holds it as
+            `FER_DATA_DIR` would.
         **options: of the data set's own `load`, as in `last_frames=1` for CK+.
 
     Raises:
         ValueError: no loader has that name.
         FileNotFoundError: the data set is not there; the message says what was expected where.
+        LayoutError: it is there twice, and the copies differ.
     """
-    if name not in LOADERS:
-        raise ValueError(f"no data set is called {name!r}: there are {', '.join(LOADERS)}")
-    if data == "generated":
-        from fer_helpers import drawn as generated
+    if data == "generated" and name in LOADERS:
+        from fer_helpers import drawn
 
-        return replace(LOADERS[name].load(generated.ensure(name), **options), generated=True)
-    return LOADERS[name].load(find(name, data), **options)
+        return replace(LOADERS[name].load(drawn.ensure(name), **options), generated=True)
+    location, *copies = _places(name, data)
+    dataset = LOADERS[name].load(location, **options)
+    notes = [f"{copy} holds the same files as {location}, byte for byte: one of the two was read." for copy in copies]
+    return replace(dataset, notes=(*dataset.notes, *notes))
 
 
 def load_present(
@@ -43,12 +50,12 @@ def load_present(
     """Load those of several data sets that are there.
 
     Args:
-        names: keys of `LOADERS`.
-        data: as for `load`.
+        names, data: as for `load`.
         options: for each name, options of its `load`.
 
     Returns:
-        The data sets by name, in the order of `names`; and for each of the others the sentence that says what was looked for where.
+        The data sets by name, in the order of `names`; and for each other the sentence that says what was looked for
+        where.
 
     Raises:
         FileNotFoundError: none of them is there.
@@ -65,16 +72,31 @@ def load_present(
 
 
 def find(name: str, data: str = "real") -> Path:
-    """The folder or archive of a data set: under `FER_DATA_DIR`, or below or at a path.
+    """The folder or archive of a data set: under `FER_DATA_DIR`, or at or below a path; errors are those of `load`."""
+    return _places(name, data)[0]
 
-    Raises:
-        FileNotFoundError: it is not under `FER_DATA_DIR`, or the path is not there.
-    """
-    folder = paths.data_dir() if data == "real" else Path(data).expanduser()
-    found = next((folder / entry for entry in LOADERS[name].FOUND_AS if (folder / entry).exists()), None)
-    if found is None and data == "real":
+
+def _places(name: str, data: str) -> list[Path]:
+    """All places under which the data set is found; they hold the same files."""
+    if name not in LOADERS:
+        raise ValueError(f"no data set is called {name!r}: there are {', '.join(LOADERS)}")
+    folder, loader = paths.data_dir() if data == "real" else paths.resolve(data), LOADERS[name]
+    known = [entry.lower() for entry in loader.FOUND_AS]
+    entries = {entry: entry.name.lower().removesuffix(".zip") for entry in folder.iterdir()} if folder.is_dir() else {}
+    if data != "real" and (folder.name.lower() in known or SPLIT_FOLDERS.keys() & entries.values()):
+        entries = {}  # this is the data set itself
+    places = sorted(
+        (entry for entry in entries if entries[entry] in known), key=lambda entry: (known.index(entries[entry]), entry)
+    )
+    if not places and data == "real":
+        names = ", ".join(loader.FOUND_AS)
         raise FileNotFoundError(
-            f"no {name} in {folder}: put it there under one of the names {', '.join(LOADERS[name].FOUND_AS)}, or set FER_DATA_DIR "
-            f"to the folder that holds it ({LOADERS[name].EXPECTED}); to try without it, pass data=generated"
+            f"no {name} in {folder}: put it there under one of the names {names}, as a folder or a .zip, or set "
+            f"FER_DATA_DIR to the folder that holds it ({loader.EXPECTED}); to try without it, pass data=generated"
         )
-    return found or folder
+    for other in places[1:]:
+        one, two = FileTree(places[0]), FileTree(other)
+        if one.names != two.names or not all(same_bytes(one.path(file), two.path(file)) for file in one.names):
+            both = f"{places[0]} and {other} are two copies of {name}, which differ"
+            raise LayoutError(f"{both}: name one of them as data, or move one away")
+    return places or [folder]

@@ -1,81 +1,42 @@
-"""JAFFE: 213 grey photographs of 256x256 pixels, ten Japanese women, seven expressions (Lyons et al. 1998, Automatic Face and Gesture Recognition).
+"""JAFFE: 213 grey photographs of ten Japanese women, seven expressions (Lyons et al. 1998, Face and Gesture).
 
 Layout read, as a folder or a zip:
 
     KA.AN1.39.tiff      anywhere in it: subject KA, anger, her first picture of it, picture 39 of the data set
-
-A copy may bear another image suffix (`.tif`, `.jpg`) or one twice (`.tiff.tiff`). There is no official split, and a picture is no frame of a
-sequence. A file named otherwise is listed as skipped; numbers that differ from the published ones stand in the notes.
+ A copy may bear another image suffix (`.tif`, `.jpg`) or one twice (`.tiff.tiff`). There is no official split, and a
+picture is no frame of a sequence. Listed as skipped: a file named otherwise, and one in another expression's folder.
 """
 
 import re
 from pathlib import Path, PurePosixPath
 
-from fer_helpers.datasets.files import FileTree
-from fer_helpers.datasets.table import (
-    FaceDataset,
-    LayoutError,
-    canonical_expression,
-    differences,
-    make_table,
-    skipped_images,
-)
+from fer_helpers.datasets.collect import Collection
+from fer_helpers.datasets.table import SPELLINGS, FaceDataset
 
 NAME = "jaffe"
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
-FILE_NAME = re.compile(r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)(\d)\.(\d{1,3})(\.[A-Z]+)+", re.IGNORECASE)
+FILE_NAME = re.compile(r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)(\d)\.(\d{1,3})(\.[A-Z]+)+", re.IGNORECASE | re.ASCII)
 PUBLISHED = {"images": 213, "subjects": 10}  # Lyons et al. 1998
-PUBLISHED_IMAGES = {
-    "neutral": 30,
-    "happy": 31,
-    "sad": 31,
-    "surprise": 30,
-    "fear": 32,
-    "disgust": 29,
-    "anger": 30,
-}  # by their file names
-FOUND_AS = ("jaffe", "jaffe.zip", "JAFFE", "JAFFE.zip", "jaffedbase", "jaffedbase.zip")
+PUBLISHED_IMAGES = dict(zip(CLASSES, (30, 31, 31, 30, 32, 29, 30), strict=True))  # as commonly given
+FOUND_AS = ("jaffe", "jaffedbase")
 EXPECTED = "expected KA.AN1.39.tiff and its like, named by subject, expression and number; see data/README.md"
 
 
 def load(location: Path) -> FaceDataset:
-    """Read JAFFE from a folder or a zip.
-
-    Returns:
-        The data set, `subject` filled, `split`, `sequence` and `frame` missing; `skipped` lists the images whose names do not parse.
-
-    Raises:
-        FileNotFoundError: nothing is there, or no image named as in JAFFE.
-        LayoutError: the same picture stands there twice.
-    """
-    tree = FileTree(Path(location))
-    pictures: dict[tuple[str, ...], dict] = {}
-    skipped = []
-    for name in tree.images_below(""):
-        match = FILE_NAME.fullmatch(PurePosixPath(name).name)
+    """Read JAFFE; `subject` is filled, `split`, `sequence` and `frame` are missing."""
+    found = Collection(NAME, "JAFFE", EXPECTED, location)
+    pictures = []
+    for name in found.tree.images:
+        folder, match = PurePosixPath(name).parent.name.lower(), FILE_NAME.fullmatch(PurePosixPath(name).name)
         if match is None:
-            skipped.append(
-                (
-                    name,
-                    f"{tree.path(name)} does not say subject, expression and number: expected a name like KA.AN1.39.tiff",
-                )
-            )
-            continue
-        picture = tuple(part.upper() for part in match.groups()[:4])
-        if picture in pictures:
-            raise LayoutError(
-                f"{pictures[picture]['path']} and {name} are the same picture: remove one, or name the folder above one copy"
-            )
-        expression = canonical_expression(picture[1], name)
-        pictures[picture] = {"image": name, "path": tree.path(name), "expression": expression, "subject": picture[0]}
+            found.skip(name, "does not say subject, expression and number: expected a name like KA.AN1.39.tiff")
+        elif SPELLINGS.get(folder, SPELLINGS[match[2].lower()]) != SPELLINGS[match[2].lower()]:
+            found.skip(name, "contradicts its folder: which expression is right can't be told")
+        else:
+            pictures.append((tuple(part.upper() for part in match.groups()[:4]), name))
     if not pictures:
-        raise FileNotFoundError(f"no JAFFE under {tree.location}: {EXPECTED}")
-    rows = list(pictures.values())
-    return FaceDataset(NAME, tree.location, make_table(rows), skipped_images(skipped), _notes(rows))
-
-
-def _notes(rows: list[dict]) -> tuple[str, ...]:
-    found = {"images": len(rows), "subjects": len({row["subject"] for row in rows})}
-    found |= {f"images of {name}": sum(row["expression"] == name for row in rows) for name in PUBLISHED_IMAGES}
+        raise found.absent()
+    for (subject, expression, *_), name in found.one_copy(pictures, depth=1, alone=False).items():
+        found.add(name, SPELLINGS[expression.lower()], subject=subject)
     published = PUBLISHED | {f"images of {name}": number for name, number in PUBLISHED_IMAGES.items()}
-    return differences(found, published, "the published numbers")
+    return found.dataset(published=published, whose="the published numbers")

@@ -1,296 +1,160 @@
-"""RAF-DB, basic expressions: 15,339 photographs from the web, seven expressions, each labelled by about 40 people (Li et al. 2017, CVPR).
+"""RAF-DB, basic expressions: 15,339 photographs from the web, each labelled by about 40 people (Li et al. 2017, CVPR).
 
 Layouts read, each as a folder or a zip, anywhere below it:
 
-    Image/aligned/train_00001_aligned.jpg, EmoLabel/list_patition_label.txt     the authors' `basic`, spelled as they spell it
-    DATASET/{train,test}/{1..7}/*.jpg, train_labels.csv, test_labels.csv        Kaggle's folders, aligned images only
-
-With `images="original"` the authors' photographs before the alignment are read from `Image/original/train_00001.jpg`, and the faces' boxes
-from `Annotation/boundingbox/train_00001_boundingbox.txt` where those are there.
+    Image/aligned/train_00001_aligned.jpg, EmoLabel/list_patition_label.txt   the authors' `basic`, so spelled or well
+    DATASET/{train,test}/{1..7}/*.jpg, train_labels.csv, test_labels.csv      Kaggle's folders, aligned images only
+ With `images="original"` the authors' photographs before the alignment are read from `Image/original/train_00001.jpg`,
+and the faces' boxes from `Annotation/boundingbox/train_00001_boundingbox.txt` where those are there.
 """
 
-import csv
 import re
-from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pandas as pd
 
-from fer_helpers.datasets.files import DAMAGED_MEMBER, FileTree
-from fer_helpers.datasets.table import FaceDataset, LayoutError, make_table, skipped_images
+from fer_helpers.datasets.collect import SPLIT_FOLDERS, Collection
+from fer_helpers.datasets.files import read_file, read_lines, read_rows
+from fer_helpers.datasets.table import FaceDataset
 
 NAME = "rafdb"
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
-CODES = {"1": "surprise", "2": "fear", "3": "disgust", "4": "happy", "5": "sad", "6": "anger", "7": "neutral"}
-LABEL_FILE = "list_patition_label.txt"
-CSV_FILES = {"train": "train_labels.csv", "test": "test_labels.csv"}
+CODES = dict(zip("1234567", ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral"), strict=True))
+LABEL_FILES = ("list_patition_label.txt", "list_partition_label.txt")
 KINDS = ("aligned", "original")
 PUBLISHED_COUNTS = {"train": 12_271, "test": 3_068}
-FOUND_AS = ("rafdb", "rafdb.zip", "RAF-DB", "RAF-DB.zip", "raf-db-dataset", "raf-db-dataset.zip", "DATASET")
-EXPECTED = "expected Image/aligned/ and EmoLabel/list_patition_label.txt, or train/<1..7>/ and test/<1..7>/; see data/README.md"
-
-LISTED_NAME = re.compile(r"(train|test)_\d+\.jpg")
-IMAGE_NAME = re.compile(r"((?:train|test)_\d+)(_aligned)?\.jpg", re.IGNORECASE)
-
-Skips = list[tuple[str, str]]
+FOUND_AS = ("rafdb", "RAF-DB", "raf-db-dataset", "DATASET")
+EXPECTED = "expected Image/aligned/ and EmoLabel/list_patition_label.txt, or train/<1..7>/ and test/<1..7>/; see "
+EXPECTED += "data/README.md"
+IMAGE_NAME = re.compile(r"((train|test)_\d+)(_aligned)?\.jpg", re.IGNORECASE | re.ASCII)
 
 
 def load(location: Path, images: str = "aligned") -> FaceDataset:
-    """Read RAF-DB from a folder or a zip.
-
-    Args:
-        location: folder or zip that holds one of the layouts.
-        images: `aligned` (100 x 100 pixels) or `original` (any size, with boxes where the copy has them).
-
-    Returns:
-        The data set; `skipped` lists lines without an image, images without a line, and what does not parse.
+    """Read RAF-DB: `aligned` images (100 x 100 pixels) or `original` ones (any size, with boxes where there are any).
 
     Raises:
         ValueError: there is no such kind of images.
-        FileNotFoundError: nothing is there, none of the layouts, or no image of this kind.
-        LayoutError: two copies in one place, or a split without an image of a class.
     """
     if images not in KINDS:
         raise ValueError(f"images is one of {', '.join(KINDS)}, not {images!r}")
-    tree = FileTree(Path(location))
-    label_name = tree.named(LABEL_FILE)
-    rows, skipped, notes = _from_list(tree, label_name, images) if label_name else _from_folders(tree, images)
-    if not rows:
-        raise LayoutError(
-            f"no image under {tree.location} has a label: the copy is incomplete, get it again ({EXPECTED})"
+    found = Collection(NAME, "RAF-DB", EXPECTED, location)
+    label_name = found.tree.named(*LABEL_FILES)
+    if label_name:
+        _read_list(found, label_name, images)
+    else:
+        _read_folders(found, images)
+    published = {f"images in {split}": number for split, number in PUBLISHED_COUNTS.items()}
+    return found.dataset(CLASSES, PUBLISHED_COUNTS, published, "the numbers of Li et al. 2017")
+
+
+def _read_list(found: Collection, label_name: str, kind: str) -> None:
+    """The authors' layout."""
+    tree, codes, without = found.tree, set(), []
+    images = _images_of_kind(found, kind)
+    box_files = ((PurePosixPath(name).name, name) for name in tree.names if name.endswith("_boundingbox.txt"))
+    boxes = found.one_copy(box_files, depth=1, alone=False) if kind == "original" else {}
+    for number, line in enumerate(read_lines(tree.path(label_name))):
+        parts = line.replace(",", " ").split()
+        listed, label = parts if len(parts) == 2 else ("", "")
+        match = IMAGE_NAME.fullmatch(listed)
+        codes.add(label)
+        faults = (
+            (not match or bool(match[3]), f"{' '.join(parts)[:80]!r} is no name and label, as in 'train_00001.jpg 5'"),
+            (label not in CODES, f"label {label[:80]!r} of {listed} is not in 1 to 7"),
         )
-    table = make_table(rows)
-    _check_classes(table, tree.location)
-    return FaceDataset(NAME, tree.location, table, skipped_images(skipped), (*notes, *_count_note(table)))
-
-
-# The authors' layout
-
-
-def _from_list(tree: FileTree, label_name: str, kind: str) -> tuple[list[dict], Skips, list[str]]:
-    files = _listed_images(tree, kind)
-    labels, skipped = _read_labels(tree, label_name)
-    skipped += [
-        (listed, f"no file for {listed}, though {tree.path(label_name)} names it")
-        for listed in labels
-        if listed not in files
-    ]
-    skipped += [
-        (name, f"{tree.path(name)} has no label in {label_name}")
-        for listed, name in files.items()
-        if listed not in labels
-    ]
-    boxes, faults = _read_boxes(tree) if kind == "original" else ({}, {})
-    rows = []
-    for listed in sorted(files.keys() & labels.keys()):
-        if listed in faults:
-            skipped.append((files[listed], faults[listed]))
+        if not parts or not found.accepts(label_name, number, listed.lower(), images, *faults):
             continue
-        row = {
-            "image": files[listed],
-            "path": tree.path(files[listed]),
-            "expression": labels[listed],
-            "split": listed.partition("_")[0],
-        }
-        rows.append(row | {"box": boxes.get(listed)})
-    without = [row["image"] for row in rows if row["box"] is None]
-    notes = [f"{len(without):,} images have no bounding box, {without[0]} first."] if boxes and without else []
-    return rows, skipped, notes
-
-
-def _listed_images(tree: FileTree, kind: str) -> dict[str, str]:
-    """Where the image of this kind lies, by its name in the label file."""
-    files: dict[str, str] = {}
-    for name in tree.images_below(""):
-        match = IMAGE_NAME.fullmatch(PurePosixPath(name).name)
-        if not match or bool(match[2]) != (kind == "aligned"):
+        image, box_name = images[listed.lower()], listed.lower().replace(".jpg", "_boundingbox.txt")
+        try:
+            box = _box(tree.path(boxes[box_name])) if box_name in boxes else None
+        except ValueError as error:
+            found.skip(image, f"has no box: {error}")
             continue
-        listed = f"{match[1].lower()}.jpg"
-        if listed in files:
-            raise LayoutError(
-                f"{tree.location} holds more than one copy of RAF-DB ({files[listed]}, {name}): name the folder above one of them"
-            )
-        files[listed] = name
+        without += [image] * (box is None)
+        found.add(image, CODES[label], match[2].lower(), box=box)
+    found.check_numbering(codes, 1, 7, label_name)
+    if boxes and without:
+        found.notes.append(f"{len(without):,} images have no bounding box, {min(without)} first.")
+
+
+def _images_of_kind(found: Collection, kind: str) -> dict[str, str]:
+    """Where each image of this kind lies, by its name in the label file."""
+    files = []
+    for name in found.tree.images:
+        *folders, file_name = name.lower().split("/")
+        match = IMAGE_NAME.fullmatch(file_name)
+        if not match:
+            continue
+        its_kind = KINDS[not match[3]]
+        if {*KINDS} & {*folders} - {its_kind} or SPLIT_FOLDERS.get("".join(folders[-1:]), match[2]) != match[2]:
+            found.skip(name, "contradicts its folder: which is right can't be told")
+        elif its_kind == kind:
+            files.append((f"{match[1]}.jpg", name))
+        else:
+            found.passed_over.add(name)
     if not files:
-        suffix = "_aligned" if kind == "aligned" else ""
-        raise FileNotFoundError(
-            f"no {kind} images of RAF-DB under {tree.location}: expected Image/{kind}/train_00001{suffix}.jpg; the authors pack them as {kind}.zip, "
-            "which has to be unpacked, or ask for the other kind of images"
+        raise found.absent(
+            f": no {kind} images, as in Image/{kind}/; the authors pack them as {kind}.zip, which has to be unpacked, "
+            "or ask for the other kind of images"
         )
-    return files
+    return found.one_copy(files, depth=1, alone=False)
 
 
-def _read_labels(tree: FileTree, label_name: str) -> tuple[dict[str, str], Skips]:
-    """The expression of each listed image, and the lines that give none."""
-    labels, skipped = {}, []
-    with tree.open_text(label_name) as file:
-        for number, line in enumerate(file, start=1):
-            parts = line.split()
-            if not parts:
-                continue
-            fault = _line_fault(parts, labels)
-            if fault:
-                skipped.append((f"{label_name}/{number}", f"{tree.path(label_name)}, line {number}: {fault}"))
-            else:
-                labels[parts[0]] = CODES[parts[1]]
-    return labels, skipped
+def _box(path: str) -> tuple[float, ...]:
+    """The box (x, y, width, height) in a file.
+
+    Raises:
+        ValueError: the file holds none; the message names it.
+    """
+    try:
+        left, top, right, bottom = map(float, read_file(path).split())
+    except ValueError as error:
+        raise ValueError(f"{path} does not hold four numbers x1 y1 x2 y2 ({error}): get it again") from error
+    if not (np.isfinite([left, top, right, bottom]).all() and right > left and bottom > top):
+        raise ValueError(f"{path} holds a box without an area ({left:g} {top:g} {right:g} {bottom:g}): get it again")
+    return left, top, round(right - left, 4), round(bottom - top, 4)
 
 
-def _line_fault(parts: list[str], labels: dict[str, str]) -> str:
-    """What is wrong with a line of the label file, '' if nothing is."""
-    if len(parts) != 2 or not LISTED_NAME.fullmatch(parts[0]):
-        return f"{' '.join(parts)[:80]!r} is no name and label, as in 'train_00001.jpg 5'"
-    if parts[1] not in CODES:
-        return f"label {parts[1]!r} of {parts[0]} is not in 1 to 7"
-    if parts[0] in labels:
-        return f"{parts[0]} is named a second time: its first line counts"
-    return ""
-
-
-def _read_boxes(tree: FileTree) -> tuple[dict[str, tuple[float, ...]], dict[str, str]]:
-    """The box (x, y, width, height) of each original image by its listed name, and what is wrong with those that are none."""
-    boxes, faults = {}, {}
-    for name in tree.names:
-        file_name = PurePosixPath(name).name
-        if file_name.endswith("_boundingbox.txt"):
-            listed = f"{file_name.removesuffix('_boundingbox.txt')}.jpg"
-            try:
-                left, top, right, bottom = map(float, tree.read_bytes(name).split())
-            except (ValueError, *DAMAGED_MEMBER) as error:
-                faults[listed] = f"{tree.path(name)} does not hold four numbers x1 y1 x2 y2 ({error}): get it again"
-                continue
-            if np.isfinite([left, top, right, bottom]).all() and right > left and bottom > top:
-                boxes[listed] = (left, top, round(right - left, 4), round(bottom - top, 4))
-            else:
-                faults[listed] = (
-                    f"{tree.path(name)} holds a box without an area ({left:g} {top:g} {right:g} {bottom:g}): get it again"
-                )
-    return boxes, faults
-
-
-# Kaggle's layout
-
-
-def _from_folders(tree: FileTree, kind: str) -> tuple[list[dict], Skips, list[str]]:
-    folders = _label_folders(tree)
+def _read_folders(found: Collection, kind: str) -> None:
+    """Kaggle's layout: the folder is the label, whatever the CSV of the split says, which is compared."""
+    folders = found.split_folders()
+    labels = {
+        split: {PurePosixPath(name).name: name.split("/")[-2] for name in names} for split, names in folders.items()
+    }
+    if not all(any(map(str.isdigit, labels.get(split, {}).values())) for split in PUBLISHED_COUNTS):
+        raise found.absent()
     if kind == "original":
-        raise FileNotFoundError(
-            f"{tree.location} holds aligned images only: ask for images='aligned', or name a copy in the authors' layout"
-        )
-    rows, skipped, notes = [], [], []
-    for split in ("train", "test"):
-        files = [
-            (name, label) for (folder, label), names in folders.items() if _split_of(folder) == split for name in names
-        ]
-        faults = {name: _file_fault(name, label, split) for name, label in files}
-        skipped += [(name, f"{tree.path(name)}: {fault}") for name, fault in faults.items() if fault]
-        good = [(name, label) for name, label in files if not faults[name]]
-        rows += [
-            {"image": name, "path": tree.path(name), "expression": CODES[label], "split": split} for name, label in good
-        ]
-        csv_name = tree.named(CSV_FILES[split])
+        raise found.absent(" but aligned images: ask for images='aligned', or name a copy in the authors' layout")
+    for split, names in folders.items():
+        found.check_numbering(set(labels[split].values()), 1, 7, split)
+        for name in names:
+            *_, label, file_name = name.split("/")
+            says = SPLIT_FOLDERS.get(file_name.partition("_")[0].lower(), split)
+            if label not in CODES:
+                found.skip(name, f"lies in a folder {label!r}, which is not in 1 to 7")
+            elif says != split:
+                found.skip(name, f"lies in a folder of {split}, but its name says {says}: which is right can't be told")
+            else:
+                found.add(name, CODES[label], split)
+        csv_name = found.tree.named(f"{split}_labels.csv")
         if csv_name:
-            more_skipped, more_notes = _compare_csv(
-                tree, csv_name, {PurePosixPath(name).name: label for name, label in files}
-            )
-            skipped += more_skipped
-            notes += more_notes
-    return rows, skipped, notes
+            _compare_csv(found, csv_name, labels[split])
 
 
-def _label_folders(tree: FileTree) -> dict[tuple[str, str], list[str]]:
-    """Image names by (folder of the split, label)."""
-    folders: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for name in tree.images_below(""):
-        parts = PurePosixPath(name).parts
-        if len(parts) >= 3 and parts[-3].lower() in CSV_FILES and parts[-2].isdigit():
-            folders["/".join(parts[:-2]), parts[-2]].append(name)
-    tops = sorted({folder for folder, _ in folders})
-    if {_split_of(top) for top in tops} != set(CSV_FILES):
-        raise FileNotFoundError(f"no RAF-DB under {tree.location}: {EXPECTED}")
-    if len(tops) > 2:
-        raise LayoutError(
-            f"{tree.location} holds more than one copy of RAF-DB ({', '.join(tops)}): name the folder above one of them"
+def _compare_csv(found: Collection, csv_name: str, labels: dict[str, str]) -> None:
+    """Note where the CSV of a split says otherwise than the folders, and skip its rows that say nothing."""
+    other, listed = [], set()
+    for number, (image, label) in read_rows(found.tree.path(csv_name), ("image", "label")):
+        listed.add(image)
+        fault = (label not in CODES, f"label {label[:80]!r} is not in 1 to 7; the folder's counts")
+        if found.accepts(csv_name, number, image, labels, fault) and label != labels[image]:
+            other.append(f"{image} (folder {labels[image]}, CSV {label})")
+    unnamed = [image for image in labels if image not in listed]
+    found.notes += [
+        f"{len(images):,} images {what}; the first is {images[0]}."
+        for images, what in (
+            (other, f"have another label in {csv_name} than their folder, whose label counts"),
+            (unnamed, f"have no row in {csv_name} and keep their folder's label"),
         )
-    return folders
-
-
-def _split_of(folder: str) -> str:
-    return PurePosixPath(folder).name.lower()
-
-
-def _file_fault(name: str, label: str, split: str) -> str:
-    """What is wrong with a file in a label folder, '' if nothing is."""
-    if label not in CODES:
-        return f"its folder {label!r} is not in 1 to 7"
-    named = PurePosixPath(name).name.partition("_")[0]
-    if named in CSV_FILES and named != split:
-        return f"its folder says {split} and its name {named}: which is right can't be told"
-    return ""
-
-
-def _compare_csv(tree: FileTree, csv_name: str, labels: dict[str, str]) -> tuple[Skips, list[str]]:
-    """What the CSV of a split says otherwise than the folders, whose label counts: rows that name no file or nothing, and sentences."""
-    skipped, seen, other = [], {}, []
-    with tree.open_text(csv_name) as file:
-        rows = csv.DictReader(file)
-        if not {"image", "label"} <= set(rows.fieldnames or []):
-            raise LayoutError(
-                f"{tree.path(csv_name)} has the columns {', '.join(rows.fieldnames or []) or 'none'}: expected image, label; get it again"
-            )
-        for number, row in enumerate(rows):
-            image, label = (row["image"] or "").strip(), (row["label"] or "").strip()
-            fault = _csv_fault(image, label, labels, seen)
-            if fault:
-                skipped.append((image or f"{csv_name}/{number}", f"{tree.path(csv_name)}, data row {number}: {fault}"))
-                continue
-            seen[image] = label
-            if label != labels[image]:
-                other.append(f"{image} (folder {labels[image]}, CSV {label})")
-    unnamed = [image for image in labels if image not in seen]
-    notes = (
-        [
-            f"{len(other):,} images have another label in {csv_name} than their folder, whose label counts; the first is {other[0]}."
-        ]
-        if other
-        else []
-    )
-    notes += (
-        [f"{len(unnamed):,} images have no row in {csv_name} and keep their folder's label; the first is {unnamed[0]}."]
-        if unnamed
-        else []
-    )
-    return skipped, notes
-
-
-def _csv_fault(image: str, label: str, labels: dict[str, str], seen: dict[str, str]) -> str:
-    """What is wrong with a row of a CSV, '' if nothing is."""
-    if image not in labels:
-        return f"no file for {image!r}"
-    if label not in CODES:
-        return f"label {label!r} is not in 1 to 7; the folder's counts"
-    return f"{image} is named a second time: the first row counts" if image in seen else ""
-
-
-# Both layouts
-
-
-def _check_classes(table: pd.DataFrame, location: Path) -> None:
-    """Make sure that each split holds every class."""
-    for split in PUBLISHED_COUNTS:
-        missing = [name for name in CLASSES if name not in set(table.loc[table["split"] == split, "expression"])]
-        if missing:
-            raise LayoutError(
-                f"{location} holds no image of {', '.join(missing)} in the split {split!r}: the copy is incomplete, get it again"
-            )
-
-
-def _count_note(table: pd.DataFrame) -> list[str]:
-    counts = {split: int((table["split"] == split).sum()) for split in PUBLISHED_COUNTS}
-    if counts == PUBLISHED_COUNTS:
-        return []
-    published = (
-        f"the published numbers are {PUBLISHED_COUNTS['train']:,} and {PUBLISHED_COUNTS['test']:,} (Li et al. 2017)"
-    )
-    return [f"This copy gives {counts['train']:,} images to train and {counts['test']:,} to test; {published}."]
+        if images
+    ]

@@ -11,37 +11,20 @@ OTHER_CATEGORIES = (
     "none",
     "uncertain",
     "non-face",
-)  # of AffectNet, where they are asked for: no expressions, labelled 8, 9 and 10
-
-SPELLINGS = {
-    "neutral": "neutral",
-    "ne": "neutral",
-    "happy": "happy",
-    "happiness": "happy",
-    "ha": "happy",
-    "sad": "sad",
-    "sadness": "sad",
-    "sa": "sad",
-    "surprise": "surprise",
-    "surprised": "surprise",
-    "su": "surprise",
-    "fear": "fear",
-    "fearful": "fear",
-    "afraid": "fear",
-    "fe": "fear",
-    "disgust": "disgust",
-    "disgusted": "disgust",
-    "di": "disgust",
-    "anger": "anger",
-    "angry": "anger",
-    "an": "anger",
-    "contempt": "contempt",
-    "contemptuous": "contempt",
+)  # of AffectNet, where asked for: no expressions, labelled 8, 9 and 10
+_WRITTEN = {
+    "neutral": "neutral ne",
+    "happy": "happy happiness ha",
+    "sad": "sad sadness sa",
+    "surprise": "surprise surprised su",
+    "fear": "fear fearful afraid fe",
+    "disgust": "disgust disgusted di",
+    "anger": "anger angry an",
+    "contempt": "contempt contemptuous",
 }
-
+SPELLINGS = {spelling: name for name, spellings in _WRITTEN.items() for spelling in spellings.split()}
 SPLITS = ("train", "val", "test")
 VAL_OR_TEST = "val or test"  # a copy of FER-2013 whose file names hide which half of `test` an image is from
-
 COLUMNS = ("image", "path", "label", "expression", "split", "subject", "sequence", "frame", "box")
 
 
@@ -71,22 +54,17 @@ class FaceDataset:
 
 
 def canonical_expression(spelling: str, where: str) -> str:
-    """The canonical name of an expression as it is spelled on disk.
-
-    Args:
-        spelling: name of a class folder or a label, any case.
-        where: file or folder it was found in, for the message.
+    """The canonical name of an expression as it is spelled in a file or folder, in any case.
 
     Raises:
         LayoutError: the spelling is unknown.
     """
-    name = SPELLINGS.get(spelling.strip().lower())
-    if name is None:
+    if spelling.strip().lower() not in SPELLINGS:
         raise LayoutError(
-            f"unknown expression {spelling!r} in {where}: known are {', '.join(EXPRESSIONS)} and their usual "
-            "spellings; rename or remove it, or add the spelling to SPELLINGS in fer_helpers/datasets/table.py"
+            f"unknown expression {spelling[:80]!r} in {where}: known are {', '.join(EXPRESSIONS)} and their usual "
+            "spellings; rename or remove it, or add the spelling to fer_helpers/datasets/table.py"
         )
-    return name
+    return SPELLINGS[spelling.strip().lower()]
 
 
 def make_table(rows: list[dict]) -> pd.DataFrame:
@@ -99,11 +77,9 @@ def make_table(rows: list[dict]) -> pd.DataFrame:
     """
     extra = [column for column in (rows[0] if rows else {}) if column not in COLUMNS]
     table = pd.DataFrame(rows).reindex(columns=[*COLUMNS, *extra])
-    table["label"] = table["expression"].map((*EXPRESSIONS, *OTHER_CATEGORIES).index).astype("int64")
-    for column in ("image", "path", "expression", "split", "subject", "sequence"):
-        table[column] = table[column].astype("string")
-    table["frame"] = table["frame"].astype("Int64")
-    table = table.sort_values("image", ignore_index=True)
+    table["label"] = table["expression"].map((*EXPRESSIONS, *OTHER_CATEGORIES).index)
+    types = dict.fromkeys(("image", "path", "split", "expression", "subject", "sequence"), "string")
+    table = table.astype(types | {"label": "int64", "frame": "Int64"}).sort_values("image", ignore_index=True)
     twice = table["image"][table["image"].duplicated()]
     if len(twice):
         raise LayoutError(f"{twice.iloc[0]} stands twice in the table: remove one of the two rows or files")
@@ -111,12 +87,7 @@ def make_table(rows: list[dict]) -> pd.DataFrame:
 
 
 def differences(found: dict[str, int], published: dict[str, int], whose: str) -> tuple[str, ...]:
-    """A sentence on the numbers of a copy that are not the published ones, if there are such.
-
-    Args:
-        found, published: numbers by what they count; all that are published have been counted.
-        whose: as in `the numbers of Lucey et al. 2010`.
-    """
+    """A sentence on the numbers of a copy, by what they count, that are not the published ones, if there are such."""
     other = [
         f"{found[what]:,} {what} ({number:,} published)" for what, number in published.items() if found[what] != number
     ]
@@ -140,10 +111,10 @@ def class_indices(table: pd.DataFrame, classes: list[str]) -> pd.Series:
     Raises:
         ValueError: a row's expression is not among `classes`.
     """
-    unknown = set(table["expression"]) - set(classes)
+    unknown = sorted(set(table["expression"]) - set(classes))
     if unknown:
         raise ValueError(
-            f"the table holds {', '.join(sorted(unknown))}, which the classes {', '.join(classes)} lack: drop those rows first"
+            f"the table holds {', '.join(unknown)}, which the classes {', '.join(classes)} lack: drop those rows first"
         )
     return table["expression"].map({name: index for index, name in enumerate(classes)}).astype("int64")
 

@@ -1,68 +1,124 @@
-"""Data sets by name: found under the names that people give them, and those that are absent are told, not hidden."""
+"""Data sets by name: found as people call them, and those that are absent or there twice are told, not hidden."""
+
+import re
 
 import pytest
 
-from fer_helpers import datasets
-from fer_helpers.datasets.table import FaceDataset, make_table
+from fer_helpers import datasets, drawn, paths
+from fer_helpers.datasets.table import LayoutError
+
+JAFFE = {"KA.AN1.39.tiff": b"", "KL.HA2.159.tiff": b"x"}
+CK48 = {f"CK+48/happy/S010_004_{number:08d}.png": b"" for number in range(3)}
 
 
 @pytest.fixture
-def two_loaders(monkeypatch, tmp_path):
-    """`first` and `second` are data sets that hold one image named after the file `mark` of their folder."""
-
-    class Loader:
-        EXPECTED = "expected mark"
-
-        def __init__(self, name: str, found_as: tuple[str, ...]):
-            self.NAME, self.FOUND_AS = name, found_as
-
-        def load(self, location, expression="happy"):
-            if not (location / "mark").exists():
-                raise FileNotFoundError(f"no {self.NAME} under {location}: {self.EXPECTED}")
-            return FaceDataset(
-                self.NAME,
-                location,
-                make_table([{"image": (location / "mark").read_text(), "path": "", "expression": expression}]),
-            )
-
-    monkeypatch.setattr(
-        datasets, "LOADERS", {"first": Loader("first", ("first", "First Set")), "second": Loader("second", ("second",))}
-    )
+def place(monkeypatch, tmp_path, write_files):
+    """Write files under a name into the folder of the real data sets."""
     monkeypatch.setenv("FER_DATA_DIR", str(tmp_path))
-
-    def place(folder: str, mark: str):
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "mark").write_text(mark)
-        return tmp_path / folder
-
-    return place
+    return lambda name, files: write_files(tmp_path / name, files)
 
 
-def test_a_data_set_is_found_under_any_of_its_names(two_loaders):
-    two_loaders("First Set", "a")
-    assert datasets.load("first").table["image"].tolist() == ["a"]
+@pytest.mark.parametrize(
+    ("key", "name", "files"),
+    [
+        *(("jaffe", name, JAFFE) for name in ("jaffe", "jaffe.zip", "JAFFE", "jaffedbase.zip")),
+        *(("ckplus", name, CK48) for name in ("ckplus", "CK+.zip", "ck+", "cohn-kanade-plus", "ckplus48.zip", "CK+48")),
+    ],
+)
+def test_data_set_is_found_under_any_of_its_names(place, tmp_path, key, name, files):
+    location = place(name, files)
+    dataset = datasets.load(key)
+    assert (dataset.location, dataset.generated, len(dataset.table)) == (location, False, len(files))
+    assert datasets.find(key) == datasets.find(key, str(tmp_path)) == datasets.find(key, str(location)) == location
 
 
-def test_a_path_is_the_data_set_itself_or_a_folder_that_holds_it(two_loaders):
-    folder = two_loaders("elsewhere/first", "a")
-    assert datasets.load("first", str(folder)).location == datasets.load("first", str(folder.parent)).location == folder
+@pytest.mark.parametrize(
+    ("key", "names"),
+    {
+        "fer2013": ("fer2013", "fer2013.zip", "fer2013.csv", "icml_face_data.csv"),
+        "ferplus": ("ferplus", "ferplus.zip"),
+        "rafdb": ("rafdb", "RAF-DB.zip", "raf-db-dataset.zip", "DATASET"),
+        "affectnet": ("affectnet", "AffectNet.zip", "affectnet_noamsegal.zip", "affectnet-training-data.zip"),
+    }.items(),
+)
+def test_the_other_data_sets_have_names_too(place, key, names):
+    for name in names:
+        location = place(name, {}) if name.endswith(".zip") else place("", {f"{name}": b""}) / name
+        assert datasets.find(key) == location
+        location.unlink()
 
 
-def test_options_reach_the_loader(two_loaders):
-    two_loaders("first", "a")
-    assert datasets.load("first", expression="sad").table["expression"].tolist() == ["sad"]
-    present, _ = datasets.load_present(["first"], options={"first": {"expression": "fear"}})
-    assert present["first"].table["expression"].tolist() == ["fear"]
+def test_a_zip_by_another_suffix_is_read(place):
+    location = place("jaffe.zip", JAFFE)
+    assert len(datasets.load("jaffe", str(location.rename(location.with_suffix(".ZIP")))).table) == 2
+    assert len(datasets.load("jaffe").table) == 2
 
 
-def test_of_several_those_present_are_loaded_and_the_others_say_what_was_looked_for(two_loaders, tmp_path):
-    two_loaders("second", "b")
-    present, absent = datasets.load_present(["first", "second"])
-    assert list(present) == ["second"]
-    assert list(absent) == ["first"]
-    assert "First Set" in absent["first"] and str(tmp_path) in absent["first"]
+def test_relative_paths_start_at_the_folder_of_the_project(tmp_path, monkeypatch, write_files):
+    monkeypatch.setattr(paths, "PROJECT", tmp_path)
+    monkeypatch.chdir("/")
+    write_files(tmp_path / "elsewhere" / "jaffe", JAFFE)
+    assert datasets.find("jaffe", "elsewhere") == tmp_path / "elsewhere" / "jaffe"
+    with pytest.raises(FileNotFoundError, match=re.escape(f"no such folder or archive: {tmp_path}/nowhere;")):
+        datasets.load("jaffe", "nowhere")
 
 
-def test_none_present_is_an_error_that_names_them_all(two_loaders):
-    with pytest.raises(FileNotFoundError, match=r"(?s)no first in .*no second in "):
-        datasets.load_present(["first", "second"])
+def test_part_of_an_archive_can_be_named(place):
+    location = place("ckplus.zip", CK48)
+    assert datasets.load("ckplus", f"{location}/CK+48", last_frames=1).table["frame"].tolist() == [2]
+
+
+def test_folder_that_is_itself_the_data_set_is_read_whatever_tables_lie_in_it(tmp_path, write_files):
+    location = write_files(tmp_path / "fer", {"fer2013.csv": "", "train/happy/a.jpg": b"", "test/happy/a.jpg": b""})
+    with pytest.raises(LayoutError, match=r"more than one copy, and they differ \(fer2013\.csv, t"):
+        datasets.load("fer2013", str(location))
+
+
+def test_two_places_with_the_same_files_are_read_once_with_a_note(place):
+    folder, archive = place("jaffe", JAFFE), place("JAFFE.zip", JAFFE)
+    dataset = datasets.load("jaffe")
+    note = f"{folder} holds the same files as {archive}, byte for byte: one of the two was read."
+    assert (dataset.location, dataset.notes[-1]) == (archive, note)
+
+
+@pytest.mark.parametrize(
+    "other", [JAFFE | {"KA.AN1.39.tiff": b"other"}, {"KA.AN1.39.tiff": b""}], ids=["bytes", "names"]
+)
+def test_two_places_that_differ_are_refused_by_name(place, other):
+    folder, archive = place("jaffe", JAFFE), place("jaffe.zip", other)
+    with pytest.raises(LayoutError) as caught:
+        datasets.load_present(["jaffe"])
+    for part in (
+        str(folder),
+        str(archive),
+        "are two copies of jaffe, which differ: name one of them as data, or move one",
+    ):
+        assert part in str(caught.value)
+
+
+def test_options_reach_the_loader(place):
+    place("ckplus", CK48)
+    present, _ = datasets.load_present(["ckplus"], options={"ckplus": {"last_frames": 2}})
+    assert present["ckplus"].table["frame"].tolist() == [1, 2]
+
+
+def test_of_several_those_present_are_loaded_and_the_others_say_what_was_looked_for(place, tmp_path):
+    place("jaffe", JAFFE)
+    present, absent = datasets.load_present(["ckplus", "jaffe"])
+    assert (list(present), list(absent)) == (["jaffe"], ["ckplus"])
+    assert f"no ckplus in {tmp_path}: put it there under one of the names ckplus, CK+," in absent["ckplus"]
+    (tmp_path / "jaffe").rename(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError, match=r"(?s)no ckplus in .*no jaffe in .*or set FER_DATA_DIR"):
+        datasets.load_present(["ckplus", "jaffe"])
+
+
+def test_faces_drawn_by_program_are_read_by_the_same_loader_and_marked(tmp_path, monkeypatch, write_files):
+    monkeypatch.setattr(drawn, "ensure", lambda name: write_files(tmp_path / name, JAFFE))
+    dataset = datasets.load("jaffe", "generated")
+    assert (dataset.generated, dataset.location, len(dataset.table)) == (True, tmp_path / "jaffe", 2)
+
+
+@pytest.mark.parametrize("data", ["real", "generated", "/tmp"])
+def test_unknown_name_lists_the_known_ones(data):
+    with pytest.raises(ValueError, match=r"no data set is called 'fer2014': there are fer2013, ferplus"):
+        datasets.load("fer2014", data)

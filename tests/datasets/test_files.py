@@ -1,112 +1,188 @@
-"""A folder and a zip are read by the same lines, and a damaged one says so in a sentence."""
+"""A folder, a zip and a part of one are read alike; what is damaged, hostile or something else says so."""
 
+import gzip
+import io
 import os
+import struct
+import tarfile
 import zipfile
 
 import pytest
 
-from fer_helpers.datasets.files import FileTree, read_encoded, split_at_container
+from fer_helpers.datasets import files as files_module
+from fer_helpers.datasets.files import FileTree, read_encoded, read_file, read_lines, read_rows, split_at_container
 from fer_helpers.datasets.table import LayoutError
 
 FILES = {
     "train/happy/b.JPG": b"b",
     "train/happy/a.png": b"a",
     "train/sad/c.tiff": b"c",
-    "trainers/happy/d.png": b"d",
+    "trainers/happy/d.webp": b"d",
     "notes/readme.txt": "caf\u00e9",
+}
+METHODS = {
+    "stored": zipfile.ZIP_STORED,
+    "deflated": zipfile.ZIP_DEFLATED,
+    "bzip2": zipfile.ZIP_BZIP2,
+    "lzma": zipfile.ZIP_LZMA,
 }
 
 
-def test_names_are_those_of_the_files_sorted(lay_out):
-    assert FileTree(lay_out(FILES)).names == sorted(FILES)
+def zipped(files: dict[str, bytes | str], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive:
+        for name, member in files.items():
+            archive.writestr(name, member)
+    return content.getvalue()
 
 
-def test_clutter_of_macos_and_editors_is_no_part_of_a_data_set(lay_out):
-    clutter = {
-        "__MACOSX/train/happy/._a.png": b"",
-        "train/.DS_Store": b"",
-        ".ipynb_checkpoints/a.png": b"",
-        "train/happy/._a.png": b"",
-    }
-    assert FileTree(lay_out(FILES | clutter)).names == sorted(FILES)
+def changed_entry(content: bytes, offset: int, value: bytes) -> bytes:
+    """A zip with other bytes at an offset in the entry of its first file in the central directory (APPNOTE 4.3.12)."""
+    place = content.find(b"PK\x01\x02") + offset
+    return content[:place] + value + content[place + len(value) :]
 
 
-def test_images_below_a_folder_are_found_by_suffix_in_any_case(lay_out):
-    tree = FileTree(lay_out(FILES))
-    assert tree.images_below("train") == ["train/happy/a.png", "train/happy/b.JPG", "train/sad/c.tiff"]
-    assert tree.images_below("") == [
-        "train/happy/a.png",
-        "train/happy/b.JPG",
-        "train/sad/c.tiff",
-        "trainers/happy/d.png",
-    ]
+def test_names_are_those_of_the_files_sorted_without_the_clutter_of_macos_and_editors(lay_out):
+    clutter = ("__MACOSX/train/happy/._a.png", "train/.DS_Store", ".ipynb_checkpoints/a.png", "train/happy/._a.png")
+    tree = FileTree(lay_out(FILES | dict.fromkeys(clutter, b"")))
+    assert tree.names == sorted(FILES)
+    assert tree.images == ["train/happy/a.png", "train/happy/b.JPG", "train/sad/c.tiff", "trainers/happy/d.webp"]
 
 
-def test_content_is_read_as_bytes_and_as_text_without_a_byte_order_mark(lay_out):
-    tree = FileTree(lay_out(FILES | {"marked.csv": b"\xef\xbb\xbfemotion,pixels"}))
-    assert tree.read_bytes("train/sad/c.tiff") == b"c"
-    with tree.open_text("notes/readme.txt") as file:
-        assert file.read() == "caf\u00e9"
-    with tree.open_text("marked.csv") as file:
-        assert file.read() == "emotion,pixels"
-
-
-def test_file_is_found_by_its_last_part_at_any_depth(lay_out):
-    tree = FileTree(lay_out(FILES))
-    assert tree.named("readme.txt") == "notes/readme.txt"
-    assert tree.named("eadme.txt") is None
-
-
-def test_path_of_an_image_leads_back_to_its_bytes(lay_out):
-    location = lay_out(FILES)
+def test_path_of_a_file_leads_back_to_its_bytes_lines_and_rows(lay_out):
+    location = lay_out(FILES | {"marked.csv": b"\xef\xbb\xbfb, a\r\n1,2\r\n\r\n3\r\n"})
     tree = FileTree(location)
     path = tree.path("train/happy/a.png")
     assert path == f"{location.as_posix()}/train/happy/a.png"
-    assert list(read_encoded([path])) == [b"a"]
+    assert (list(read_encoded([path])), read_file(path)) == ([b"a"], b"a")
+    assert list(read_lines(tree.path("notes/readme.txt"))) == ["caf\u00e9"]
+    assert list(read_rows(tree.path("marked.csv"), ("a", "b"))) == [(0, ["2", "1"]), (1, ["", "3"])]
+
+
+@pytest.mark.parametrize("written", ["./{}", "{}", "/{}"])
+@pytest.mark.parametrize("slash", ["/", "\\"])
+def test_names_of_members_are_read_however_a_program_wrote_them(tmp_path, written, slash):
+    archive = tmp_path / "data.ZIP"
+    archive.write_bytes(zipped({written.format(name).replace("/", slash): content for name, content in FILES.items()}))
+    tree = FileTree(archive)
+    assert tree.names == sorted(FILES)
+    assert [read_file(tree.path(name)) for name in tree.images] == [b"a", b"b", b"c", b"d"]
+
+
+def test_part_of_an_archive_is_a_tree_and_a_table_in_it_too(tmp_path, write_files):
+    archive = write_files(tmp_path / "data.zip", FILES)
+    tree = FileTree(archive / "train")
+    assert (tree.names, read_file(tree.path("sad/c.tiff"))) == (["happy/a.png", "happy/b.JPG", "sad/c.tiff"], b"c")
+    tree = FileTree(archive / "notes" / "readme.txt")
+    assert (tree.names, list(read_lines(tree.path("readme.txt")))) == (["readme.txt"], ["caf\u00e9"])
+    with pytest.raises(
+        FileNotFoundError, match=r"data\.zip holds no trai, but notes, train, trainers: name what it holds"
+    ):
+        FileTree(archive / "trai")
+
+
+def test_file_is_found_by_its_last_part_at_any_depth_in_any_case(lay_out):
+    tree = FileTree(lay_out(FILES | {"copy/readme.txt": "caf\u00e9", "a/one.csv": "1", "b/ONE.csv": "2"}))
+    assert tree.named("README.txt") == "copy/readme.txt"
+    assert tree.copies == ["notes/readme.txt"]
+    assert tree.named("eadme.txt") is None
+    with pytest.raises(
+        LayoutError, match=r"more than one copy, and they differ \(a/one\.csv, b/ONE\.csv\): remove one, or name"
+    ):
+        tree.named("one.csv")
 
 
 def test_images_of_folders_and_archives_come_in_the_order_asked_for(tmp_path, write_files):
     folder, archive = write_files(tmp_path / "data", FILES), write_files(tmp_path / "data.zip", FILES)
-    wanted = [
-        f"{archive}/train/sad/c.tiff",
-        f"{folder}/train/happy/a.png",
-        f"{archive}/train/happy/b.JPG",
-        f"{folder}/train/sad/c.tiff",
-    ]
-    assert list(read_encoded(wanted)) == [b"c", b"a", b"b", b"c"]
-
-
-def test_path_is_split_where_the_file_on_disk_ends(tmp_path, write_files):
-    archive = write_files(tmp_path / "data.zip", FILES)
-    assert split_at_container(f"{archive}/train/sad/c.tiff") == (archive, "train/sad/c.tiff")
+    wanted = [f"{archive}/train/sad/c.tiff", f"{folder}/train/happy/a.png", f"{archive}/train/happy/b.JPG"]
+    assert list(read_encoded(wanted)) == [b"c", b"a", b"b"]
+    assert split_at_container(wanted[0]) == (archive, "train/sad/c.tiff")
     assert split_at_container(str(archive)) == (archive, "")
 
 
+TAR = io.BytesIO()
+with tarfile.open(fileobj=TAR, mode="w") as opened:
+    opened.addfile(tarfile.TarInfo("train/happy/a.png"))
+DEFLATE64 = changed_entry(zipped({"a.png": b"a"}), 10, struct.pack("<H", 9))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "data.zip",
+            gzip.compress(TAR.getvalue()),
+            "is not a zip but a tar.gz or another archive: unpack it and name the folder",
+        ),
+        ("data.tar", TAR.getvalue(), "is not a zip but a tar: unpack it and name the folder"),
+        ("data.7z", b"7z\xbc\xaf\x27\x1c\0", "is not a zip but a tar.gz or another archive: unpack it"),
+        ("data.rar", b"Rar!\x1a\x07\0", "is not a zip but a tar.gz or another archive: unpack it"),
+        (
+            "data.zip",
+            b"PAR1....PAR1",
+            "is not a zip but a parquet or HDF5 table, which is not read: get a copy with image files",
+        ),
+        ("data.csv", b"PAR1....PAR1", "is not a table but a parquet or HDF5 table, which is not read"),
+        (
+            "data.zip",
+            b"\n<!DOCTYPE html><html>log in",
+            "is not a zip but a web page, saved instead of the data: log in there",
+        ),
+        ("data.csv", b"<html>log in</html>", "is not a table but a web page, saved instead of the data"),
+        ("data.zip", b"", "is not a zip but empty: download it again"),
+        ("data.zip", bytes(1000), "is not a zip but empty: download it again"),
+        (
+            "fer2013",
+            b"emotion,pixels,Usage\n0,1 2,Training\n",
+            "is not a zip but a text file: if it is a table, let its name end in .csv",
+        ),
+        ("a.jpg", b"\xff\xd8\xff\xe0", "is not a zip but a single image: name the folder that holds the data set"),
+        (
+            "data.zip",
+            zipped(FILES)[:200],
+            "is no readable zip (File is not a zip file): remove it and download it again",
+        ),
+        ("data.zip", b"\x01\x02" * 500, "is no readable zip (File is not a zip file): remove it"),
+        (
+            "data.zip",
+            changed_entry(zipped(FILES), 8, b"\1"),
+            "is encrypted: extract it with its password and name the folder instead",
+        ),
+        (
+            "data.zip",
+            DEFLATE64,
+            "is packed with method deflate64, which Python can't read: unpack it and name the folder instead",
+        ),
+        (
+            "data.zip",
+            changed_entry(zipped(FILES), 10, b"\xff\0"),
+            "is packed with method 255, which Python can't read: unpack it",
+        ),
+        (
+            "data.zip",
+            changed_entry(zipped(FILES), 6, b"\xff\0"),
+            "is no readable zip (zip file version 25.5): remove it",
+        ),
+        (
+            "data.zip",
+            zipped({"a.png": b"1", "./a.png": b"2"}),
+            "holds two files called a.png, which differ: unpack it and name",
+        ),
+    ],
+)
+def test_file_that_is_something_else_is_named_by_what_it_holds(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(LayoutError) as caught:
+        FileTree(tmp_path / name)
+    assert f"{tmp_path / name} {message}" in str(caught.value)
+
+
 def test_missing_folder_is_an_error_that_names_it_and_the_next_step(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"no such folder or archive: .*/nowhere; name one that exists, see data/README\.md"
-    ):
-        FileTree(tmp_path / "nowhere")
-
-
-def test_truncated_zip_is_an_error_that_names_it_and_the_next_step(tmp_path, write_files):
-    archive = write_files(tmp_path / "data.zip", FILES)
-    os.truncate(archive, archive.stat().st_size // 2)
-    with pytest.raises(LayoutError, match=r"data\.zip is no readable zip .*: remove it and download it again"):
-        FileTree(archive)
-
-
-def test_encrypted_zip_is_an_error_that_names_it_and_the_next_step(tmp_path, write_files):
-    archive = write_files(tmp_path / "data.zip", {"a.png": b"a"})
-    content = bytearray(archive.read_bytes())
-    content[content.find(b"PK\x01\x02") + 8] |= (
-        1  # bit 0 of the flags in the central directory: encrypted (APPNOTE 4.4.4)
-    )
-    archive.write_bytes(content)
-    with pytest.raises(
-        LayoutError, match=r"data\.zip is encrypted: extract it with its password and name the folder instead"
-    ):
-        FileTree(archive)
+    for name in ("nowhere", "nowhere.zip", "nowhere.csv", "nowhere.zip/train"):
+        with pytest.raises(
+            FileNotFoundError, match=rf"no such folder or archive: .*/{name}; name one that exists, see data/"
+        ):
+            FileTree(tmp_path / name)
 
 
 def test_zip_that_was_replaced_is_read_anew(tmp_path, write_files):
@@ -116,39 +192,55 @@ def test_zip_that_was_replaced_is_read_anew(tmp_path, write_files):
     assert list(read_encoded([f"{archive}/newer.png"])) == [b"newer"]
 
 
-def test_member_whose_bytes_changed_reads_as_nothing_and_the_others_as_they_are(tmp_path):
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_damaged_member_reads_as_nothing_and_the_others_as_they_are(tmp_path, method):
+    content = zipped({"a.csv": bytes(range(256)) * 20, "b.png": b"second image"}, method)
+    start = content.find(b"a.csv") + 5
     archive = tmp_path / "data.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as opened:
-        opened.writestr("a.png", b"first image")
-        opened.writestr("b.png", b"second image")
-    archive.write_bytes(archive.read_bytes().replace(b"first image", b"FIRST image"))
-    assert list(read_encoded([f"{archive}/a.png", f"{archive}/b.png"])) == [b"", b"second image"]
+    for width in (1, 8, 30):
+        archive.write_bytes(content[: start + 12] + b"\x55" * width + content[start + 12 + width :])
+        assert list(read_encoded([f"{archive}/a.csv", f"{archive}/b.png"])) == [b"", b"second image"]
+        with pytest.raises(
+            LayoutError, match=r"data\.zip/a\.csv is damaged or no text .*: remove it and download it again"
+        ):
+            list(read_rows(f"{archive}/a.csv", ("emotion",)))
 
 
-def test_text_whose_bytes_changed_in_an_archive_is_an_error_that_names_it(tmp_path):
-    archive = tmp_path / "data.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as opened:
-        opened.writestr("fer2013.csv", "emotion,pixels,Usage")
-    archive.write_bytes(archive.read_bytes().replace(b"emotion", b"EMOTION"))
-    with (
-        pytest.raises(
-            LayoutError,
-            match=r"data\.zip/fer2013\.csv is damaged or no text \(Bad CRC-32.*\): remove it and download it again",
-        ),
-        FileTree(archive).open_text("fer2013.csv") as file,
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\0", b'a,b\n"' + b"x" * 200_000, b"a,b\n\0" + b"\xc3"], ids=["bytes", "field", "cut"]
+)
+def test_text_that_is_none_is_an_error_that_names_it(lay_out, content):
+    tree = FileTree(lay_out({"a.csv": content}))
+    with pytest.raises(LayoutError, match=r"a\.csv is damaged or no text .*: remove it and download it again"):
+        list(read_rows(tree.path("a.csv"), ("a", "b")))
+
+
+def test_nothing_larger_than_the_limit_is_read(lay_out, monkeypatch):
+    monkeypatch.setattr(files_module, "MOST_BYTES", 1_000)
+    tree = FileTree(lay_out({"zeros.png": bytes(1_001), "zeros.csv": bytes(1_001), "long.csv": "a,b\n1,2\n" * 1_000}))
+    assert list(read_encoded([tree.path("zeros.png")])) == [b""]
+    with pytest.raises(LayoutError, match=r"zeros\.png has 1,001 bytes, and at most 1,000 are read"):
+        read_file(tree.path("zeros.png"))
+    with pytest.raises(
+        LayoutError, match=r"zeros\.csv has a line of 1,000 characters or more: it is no text, get it again"
     ):
-        file.read()
+        list(read_rows(tree.path("zeros.csv"), ("a",)))
+    assert len(list(read_rows(tree.path("long.csv"), ("a",)))) == 1_999
 
 
-def test_image_that_went_away_is_an_error_that_names_it_and_the_next_step(lay_out, tmp_path):
+def test_image_that_went_away_is_an_error_that_names_it_and_the_next_step(lay_out, tmp_path, write_files):
     location = lay_out(FILES)
     location.rename(tmp_path / "elsewhere")
     with pytest.raises(FileNotFoundError, match=r"a\.png is gone: .* load the data set again"):
         list(read_encoded([f"{location}/train/happy/a.png"]))
+    archive = write_files(tmp_path / "other.zip", FILES)
+    with pytest.raises(FileNotFoundError, match=r"other\.zip/gone\.png is gone: load the data set again"):
+        list(read_encoded([f"{archive}/gone.png"]))
 
 
-def test_single_image_that_went_away_is_an_error_that_names_it(tmp_path, write_files):
+@pytest.mark.skipif(os.geteuid() == 0, reason="an administrator may read every file")
+def test_file_that_may_not_be_read_is_no_damage(tmp_path, write_files):
     folder = write_files(tmp_path / "data", FILES)
-    (folder / "train/happy/a.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"a\.png is gone"):
-        list(read_encoded([f"{folder}/train/happy/a.png"]))
+    (folder / "train/happy/a.png").chmod(0)
+    with pytest.raises(PermissionError):
+        read_file(f"{folder}/train/happy/a.png")

@@ -1,6 +1,5 @@
 """The real loaders read each drawn data set, its flaws are there, and unseen people's expressions can be learned."""
 
-from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -81,7 +80,7 @@ def test_ferplus_taggers_vote_ten_times_agree_less_on_weak_faces_and_see_no_face
     table, skipped = loaded("ferplus").table, loaded("ferplus").skipped
     assert len(table) + len(skipped) == 1_120
     assert set(table.filter(like="votes_").sum(axis=1)) == {10}
-    assert Counter(skipped["reason"])["left out by the authors: no image name"] == 6
+    assert skipped["reason"].str.startswith("left out by the authors: no image name").sum() == 6
     assert set(table["expression"]) == set(EXPRESSIONS)
     agreement = table.query("expression != 'neutral'").filter(like="votes_").max(axis=1)
     assert 6 < agreement.mean() < 9 and agreement.nunique() > 3

@@ -1,0 +1,128 @@
+"""Whatever bytes a file holds, a loader ends with a data set or an error of the project: searched by Hypothesis.
+
+Seeds are fixed; `HYPOTHESIS_EXAMPLES=10000 pytest tests/datasets/test_fuzz.py` looks longer.
+"""
+
+import contextlib
+import csv
+import io
+import os
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fer_helpers.datasets import LOADERS
+from fer_helpers.datasets.affectnet import _number
+from fer_helpers.datasets.files import FileTree, read_encoded, read_rows
+from fer_helpers.datasets.table import LayoutError
+
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", 40))
+FIXED = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+OF_THE_PROJECT = (LayoutError, FileNotFoundError)
+
+# For each text format a loader, the files of a small copy, and the one whose text is replaced.
+VOTES = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\nTraining,a.png,0,9"
+BOXES = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n"
+FORMATS = {
+    "fer2013.csv": ("fer2013", {}, "fer2013.csv", "emotion,pixels,Usage\n3,1 2 3,Training\n" + "9" * 4300 + ","),
+    "fer2013new.csv": ("ferplus", {"FER2013Train/a.png": b""}, "fer2013new.csv", VOTES + ",0" * 8 + "\n"),
+    "emotion file": (
+        "ckplus",
+        {"c/S005/001/S005_001_00000001.png": b""},
+        "E/S005/001/S005_001_00000001_emotion.txt",
+        "3.0e+00",
+    ),
+    "label list": ("rafdb", {"aligned/train_00001_aligned.jpg": b""}, "list_patition_label.txt", "train_00001.jpg 5\n"),
+    "training.csv": (
+        "affectnet",
+        {"Manually_Annotated_Images/1/a.jpg": b""},
+        "training.csv",
+        BOXES + "1/a.jpg,1,1,3,4,5;6,1,0.5,0.5\n",
+    ),
+    "labels.csv": ("affectnet", {"happy/a.jpg": b""}, "labels.csv", ",pth,label,relFCs\n0,happy/a.jpg,happy,0.5\n"),
+}
+
+
+@st.composite
+def damaged(draw, content: bytes) -> bytes:
+    """Bytes of which some were replaced, lost or added at a few places."""
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(content)))
+        piece = draw(
+            st.one_of(st.binary(max_size=8), st.sampled_from([b'"', b",", b"\0", b"\r", b"\n\n", b"nan", b"9" * 4301]))
+        )
+        content = content[:start] + piece + content[start + draw(st.integers(0, 8)) :]
+    return content
+
+
+@pytest.mark.parametrize("entry", FORMATS.values(), ids=FORMATS)
+@FIXED
+@given(st.data())
+def test_text_of_any_bytes_ends_in_a_data_set_or_an_error_of_the_project(entry, write_files, data):
+    name, files, text_name, text = entry
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(*OF_THE_PROJECT):
+        content = data.draw(damaged(text.encode()))
+        dataset = LOADERS[name].load(write_files(Path(folder) / "data", files | {text_name: content}))
+        assert set(dataset.table["image"]) <= files.keys()
+
+
+@FIXED
+@given(
+    st.lists(
+        st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=5), min_size=2, max_size=3),
+        max_size=5,
+    )
+)
+def test_rows_are_those_that_an_independent_parser_reads(rows):
+    text = io.StringIO()
+    csv.writer(text).writerows([["a", "b"], *rows])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        path.write_text(text.getvalue(), newline="")
+        read = [values for _, values in read_rows(str(path), ("a", "b"))]
+    assert read == [[value.strip() for value in row[:2]] for row in rows]
+
+
+@FIXED
+@given(st.data())
+def test_numpy_file_of_any_bytes_is_a_number_or_an_error_that_names_it(data):
+    whole = io.BytesIO()
+    np.save(whole, np.array(data.draw(st.sampled_from([3, 0.5, "7"]))))
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "1_exp.npy"
+        path.write_bytes(data.draw(damaged(whole.getvalue())))
+        try:
+            assert np.isfinite(_number(str(path)))
+        except ValueError as error:
+            assert str(error).startswith(f"{path} does not hold one number (")  # noqa: PT017
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@FIXED
+@given(st.data())
+def test_zip_of_any_bytes_gives_its_members_nothing_or_an_error_of_the_project(method, data):
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", method) as archive:
+        archive.writestr("a.png", b"first" * 20)
+        archive.writestr("b/c.csv", "a,b\n1,2\n" * 20)
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(*OF_THE_PROJECT):
+        path = Path(folder) / "data.zip"
+        path.write_bytes(data.draw(damaged(whole.getvalue())))
+        tree = FileTree(path)
+        for name in tree.names:
+            (content,) = read_encoded([tree.path(name)])
+            assert content in (b"", b"first" * 20, b"a,b\n1,2\n" * 20)
+            assert len(list(read_rows(tree.path(name), ("a",)))) == 39
