@@ -465,7 +465,10 @@ def network(paper: Paper) -> Found:
     """A statement about the layers of EfficientNet holds for the network of Tan and Le 2019 (table 1, scaled)."""
     for claim in [c for c in paper if EFFICIENTNET.fullmatch(c.model)]:
         built, sequence = architecture.layout(claim.model), pick(paper, metric="channels", model=claim.model)
-        counted = {"mbconv_blocks": (len(built.blocks), "MBConv blocks"), "stem.filters": (built.stem, "first filters")}
+        counted = {
+            "mbconv_blocks": (len(built.blocks), "MBConv blocks"),
+            "stem.filters": (built.stem, "filters at its stem"),
+        }
         counted["features"] = (built.features, "features after pooling")
         if claim in sequence:
             stages = [built.widths(stage) for stage in range(2, len(architecture.STAGES) + 1)]
