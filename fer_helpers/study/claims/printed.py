@@ -75,13 +75,10 @@ def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     """Our numbers beside the printed ones: a row for each result that names one of the claims, in their order.
 
     Returns:
-        Columns where, metric, expression, paper (as printed), value (ours), ci_low, ci_high, n, protocol, split, init.
+        The columns of `results.csv`, `where`, and `paper`: the printed number in place of the paper's key.
     """
     printed = claims[["claim", "where", "value"]].rename(columns={"value": "paper"})
-    joined = printed.merge(results.drop(columns="paper"), on="claim", how="inner")
-    return joined[
-        ["where", "metric", "expression", "paper", "value", "ci_low", "ci_high", "n", "protocol", "split", "init"]
-    ]
+    return printed.merge(results.drop(columns="paper"), on="claim", how="inner")
 
 
 def printed_table(results: pd.DataFrame, claims: pd.DataFrame, where: str) -> pd.DataFrame:
