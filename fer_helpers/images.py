@@ -16,9 +16,7 @@ from fer_helpers.datasets import fer2013
 from fer_helpers.datasets.files import read_encoded
 from fer_helpers.datasets.table import skipped_images
 
-INTERPOLATIONS = dict(
-    zip(("nearest", "bilinear", "bicubic", "area", "lanczos"), range(5), strict=True)
-)  # cv2.INTER_...
+INTERPOLATIONS = {name: code for code, name in enumerate(("nearest", "bilinear", "bicubic", "area", "lanczos"))}  # cv2
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "PPM", "WEBP")  # by Pillow's names
 MOST_PIXELS = Image.MAX_IMAGE_PIXELS  # 89 million, a quarter of a gigabyte in colour
 NO_IMAGE = "can't be decoded: the file is damaged or no image"
@@ -95,8 +93,8 @@ class ImageFiles:
 
     def read(self, row: int) -> np.ndarray:
         """One image (side, side, channels)."""
-        image = read(self._paths[row], self.shape[3], self._cut, self._boxes[row])
-        return resize(image, self.shape[1], self._interpolation)
+        path, box, (_, side, _, channels) = self._paths[row], self._boxes[row], self.shape
+        return resize(read(path, channels, self._cut, box), side, self._interpolation)
 
 
 def unreadable(table: pd.DataFrame, cut: Cut | None = None) -> pd.DataFrame:
@@ -161,7 +159,7 @@ def decode(content: bytes, channels: int, oriented: bool = True) -> np.ndarray:
     if width * height > MOST_PIXELS:
         raise ValueError(f"more than {MOST_PIXELS:,} pixels are not decoded: make it smaller, or leave it out")
     flags = (cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB) | cv2.IMREAD_ANYDEPTH
-    flags |= 0 if oriented else cv2.IMREAD_IGNORE_ORIENTATION
+    flags |= (not oriented) * cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(content, "uint8"), flags)
     if image is None or image.dtype not in ("uint8", "uint16"):
         raise ValueError(NO_IMAGE)
