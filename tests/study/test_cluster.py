@@ -1,5 +1,6 @@
 """The study on a cluster: what Snakemake asks it for, and one run carried out by a stand-in for it."""
 
+import fcntl
 import json
 import os
 import shlex
@@ -15,46 +16,34 @@ import pytest
 
 from fer_helpers import paths
 
-STAND_IN = Path(__file__).parent / "fixtures" / "stand_in_cluster.py"
-RUN = "00_datasets.fer2013"
+STAND_IN = Path(__file__).parent.parent / "fixtures" / "stand_in_cluster.py"
 PATIENCE = 300  # seconds to wait for what takes a few on an idle machine
 
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    """A copy of the project without its reports."""
+    """A copy of the project with one notebook, which trains nothing, in profiles `smoke` and `paper`."""
     folder = tmp_path / "a project"
-    for name in ("fer_helpers", "notebooks"):
-        shutil.copytree(
-            paths.PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
-        )
-    (folder / "data").mkdir()
-    for name in ("Snakefile", "data/claims.csv"):
-        shutil.copy(paths.PROJECT / name, folder / name)
+    for name in ("fer_helpers", "profiles", "data"):
+        ignored = shutil.ignore_patterns("__pycache__", "raw", "cache")
+        shutil.copytree(paths.PROJECT / name, folder / name, ignore=ignored)
+    shutil.copy(paths.PROJECT / "Snakefile", folder)
+    for profile in ("smoke", "paper"):
+        (folder / "notebooks" / "profiles" / profile).mkdir(parents=True)
+        (folder / "notebooks" / "profiles" / profile / "00_any.yaml").write_text("epochs: 1\n")
+    notebook = (STAND_IN.parent / "ends_as_told.ipynb").read_text()
+    notebook = notebook.replace("rate = 0.001", "memory_gb = 0.0").replace("epochs = 1  #", "epochs = 3  #")
+    (folder / "notebooks" / "00_any.ipynb").write_text(notebook)
     return folder
 
 
 def start(project: Path, *arguments: str, **environment: str) -> subprocess.Popen:
     """Begin a study by a Snakemake that is told to use a cluster."""
     stand_in = f"{shlex.quote(sys.executable)} {shlex.quote(str(STAND_IN))}"
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--executor",
-        "cluster-generic",
-        "--jobs",
-        "4",
-        "--seconds-between-status-checks",
-        "1",
-    ]
-    command += [
-        "--cluster-generic-submit-cmd",
-        f"{stand_in} submit",
-        "--cluster-generic-status-cmd",
-        f"{stand_in} status",
-        *arguments,
-    ]
+    command = [sys.executable, "-m", "snakemake", "--executor", "cluster-generic", "--jobs", "4"]
+    command += ["--seconds-between-status-checks", "1", *arguments]
+    for what in ("submit", "status"):
+        command += [f"--cluster-generic-{what}-cmd", f"{stand_in} {what}"]
     environment = (
         os.environ | {"PYTHONPATH": str(project), "FER_CACHE_DIR": str(project / "data" / "cache")} | environment
     )
@@ -78,73 +67,37 @@ def wait_for(log: Path, text: str) -> None:
         time.sleep(0.2)
 
 
-def planned(project: Path, *config: str) -> list[tuple[str, dict[str, str]]]:
-    """The jobs that Snakemake would submit or do itself: for each its rule, and what it asks for."""
-    jobs = finish(start(project, "--dry-run", "--quiet", "host", "--config", *config)).split("\nrule ")[1:]
-    asked = [job.partition("    resources: ")[2].partition("\n")[0] for job in jobs]
-    return [
-        (job.partition(":")[0], dict(entry.split("=") for entry in line.split(", ")))
-        for job, line in zip(jobs, asked, strict=True)
-    ]
-
-
-def test_each_run_asks_a_cluster_for_one_gpu_and_for_memory_and_minutes(project):
-    jobs = planned(project, "profile=paper", "gpus=2")
-    runs = [asked for rule, asked in jobs if rule == "run"]
-    assert len(runs) == len(list((project / "notebooks" / "profiles" / "paper").glob("*.yaml")))
-    assert {(asked["gpu"], asked["mem_mb"], asked["runtime"]) for asked in runs} == {("1", "32000", "2880")}
-    assert {rule for rule, asked in jobs if "gpu" in asked} == {"run"}
-
-
-def test_images_that_a_run_may_keep_in_memory_are_asked_for_too(project):
-    (project / "notebooks" / "profiles" / "paper" / "02_jiang_2025.yaml").write_text("memory_gb: 60\n")
-    (asked,) = [asked for rule, asked in planned(project, "profile=paper", "run=02_jiang_2025") if rule == "run"]
-    assert (asked["gpu"], asked["mem_mb"]) == ("0", "92000")
+def test_each_run_asks_a_cluster_for_one_gpu_minutes_and_memory_with_that_for_its_images(project):
+    (project / "notebooks" / "profiles" / "paper" / "00_any.yaml").write_text("memory_gb: 60\n")
+    plan = finish(start(project, "--dry-run", "--quiet", "host", "--config", "profile=paper", "gpus=2"))
+    line = plan.partition("\nrule run:")[2].partition("    resources: ")[2].partition("\n")[0]
+    asked = dict(entry.split("=") for entry in line.split(", "))
+    assert (asked["gpu"], asked["mem_mb"], asked["runtime"]) == ("1", "92000", "2880")
 
 
 @pytest.mark.slow
 def test_a_run_goes_through_the_cluster_and_its_page_is_made_where_snakemake_runs(project, tmp_path):
-    cluster = tmp_path / "cluster"
-    cluster.mkdir()
-    finish(
-        start(
-            project,
-            "--printshellcmds",
-            "--config",
-            "profile=smoke",
-            f"run={RUN}",
-            "gpus=1",
-            STAND_IN_CLUSTER=str(cluster),
-        )
-    )
-    drawn, run = [json.loads((cluster / f"{job}.asked").read_text()) for job in "12"]
-    assert (drawn["rule"], run["rule"], len(list(cluster.glob("*.asked")))) == ("draw", "run", 2)
-    assert run["wildcards"] == {"run": RUN}
-    assert (run["threads"], run["resources"]["gpu"], run["resources"]["mem_mb"], run["resources"]["runtime"]) == (
-        8,
-        1,
-        8_000,
-        60,
-    )
-    log = (cluster / "2.log").read_text()
-    assert "--gpus 0 --end-with-parent" in log, "a job shares the cluster's GPU with nobody"
-    assert f"{RUN} | finished" in log
-    reports = project / "reports"
-    assert json.loads((reports / "smoke" / RUN / "run.json").read_text())["status"] == "finished"
-    assert set(pd.read_csv(reports / "smoke" / "results.csv")["run"]) == {RUN}
-    assert (reports / "smoke" / f"{RUN}.html").exists()
-    assert (reports / "index.html").exists()
+    environment = {"STAND_IN_CLUSTER": str(tmp_path), "TMPDIR": str(tmp_path)}
+    with open(tmp_path / f"fer_helpers_{os.getuid()}_gpu_0.lock", "w") as taken:  # by a job on another machine, say
+        fcntl.flock(taken, fcntl.LOCK_EX)
+        finish(start(project, "--config", "profile=smoke", "gpus=1", **environment))
+    (asked,) = [json.loads(file.read_text()) for file in tmp_path.glob("*.asked")]
+    assert (asked["rule"], asked["wildcards"], asked["threads"]) == ("run", {"run": "00_any"}, 8)
+    assert [asked["resources"][name] for name in ("gpu", "mem_mb", "runtime")] == [1, 8_000, 60]
+    smoke = project / "reports" / "smoke"
+    about = json.loads((smoke / "00_any" / "run.json").read_text())
+    assert (about["status"], about["CUDA_VISIBLE_DEVICES"], about["OMP_NUM_THREADS"]) == ("finished", "0", "8")
+    assert set(pd.read_csv(smoke / "results.csv")["run"]) == {"00_any"}
+    assert (smoke / "00_any.html").exists() and (smoke / "index.html").exists()
 
 
 @pytest.mark.slow
 def test_a_run_ends_with_the_job_that_carries_it(project, tmp_path):
-    shutil.copy(STAND_IN.parent / "ends_as_told.ipynb", project / "notebooks" / "00_any.ipynb")
-    (project / "notebooks" / "profiles" / "smoke" / "00_any.yaml").write_text("epochs: 1000\n")
-    with start(project, "--config", "profile=smoke", "run=00_any", STAND_IN_CLUSTER=str(tmp_path)) as study:
-        wait_for(tmp_path / "1.log", "00_any | Epoch 3/")
-        kernel = psutil.Process(
-            json.loads((project / "reports" / "smoke" / "00_any" / "run.json").read_text())["process"]
-        )
+    (project / "notebooks" / "profiles" / "smoke" / "00_any.yaml").write_text("epochs: 10000\n")
+    with start(project, "--config", "profile=smoke", STAND_IN_CLUSTER=str(tmp_path)) as study:
+        wait_for(tmp_path / "1.log", "00_any | epoch 3 ")
+        about = project / "reports" / "smoke" / ".00_any.running" / "run.json"
+        kernel = psutil.Process(json.loads(about.read_text())["process"])
         snakemake_of_job = kernel.parent().parent()
         assert snakemake_of_job.pid != study.pid
         snakemake_of_job.kill()

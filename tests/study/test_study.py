@@ -104,6 +104,7 @@ def project(tmp_path, monkeypatch) -> Project:
     for name in ("fer_helpers", "profiles"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "Snakefile", folder)
+    (folder / "notebooks" / "profiles" / "smoke").mkdir(parents=True)
     (folder / "fer_helpers" / "study" / "report.py").write_text(QUICK_REPORT)
     return Project(folder)
 
@@ -317,6 +318,30 @@ def test_killed_without_warning_a_study_goes_on_where_it_was(project):
     assert project.about("00_any.short") == short
     assert "00_any.short |" not in output
     assert project.about("05_scoreboard")["status"] == "finished"
+
+
+@pytest.mark.slow
+def test_training_killed_within_an_epoch_ends_with_the_numbers_of_one_that_was_not(project):
+    """First the kernel is killed, then, an epoch later, the study."""
+    shutil.copy(FIXTURES / "trains.ipynb", project.folder / "notebooks" / "00_trains.ipynb")
+    for run in ("00_trains", "00_trains.unbroken"):
+        (project.folder / "notebooks" / "profiles" / "smoke" / f"{run}.yaml").write_text("epochs: 4\n")
+    assert project.study("--run", "00_trains.unbroken")[0] == 0
+    for epoch in (1, 2):
+        begun = project.start("--run", "00_trains")
+        project.wait_for(f"00_trains | epoch {epoch} of 4")
+        _, kernel = psutil.Process(begun.pid).children(recursive=True)
+        (kernel if epoch == 1 else psutil.Process(begun.pid)).kill()
+        assert begun.wait(PATIENCE) != 0
+        assert has_ended(kernel.pid)
+    status, output = project.study("--run", "00_trains")
+    assert (status, "resumed after epoch 2" in output) == (0, True)
+    smoke = project.folder / "reports" / "smoke"
+    for name in ("history.csv", "predictions.csv.gz"):
+        assert (smoke / "00_trains" / name).read_bytes() == (smoke / "00_trains.unbroken" / name).read_bytes()
+    one, other = (runs.read(smoke / run).results.drop(columns="run") for run in ("00_trains", "00_trains.unbroken"))
+    assert one.equals(other) and len(one) > 5
+    assert not list((project.folder / "data" / "cache" / "backups").iterdir())
 
 
 @pytest.mark.slow
