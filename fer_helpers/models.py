@@ -1,6 +1,6 @@
 """Bodies of EfficientNet-B0 to B7 (Tan and Le 2019, arXiv 1905.11946) and of EfficientNet-Lite, without their tops.
 
-Each takes raw RGB from 0 to 255, (n, side, side, 3), and normalises it itself. Heads and training stand in the notebooks.
+Each takes raw RGB from 0 to 255, (n, side, side, 3), and normalises it itself. Heads stand in the notebooks.
 """
 
 import hashlib
@@ -18,16 +18,14 @@ from fer_helpers import lite_weights, paths
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], "float32")  # of RGB from 0 to 1
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], "float32")
-# Tan and Le 2019, table 1: expansion, kernel, stride, channels and layers of each stage.
-STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4))
-STAGES = (*STAGES, (6, 3, 1, 320, 1))
-DROP_CONNECT = (
-    0.2  # share of images for which the last block is left out while a network learns, as in Keras's B0 to B7
-)
+# Tan and Le 2019, table 1: expansion, kernel, stride, channels and layers of each stage
+STAGES = [(1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4)]
+STAGES += [(6, 3, 1, 320, 1)]
+DROP_CONNECT = 0.2  # share of images that skip the last block while a network learns, as in Keras's B0 to B7
 
 
 class Variant(NamedTuple):
-    """Factors on B0's channels and layers, side of the images it was trained on, and all numbers of the body in Keras."""
+    """Factors on B0's channels and layers, the side of ImageNet's images, and the count of all numbers of the body."""
 
     width: float
     depth: float
@@ -47,7 +45,7 @@ VARIANTS = {
     "Lite0": Variant(1.0, 1.0, 224, 3_413_024),
     "Lite1": Variant(1.0, 1.1, 240, 4_189_344),
     "Lite2": Variant(1.1, 1.2, 260, 4_869_168),
-    "Mini": Variant(0.25, 0.25, 48, 196_112),  # ours: Lite, so small that smoke runs compile it in seconds
+    "Mini": Variant(0.25, 0.25, 48, 196_112),  # ours: a Lite so small that smoke runs compile it in seconds
 }
 
 
@@ -61,8 +59,8 @@ def efficientnet(
 ) -> keras.Model:
     """A body: images (n, side, side, 3) from 0 to 255 -> features (n, width).
 
-    Whatever its weights come from, a network is fed the same: B0 to B7 see (pixel / 255 - mean) / std of ImageNet, as
-    Keras left to itself feeds them only for `weights="imagenet"`; Lite and Mini see (pixel - 127) / 128.
+    B0 to B7 see (pixel / 255 - mean) / std of ImageNet, whatever their weights come from; left to itself Keras feeds
+    them so only for `weights="imagenet"`. Lite and Mini see (pixel - 127) / 128.
 
     Args:
         variant: a key of `VARIANTS`.
@@ -70,11 +68,11 @@ def efficientnet(
         weights: `imagenet` (B0 to B7: Keras's file, fetched once; Lite: a package), `scratch` (random), or the path of
             a file of this body: HDF5 (`save_weights`, or Keras's `_notop.h5`), for Lite also its package's `.pth`.
         pooling: `avg` or `max` over the last feature map.
-        frozen: train nothing; the body then runs in inference mode inside any network, and never drops a block again.
+        frozen: train nothing; the body then runs in inference mode inside any network, and drops no block, ever.
         batchnorm_momentum: of the running statistics; Keras's 0.99 lags behind when an epoch has few steps.
 
     Raises:
-        ValueError: no such variant, pooling or ImageNet weights, a side below 32, a file damaged or of another network.
+        ValueError: no such variant, pooling or ImageNet weights; a side below 32; a file damaged or of another network.
         FileNotFoundError: the weights are not there, and could not be fetched.
     """
     if variant not in VARIANTS:
@@ -84,8 +82,8 @@ def efficientnet(
     if pooling not in ("avg", "max"):
         raise ValueError(f"pooling is avg or max, not {pooling!r}")
     if variant.startswith("B"):
-        builder = getattr(keras.applications, f"EfficientNet{variant}")
-        body = builder(include_top=False, weights=None, input_shape=(side, side, 3), pooling=pooling)
+        build = getattr(keras.applications, f"EfficientNet{variant}")
+        body = build(include_top=False, weights=None, input_shape=(side, side, 3), pooling=pooling)
     else:
         body = _lite(variant, side, pooling)
     if weights != "scratch":
@@ -103,35 +101,33 @@ def efficientnet(
 
 
 def _lite(variant: str, side: int, pooling: str) -> keras.Model:
-    """EfficientNet-Lite: no squeeze-and-excitation, ReLU6; stem, head, first and last stage do not grow. Names are Keras's."""
-    size, spread = VARIANTS[variant], keras.initializers.VarianceScaling(2.0, "fan_out")
+    """No squeeze-and-excitation, ReLU6; stem, head, first and last stage are not scaled. Layers have Keras's names."""
+    width, depth, *_ = VARIANTS[variant]
+    spread = keras.initializers.VarianceScaling(2.0, "fan_out")
 
-    def convolve(x, name: str, kernel: int = 1, strides: int = 1, filters: int | None = None):
-        if filters is None:
-            shared = {"depthwise_initializer": spread, "name": f"{name}dwconv"}
-            x, name = layers.DepthwiseConv2D(kernel, strides, "same", use_bias=False, **shared)(x), name
-        else:
-            shared = {"kernel_initializer": spread, "name": f"{name}conv"}
-            x = layers.Conv2D(filters, kernel, strides, "same", use_bias=False, **shared)(x)
+    def convolve(x, name: str, kernel: int = 1, strides: int = 1, filters: int = 0):
+        conv, initializer = (layers.Conv2D, "kernel") if filters else (layers.DepthwiseConv2D, "depthwise")
+        options = {"padding": "same", "use_bias": False, f"{initializer}_initializer": spread}
+        sizes = ([filters] if filters else []) + [kernel, strides]
+        x = conv(*sizes, name=f"{name}conv" if filters else f"{name}dwconv", **options)(x)
         x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}bn")(x)
         return x if name.endswith("project_") else layers.ReLU(6.0, name=f"{name}activation")(x)
 
     images = keras.Input((side, side, 3))
     x = convolve(layers.Rescaling(1 / 128, -127 / 128)(images), "stem_", 3, 2, 32)
-    counts = [ceil(size.depth * count) for *_, count in STAGES]
-    blocks, done = [1, *counts[1:-1], 1], 0
-    for stage, (expansion, kernel, strides, channels, _) in enumerate(STAGES):
-        for number in range(blocks[stage]):
-            name, inputs = f"block{stage + 1}{chr(97 + number)}_", x
-            if expansion > 1:
-                x = convolve(x, f"{name}expand_", filters=expansion * x.shape[-1])
-            x = convolve(x, name, kernel, 1 if number else strides)
-            x = convolve(x, f"{name}project_", filters=_scaled(channels, size.width))
-            if number:
-                rate = DROP_CONNECT * done / sum(blocks)
-                x = layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=f"{name}drop")(x)
-                x = layers.Add(name=f"{name}add")([x, inputs])
-            done += 1
+    repeats = [1, *(ceil(depth * count) for *_, count in STAGES[1:-1]), 1]
+    blocks = [(stage, number) for stage, count in enumerate(repeats) for number in range(count)]
+    for done, (stage, number) in enumerate(blocks):
+        (expansion, kernel, strides, channels, _), inputs = STAGES[stage], x
+        name = f"block{stage + 1}{chr(97 + number)}_"
+        if expansion > 1:
+            x = convolve(x, f"{name}expand_", filters=expansion * x.shape[-1])
+        x = convolve(x, name, kernel, 1 if number else strides)
+        x = convolve(x, f"{name}project_", filters=_scaled(channels, width))
+        if number:
+            rate = DROP_CONNECT * done / len(blocks)
+            x = layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=f"{name}drop")(x)
+            x = layers.Add(name=f"{name}add")([x, inputs])
     x = convolve(x, "top_", filters=1280)
     pool = layers.GlobalAveragePooling2D if pooling == "avg" else layers.GlobalMaxPooling2D
     return keras.Model(images, pool(name=f"{pooling}_pool")(x), name=f"efficientnet-{variant.lower()}")
@@ -153,13 +149,13 @@ def _imagenet_file(variant: str) -> Path:
     url, home = keras_code.BASE_WEIGHTS_PATH + name, Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     file = home / "models" / name
     if file.is_file() and hashlib.md5(file.read_bytes()).hexdigest() != digest:  # Keras would remove it
-        raise ValueError(f"{file} is damaged: its MD5 is not {digest}. Remove it, or get {url} again")
+        raise ValueError(f"{file} is damaged: its MD5 is not {digest}; remove it, or get {url} again")
     try:
         return Path(keras.utils.get_file(name, url, cache_dir=home, cache_subdir="models", file_hash=digest))
     except Exception as error:  # Keras raises a bare Exception for any failed download
         raise FileNotFoundError(
-            f"the ImageNet weights of {variant} could not be fetched ({error}). Get {url} on another machine and put it "
-            f"at {file}; or take Lite{min(int(variant[1]), 2)}, whose weights are in a package, or weights=scratch"
+            f"the ImageNet weights of {variant} could not be fetched ({error}). Get {url} on another machine and put "
+            f"it at {file}; or take Lite0, whose weights are in a package, or weights=scratch"
         ) from error
 
 
@@ -174,14 +170,6 @@ def _load(body: keras.Model, variant: str, path: Path) -> None:
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path} does not hold the weights of an EfficientNet-{variant} body: {reason}") from error
-
-
-def imagenet_classifier(variant: str, side: int) -> keras.Model:
-    """`Lite0` to `Lite2` with ImageNet's classifier: images (n, side, side, 3) -> probabilities (n, 1000)."""
-    body, top = efficientnet(variant, side), layers.Dense(1_000, activation="softmax")
-    network = keras.Sequential([body, top])
-    top.set_weights(lite_weights.load(body, lite_weights.find(variant)))
-    return network
 
 
 def init_name(weights: str) -> str:
@@ -200,8 +188,7 @@ def weights_source(variant: str, weights: str) -> str:
 def load_hdf5(path: Path) -> keras.Model:
     """A whole network that was saved as HDF5, as `load_model` is meant to give it back (alam_2022, sec. 4.3).
 
-    Keras 3.15 leaves out the mean and deviation that a normalisation layer computes from its weights: left to itself
-    the network is fed images that are not normalised. The `.keras` format has no such gap.
+    Keras 3.15 forgets the normalisation that follows from the weights of its layer; `.keras` files have no such gap.
 
     Raises:
         ValueError: Keras can't read the file.
@@ -235,7 +222,6 @@ def unfreeze_last(body: keras.Model, count: int, train_batchnorm: bool) -> list[
         raise ValueError(f"{body.name} has {len(before_pooling)} layers before its pooling: {count} can't be unfrozen")
     body.trainable = True
     for layer in body.layers:
-        layer.trainable = layer in before_pooling[-count:] and (
-            train_batchnorm or not isinstance(layer, layers.BatchNormalization)
-        )
+        frozen = not train_batchnorm and isinstance(layer, layers.BatchNormalization)
+        layer.trainable = layer in before_pooling[-count:] and not frozen
     return [layer.name for layer in before_pooling[-count:] if layer.trainable_weights]

@@ -1,6 +1,8 @@
-"""Training that is killed and goes on ends where it would have ended, and every schedule and augmentation is what its name says."""
+"""Training that is killed and goes on ends where it would have ended; batches and augmentation are what they say."""
 
-import math
+import json
+import re
+import shutil
 import time
 from pathlib import Path
 
@@ -9,22 +11,13 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from keras import layers
 
 from fer_helpers import training
-from fer_helpers.training import (
-    Augmentation,
-    Batches,
-    as_rgb,
-    best_epoch,
-    fit,
-    load_epoch,
-    optimizer,
-    predict,
-    score,
-    seed_everything,
-)
+from fer_helpers.training import Augmentation, Batches, EpochBackup, as_rgb, batch_that_fits, predict, seed_everything
 
 STILL = Augmentation(flip=False, rotation=0, shift=0, zoom=0)
+NEVER_FITS = 2**50  # numbers, four petabytes
 
 
 def faces(count: int = 40, side: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -33,143 +26,208 @@ def faces(count: int = 40, side: int = 8) -> tuple[np.ndarray, np.ndarray]:
     return random.integers(0, 256, (count, side, side, 1), dtype="uint8"), random.integers(0, 3, count)
 
 
-def small_network(name: str = "adam", schedule: str = "cosine", dropout: float = 0.5) -> keras.Model:
+def adamw() -> keras.optimizers.Optimizer:
+    return keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(0.01, 20))
+
+
+def sgd() -> keras.optimizers.Optimizer:
+    rate = keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9, staircase=True)
+    return keras.optimizers.SGD(rate, momentum=0.9)
+
+
+def small_network(optimizer=adamw, dropout: float = 0.5, **compiled) -> keras.Model:
     """A network with BatchNorm and Dropout, the same random weights each time."""
     seed_everything(1)
-    layers = keras.layers
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 3)),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(4, 3),
-            layers.BatchNormalization(),
-            layers.Flatten(),
-            layers.Dropout(dropout, seed=123),
-            layers.Dense(3, activation="softmax", kernel_regularizer="l2"),
-        ]
-    )
-    model.compile(
-        optimizer(name, 0.01, steps_per_epoch=5, epochs=4, schedule=schedule),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+    below = [layers.Rescaling(1 / 255), layers.Conv2D(4, 3), layers.BatchNormalization(), layers.Flatten()]
+    head = [layers.Dropout(dropout), layers.Dense(3, activation="softmax", kernel_regularizer="l2")]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *below, *head])
+    loss, metrics = "sparse_categorical_crossentropy", ["accuracy"]
+    model.compile(optimizer=optimizer(), loss=loss, metrics=metrics, **compiled)
     return model
 
 
-def train(folder: Path, epochs: int, **network) -> tuple[keras.Model, pd.DataFrame]:
-    """Train a new network for so many epochs in all, or go on with what is in the folder."""
-    model = small_network(**network)
-    images, labels = faces()
+def train(folder: Path, epochs: int, keep=("val_accuracy", "val_loss"), also=None, model=None, **network):
+    """Train a new network for so many epochs in all, or go on with what is in the folder, as the notebooks do."""
+    model, (images, labels) = model or small_network(**network), faces()
     batches = Batches(images, labels, batch_size=8, seed=3, augment=Augmentation())
-    return model, fit(
-        model, batches, {"val": (images[:20], labels[:20])}, epochs, folder, keep=("val_accuracy", "val_loss")
-    )
+    backup = EpochBackup(folder, batches, keep, also)
+    begin, val = backup.resume(model), Batches(images[:20], labels[:20], 8)
+    model.fit(batches, validation_data=val, epochs=epochs, initial_epoch=begin, callbacks=[backup], verbose=0)
+    return model, backup
+
+
+def same_numbers(first, second) -> bool:
+    """Weights, BatchNorm statistics, states of random generators and the optimiser's variables are equal."""
+    pairs = zip(state_of(first), state_of(second), strict=True)
+    return all(np.array_equal(ours, theirs) for ours, theirs in pairs)
+
+
+def state_of(model: keras.Model) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable) for variable in (*model.variables, *model.optimizer.variables)]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> tuple[Path, keras.Model, pd.DataFrame]:
-    """Folder, network and history of a training of four epochs."""
+def finished(tmp_path_factory) -> tuple[Path, keras.Model, EpochBackup]:
+    """Folder, network and backup of a training of four epochs."""
     folder = tmp_path_factory.mktemp("training")
     return folder, *train(folder, 4)
 
 
+# --------------------------------------------------------------------------------------------------- killed and resumed
+
+
 @pytest.mark.parametrize(
     "network",
-    [{"name": "adamw", "schedule": "cosine", "dropout": 0.0}, {"name": "sgd", "schedule": "staircase"}],
-    ids=["adamw", "sgd and dropout"],
+    [{}, {"optimizer": sgd, "dropout": 0.0}, {"steps_per_execution": 3}],
+    ids=["adamw and dropout", "sgd", "several steps a call"],
 )
-def test_training_that_was_killed_while_it_wrote_an_epoch_ends_exactly_where_an_uninterrupted_one_ends(
-    tmp_path, network
-):
-    whole, history = train(tmp_path / "whole", 4, **network)
+def test_training_that_was_killed_while_it_wrote_an_epoch_ends_exactly_where_an_unbroken_one_ends(tmp_path, network):
+    whole, unbroken = train(tmp_path / "whole", 4, **network)
     train(tmp_path / "killed", 2, **network)
     half_written = tmp_path / "killed" / ".epoch_0003.12345.partial"
     half_written.mkdir()
     (half_written / "model.weights.h5").write_bytes(b"half")
-    resumed, resumed_history = train(tmp_path / "killed", 4, **network)
-    pd.testing.assert_frame_equal(
-        resumed_history.drop(columns="seconds"), history.drop(columns="seconds"), check_exact=True
-    )
-    for ours, expected in zip(resumed.get_weights(), whole.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, expected)
-    for ours, expected in zip(resumed.optimizer.variables, whole.optimizer.variables, strict=True):
-        np.testing.assert_array_equal(keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(expected))
+    resumed, backup = train(tmp_path / "killed", 4, **network)
+    ours, expected = (one.history.drop(columns="seconds") for one in (backup, unbroken))
+    pd.testing.assert_frame_equal(ours, expected, check_exact=True)
+    assert same_numbers(resumed, whole)
+
+
+def test_training_in_16_bits_that_was_killed_ends_where_an_unbroken_one_ends(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        _, unbroken = train(tmp_path / "whole", 2)
+        train(tmp_path / "killed", 1)
+        resumed, backup = train(tmp_path / "killed", 2)
+        assert predict(resumed, faces()[0]).dtype == np.float32
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert backup.history.drop(columns="seconds").equals(unbroken.history.drop(columns="seconds"))
 
 
 def test_training_that_is_complete_is_not_trained_again(finished):
-    folder, network, history = finished
-    again, same_history = train(folder, 4)
-    pd.testing.assert_frame_equal(same_history, history, check_exact=True)
-    np.testing.assert_array_equal(again.get_weights()[0], network.get_weights()[0])
+    folder, network, backup = finished
+    again, same = train(folder, 4)
+    pd.testing.assert_frame_equal(same.history, backup.history, check_exact=True)
+    assert same_numbers(again, network)
 
 
-def test_history_has_one_row_an_epoch_with_the_scores_of_every_set(finished):
-    _, network, history = finished
-    assert list(history) == ["epoch", "accuracy", "loss", "val_loss", "val_accuracy", "learning_rate", "seconds"]
-    assert history["epoch"].tolist() == [1, 2, 3, 4]
+def spoil(folder: Path, how: str) -> None:
+    weights, state = folder / "model.weights.h5", folder / "state.json"
+    if how == "gone":
+        shutil.rmtree(folder)
+    elif how == "no weights":
+        weights.unlink()
+    elif how == "no state":
+        state.unlink()
+    elif how == "half a state":
+        state.write_bytes(state.read_bytes()[:100])
+    else:
+        content = bytearray(weights.read_bytes())
+        content[len(content) // 2] ^= 1
+        weights.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["gone", "no weights", "no state", "half a state", "one bit"])
+@pytest.mark.parametrize("which", ["the last", "the best"])
+def test_damaged_backup_is_removed_and_the_training_ends_where_an_unbroken_one_ends(finished, tmp_path, how, which):
+    original, network, unbroken = finished
+    folder = shutil.copytree(original, tmp_path / "training")
+    best = {unbroken.best_by(column) for column in unbroken.keep}
+    assert min(best) < 4  # so that there is another one to lose
+    spoil(folder / f"epoch_{min(best) if which == 'the best' else 4:04d}", how)
+    resumed, backup = train(folder, 4)
+    assert backup.history.drop(columns="seconds").equals(unbroken.history.drop(columns="seconds"))
+    assert same_numbers(resumed, network)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in original.iterdir())
+
+
+def test_epoch_that_is_damaged_or_was_not_kept_is_not_loaded(finished, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "training")
+    backup = EpochBackup(folder, Batches(*faces(), 8, seed=3))
+    spoil(folder / "epoch_0004", "one bit")
+    for epoch in (4, 7):
+        with pytest.raises(FileNotFoundError, match=rf"epoch_000{epoch} was not kept, or is damaged: name its column"):
+            backup.load(small_network(), epoch)
+
+
+# ---------------------------------------------------------------------------------------------- history and kept epochs
+
+
+def test_history_has_one_row_an_epoch_in_this_order(finished):
+    _, network, backup = finished
+    columns = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
+    assert list(backup.history) == columns
+    assert backup.history["epoch"].tolist() == [1, 2, 3, 4]
+    cosine = [0.005 * (1 + np.cos(np.pi * step / 20)) for step in (0, 5, 10, 15)]
+    assert backup.history["learning_rate"].tolist() == pytest.approx(cosine, rel=1e-5)
     images, labels = faces()
-    assert history["val_accuracy"].iloc[-1] == (predict(network, images[:20]).argmax(axis=1) == labels[:20]).mean()
+    assert (
+        backup.history["val_accuracy"].iloc[-1] == (predict(network, images[:20]).argmax(axis=1) == labels[:20]).mean()
+    )
 
 
-def test_only_the_last_epoch_and_the_best_ones_are_kept(tmp_path, monkeypatch):
-    scripted = iter([(1.0, 0.5), (0.8, 0.6), (0.9, 0.7), (1.1, 0.4)])  # loss and accuracy after each epoch
-    monkeypatch.setattr(training, "score", lambda *arguments: next(scripted))
-    train(tmp_path, 4)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch_0002", "epoch_0003", "epoch_0004"]
-
-
-def test_kept_epoch_gives_back_the_network_that_had_its_score(finished):
-    folder, _, history = finished
-    best = best_epoch(history, "val_loss")
+def test_further_sets_are_scored_after_each_epoch(tmp_path, finished):
     images, labels = faces()
+    model, backup = train(tmp_path, 2, "test_accuracy", {"test": Batches(images[20:], labels[20:], 8)})
+    right = predict(model, images[20:]).argmax(axis=1) == labels[20:]
+    assert backup.history["test_accuracy"].iloc[-1] == pytest.approx(right.mean())
+    assert backup.best == backup.best_by("test_accuracy")
+    unbroken = finished[2].history.iloc[:2]
+    assert backup.history[["loss", "val_loss"]].equals(unbroken[["loss", "val_loss"]])  # which changes nothing
+
+
+def test_the_last_epoch_and_the_best_by_each_column_are_kept_and_can_be_loaded(finished):
+    folder, _, backup = finished
+    history, (images, labels) = backup.history, faces()
+    best = {1 + int(history["val_accuracy"].argmax()), 1 + int(history["val_loss"].argmin())}
+    assert {path.name for path in folder.iterdir()} == {f"epoch_{epoch:04d}" for epoch in best | {4}}
     fresh = small_network()
-    load_epoch(fresh, folder, best)
-    assert score(fresh, images[:20], labels[:20]) == (history["val_loss"][best - 1], history["val_accuracy"][best - 1])
+    backup.load(fresh, backup.best_by("val_loss"))
+    scores = fresh.evaluate(Batches(images[:20], labels[:20], 8), verbose=0, return_dict=True)
+    assert scores["loss"] == history["val_loss"].min()
 
 
-def test_epoch_that_was_not_kept_is_an_error_that_says_how_to_keep_it(tmp_path):
-    with pytest.raises(
-        FileNotFoundError,
-        match=r"epoch_0007/model\.weights\.h5 was not kept: name the column it is best by in fit\(\.\.\., keep=\.\.\.\)",
-    ):
-        load_epoch(small_network(), tmp_path, 7)
+@pytest.mark.parametrize(
+    ("keep", "expected"), [("val_accuracy", 2), ("val_loss", 3), (("accuracy", "val_loss"), 4), ((), 5)]
+)
+def test_best_epoch_is_the_first_with_the_highest_score_or_the_lowest_loss_or_the_last(tmp_path, keep, expected):
+    backup = EpochBackup(tmp_path, Batches(*faces(), 8), keep)
+    scores = {"val_accuracy": [0.5, 0.7, 0.7, 0.6, 0.1], "val_loss": [1.1, 0.9, 0.8, 0.8, 0.8]}
+    backup.history = pd.DataFrame({"epoch": range(1, 6), **scores, "accuracy": [0.1, 0.2, 0.3, 0.4, 0.4]})
+    assert backup.best == expected
 
 
-@pytest.mark.parametrize(("column", "expected"), [("val_accuracy", 2), ("val_loss", 3), ("accuracy", 4)])
-def test_best_epoch_is_the_first_with_the_highest_score_or_the_lowest_loss(column, expected):
-    history = pd.DataFrame(
-        {
-            "epoch": [1, 2, 3, 4],
-            "val_accuracy": [0.5, 0.7, 0.7, 0.6],
-            "val_loss": [1.1, 0.9, 0.8, 0.8],
-            "accuracy": [0.1, 0.2, 0.3, 0.4],
-        }
-    )
-    assert best_epoch(history, column) == expected
+def test_one_line_an_epoch_is_printed(tmp_path, capsys):
+    train(tmp_path, 2)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    pattern = r"epoch {} of 2: loss \d\.\d{{4}}, accuracy .*, val_loss .*, val_accuracy .*, [\d.]+ s"
+    assert len(lines) == 2
+    assert all(re.fullmatch(pattern.format(number), line) for number, line in enumerate(lines, 1))
 
 
-def test_score_is_the_accuracy_that_keras_gives_and_cross_entropy_without_regularisation():
-    model, (images, labels) = small_network(), faces()
-    probabilities = model.predict(as_rgb(images), verbose=0)
-    loss, accuracy = score(model, images, labels)
-    evaluated = model.evaluate(as_rgb(images), labels, verbose=0, return_dict=True)
-    assert accuracy == pytest.approx(evaluated["accuracy"])
-    assert loss == pytest.approx(-np.log(probabilities[np.arange(40), labels]).mean(), rel=1e-5)
-    assert evaluated["loss"] > loss + 0.001  # Keras adds the cost of the weights
+@pytest.mark.parametrize("together", [1, 2])
+def test_loss_that_is_not_a_number_stops_the_training_at_once(tmp_path, together):
+    """The third step of the second epoch makes it infinite; the first epoch stays."""
+    model, (images, labels) = small_network(sgd, steps_per_execution=together), faces()
+    features = as_rgb(images).astype("float32")
+
+    class Broken(Batches):
+        def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+            inputs, targets = super().__getitem__(step)
+            return inputs * (np.float32("inf") if (self.epoch, step) == (1, 2) else np.float32(1)), targets
+
+    batches = Broken(features, labels, 8, seed=3, workers=1)
+    backup = EpochBackup(tmp_path, batches, keep=())
+    step = -(-3 // together) * together
+    message = rf"the loss is not a number in epoch 2, step {step} of 5, learning rate 0\.01; try a tenth of that"
+    with pytest.raises(FloatingPointError, match=message):
+        model.fit(batches, epochs=4, initial_epoch=backup.resume(model), callbacks=[backup], verbose=0, shuffle=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch_0001"]
+    assert json.loads((tmp_path / "epoch_0001" / "state.json").read_text())["history"][0]["epoch"] == 1
 
 
-def test_prediction_in_batches_is_that_of_all_images_at_once():
-    model, (images, _) = small_network(), faces()
-    np.testing.assert_allclose(
-        predict(model, images, batch_size=7), model.predict(as_rgb(images), batch_size=40, verbose=0), atol=1e-6
-    )
-
-
-def test_grey_images_are_repeated_to_three_channels_and_others_left_as_they_are():
-    images, _ = faces()
-    np.testing.assert_array_equal(as_rgb(images), np.concatenate([images] * 3, axis=3))
-    for untouched in (as_rgb(images), np.ones((4, 1280))):
-        np.testing.assert_array_equal(as_rgb(untouched), untouched)
+# -------------------------------------------------------------------------------------------------------------- batches
 
 
 def whole_epoch(batches: Batches, epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -178,22 +236,18 @@ def whole_epoch(batches: Batches, epoch: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([inputs for inputs, _ in steps]), np.concatenate([targets for _, targets in steps])
 
 
-def test_every_image_comes_once_an_epoch_with_its_own_label():
-    images = np.arange(50, dtype="uint8").reshape(50, 1, 1, 1) * np.ones(
-        (1, 8, 8, 1), "uint8"
-    )  # the grey value is the number of the image
+@pytest.mark.parametrize("seed", [0, None])
+def test_every_image_comes_once_an_epoch_with_its_own_label_and_without_a_seed_in_order(seed):
+    # the grey value is the number of the image
+    images = np.arange(50, dtype="uint8").reshape(50, 1, 1, 1) * np.ones((1, 8, 8, 1), "uint8")
     labels = np.random.default_rng(0).integers(0, 7, 50)
-    inputs, targets = whole_epoch(Batches(images, labels, batch_size=8, seed=0, augment=Augmentation()), epoch=0)
+    batches = Batches(images, labels, batch_size=8, seed=seed, augment=Augmentation() if seed is not None else None)
+    assert [len(batches[step][1]) for step in range(len(batches))] == [8] * 6 + [2]
+    inputs, targets = whole_epoch(batches, epoch=0)
     numbers = inputs[:, 4, 4, 0]
     assert sorted(numbers) == list(range(50))
     np.testing.assert_array_equal(targets, labels[numbers])
-    assert numbers.tolist() != list(range(50))
-
-
-def test_last_batch_holds_what_is_left():
-    images, labels = faces(20)
-    batches = Batches(images, labels, batch_size=8, seed=0)
-    assert [len(batches[step][1]) for step in range(len(batches))] == [8, 8, 4]
+    assert (numbers.tolist() == list(range(50))) is (seed is None)
 
 
 def test_order_and_augmentation_depend_on_seed_and_epoch_alone():
@@ -207,38 +261,55 @@ def test_order_and_augmentation_depend_on_seed_and_epoch_alone():
     assert not np.array_equal(whole_epoch(first, 5)[0], whole_epoch(other_seed, 5)[0])
 
 
-@pytest.mark.parametrize("workers", [2, 5])
-def test_keras_gets_the_same_batches_in_the_same_order_from_any_number_of_threads(tmp_path, monkeypatch, workers):
-    """Through `fit` itself, over epochs: nothing of one epoch may be prepared with the order of another."""
-    images, labels = faces()
-    fed = []
+class Slow(Batches):
+    """Batches of which some take longer, so that threads overtake one another."""
 
-    class Watched(Batches):
-        def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-            time.sleep(0.01 * (step % 3 == 0))  # so that threads overtake one another
-            return super().__getitem__(step)
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        time.sleep(0.01 * (step % 3 == 0))
+        return super().__getitem__(step)
 
-    model = small_network(dropout=0.0)
+
+def fed_to(model: keras.Model, folder: Path, workers: int, monkeypatch, **options) -> list[np.ndarray]:
+    """Inputs and labels of each step that `fit` takes in three epochs."""
+    fed, learn = [], type(model).train_step
+
+    def watched(self, *given):  # JAX passes the state of the model before the data
+        fed.extend(np.array(part).ravel() for part in given[-1][:2])
+        return learn(self, *given)
+
     model.run_eagerly = True
-    learn = type(model).train_step
-    # JAX passes the state of the model before the data
-    monkeypatch.setattr(
-        type(model),
-        "train_step",
-        lambda self, *given: (fed.append([np.array(part) for part in given[-1][:2]]), learn(self, *given))[1],
-    )
-    fit(model, Watched(images, labels, 8, seed=3, augment=Augmentation(), workers=workers), {}, 3, tmp_path, keep=())
-    alone = Batches(images, labels, 8, seed=3, augment=Augmentation(), workers=1)
+    monkeypatch.setattr(type(model), "train_step", watched)
+    batches = Slow(*faces(), 8, seed=3, augment=Augmentation(), workers=workers)
+    backup = EpochBackup(folder, batches, keep=())
+    model.fit(batches, epochs=3, initial_epoch=backup.resume(model), callbacks=[backup], verbose=0, **options)
+    monkeypatch.undo()
+    return fed
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": False}])
+def test_keras_gets_the_same_batches_in_the_same_order_from_any_number_of_threads(tmp_path, monkeypatch, options):
+    """Through `fit` itself, over epochs: nothing of one epoch may be prepared with the order of another."""
+    fed = {
+        workers: fed_to(small_network(), tmp_path / f"{workers}", workers, monkeypatch, **options)
+        for workers in (1, 2, 5)
+    }
     expected = []
+    alone = Batches(*faces(), 8, seed=3, augment=Augmentation())
     for epoch in range(3):
         alone.begin_epoch(epoch)
-        expected += [alone[step] for step in range(len(alone))]
-    assert len(fed) == len(expected) == 15
-    for (images_fed, labels_fed), (images_alone, labels_alone) in zip(fed, expected, strict=True):
-        assert np.array_equal(images_fed, images_alone) and np.array_equal(labels_fed.ravel(), labels_alone)
+        expected += [part.ravel() for step in range(len(alone)) for part in alone[step]]
+    assert len(expected) == 30
+    for ours in fed.values():
+        assert len(ours) == 30
+        assert all(np.array_equal(one, other) for one, other in zip(ours, fed[1], strict=True))
+        if options:
+            assert all(np.array_equal(one, other) for one, other in zip(ours, expected, strict=True))
+        else:  # whole batches in another order, which depends on seed and epoch alone
+            for epoch in (slice(0, 10), slice(10, 20), slice(20, 30)):
+                assert sorted(map(bytes, ours[epoch])) == sorted(map(bytes, expected[epoch]))
 
 
-def test_error_in_a_thread_that_prepares_batches_is_raised(tmp_path):
+def test_error_in_a_thread_that_prepares_batches_is_raised():
     class Damaged(Batches):
         def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
             if step == 2:
@@ -246,44 +317,36 @@ def test_error_in_a_thread_that_prepares_batches_is_raised(tmp_path):
             return super().__getitem__(step)
 
     with pytest.raises(Exception, match="image 17 can't be read"):
-        fit(small_network(), Damaged(*faces(), 8, seed=3, workers=2), {}, 1, tmp_path, keep=())
+        small_network().fit(Damaged(*faces(), 8, seed=3, workers=2), verbose=0)
 
 
-def test_augmentation_writes_what_a_flipped_copy_and_a_warp_of_its_own_would_be():
-    """Each image anew with NumPy's flip and an array of OpenCV's own, from the same draws."""
-    for channels in (1, 3):
-        images = np.random.default_rng(0).integers(0, 256, (20, 12, 12, channels), dtype="uint8")
-        random, expected = np.random.default_rng(5), []
-        for image in images:
-            angle, scale = random.uniform(-10, 10), random.uniform(0.9, 1.1)
-            matrix = cv2.getRotationMatrix2D((5.5, 5.5), angle, scale)
-            matrix[:, 2] += random.uniform(-0.1, 0.1, 2) * 12
-            image = np.ascontiguousarray(image[:, ::-1]) if random.random() < 0.5 else image
-            expected.append(
-                cv2.warpAffine(image, matrix, (12, 12), borderMode=cv2.BORDER_REFLECT_101).reshape(image.shape)
-            )
-        assert np.array_equal(Augmentation()(images, np.random.default_rng(5)), expected)
-
-
-def test_features_of_a_body_are_batched_without_augmentation_as_they_are():
+def test_features_of_a_body_are_batched_as_they_are_and_grey_images_repeated_to_three_channels():
     features, labels = np.random.default_rng(0).normal(size=(10, 6)), np.arange(10)
     inputs, targets = whole_epoch(Batches(features, labels, batch_size=4, seed=0), epoch=0)
     np.testing.assert_array_equal(inputs, features[targets])
+    images, _ = faces()
+    np.testing.assert_array_equal(as_rgb(images), np.concatenate([images] * 3, axis=3))
+    np.testing.assert_array_equal(as_rgb(as_rgb(images)), as_rgb(images))
+
+
+# --------------------------------------------------------------------------------------------------------- augmentation
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_augmentation_keeps_shape_and_type_and_leaves_the_originals_alone(channels):
-    images = np.random.default_rng(0).integers(0, 256, (5, 48, 48, channels), dtype="uint8")
-    before = images.copy()
-    augmented = Augmentation()(images, np.random.default_rng(0))
-    assert (augmented.shape, augmented.dtype) == (images.shape, images.dtype)
-    assert not np.array_equal(augmented, images)
+def test_augmentation_writes_what_a_flipped_copy_and_a_warp_of_its_own_would_be(channels):
+    """Each image anew with NumPy's flip and an array of OpenCV's own, from the same draws."""
+    images = np.random.default_rng(0).integers(0, 256, (20, 12, 12, channels), dtype="uint8")
+    before, random, expected = images.copy(), np.random.default_rng(5), []
+    for image in images:
+        angle, scale = random.uniform(-10, 10), random.uniform(0.9, 1.1)
+        matrix = cv2.getRotationMatrix2D((5.5, 5.5), angle, scale)
+        matrix[:, 2] += random.uniform(-0.1, 0.1, 2) * 12
+        image = np.ascontiguousarray(image[:, ::-1]) if random.random() < 0.5 else image
+        warped = cv2.warpAffine(image, matrix, (12, 12), borderMode=cv2.BORDER_REFLECT_101)
+        expected.append(warped.reshape(image.shape))
+    augmented = Augmentation()(images, np.random.default_rng(5))
+    assert np.array_equal(augmented, expected) and augmented.dtype == np.uint8
     np.testing.assert_array_equal(images, before)
-
-
-def test_augmentation_of_nothing_changes_nothing():
-    images, _ = faces()
-    np.testing.assert_array_equal(STILL(images, np.random.default_rng(0)), images)
 
 
 def test_flip_alone_mirrors_about_half_of_the_images_and_changes_nothing_else():
@@ -293,15 +356,17 @@ def test_flip_alone_mirrors_about_half_of_the_images_and_changes_nothing_else():
     unchanged = np.array([np.array_equal(now, was) for now, was in zip(augmented, images, strict=True)])
     assert (mirrored ^ unchanged).all()
     assert 160 < mirrored.sum() < 240  # four standard deviations around 200
+    np.testing.assert_array_equal(STILL(images, np.random.default_rng(0)), images)
 
 
 class Fixed:
-    """A random generator that draws the largest angle, the smallest scale of none, and the given shift."""
+    """A random generator that draws the given angle, scale and shift, and notes the ranges it is asked for."""
 
     def __init__(self, angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0.0, 0.0)):
-        self.draws = [angle, scale, np.array(shift)]
+        self.draws, self.ranges = [angle, scale, np.array(shift)], []
 
     def uniform(self, low, high, size=None):
+        self.ranges.append((low, high))
         return self.draws.pop(0)
 
 
@@ -314,9 +379,10 @@ def test_rotation_turns_about_the_centre(turns):
 
 def test_shift_moves_right_and_down_and_fills_from_the_mirrored_border():
     images, _ = faces(1, side=8)
-    shifted = Augmentation(flip=False)(images, Fixed(shift=(2 / 8, 1 / 8)))
+    shifted = Augmentation(flip=False)(images, fixed := Fixed(shift=(2 / 8, 1 / 8)))
     mirrored = np.pad(images[0, :, :, 0], ((1, 0), (2, 0)), mode="reflect")
     np.testing.assert_array_equal(shifted[0, :, :, 0], mirrored[:8, :8])
+    assert fixed.ranges == [(-10, 10), (0.9, 1.1), (-0.1, 0.1)]
 
 
 def test_zoom_by_two_shows_the_middle_twice_as_large():
@@ -327,128 +393,75 @@ def test_zoom_by_two_shows_the_middle_twice_as_large():
     assert zoomed[0].max() == zoomed[:, 0].max() == 0
 
 
-def test_draws_stay_within_the_ranges_that_the_augmentation_names():
-    class Recording:
-        def __init__(self):
-            self.random, self.ranges = np.random.default_rng(0), set()
-
-        def uniform(self, low, high, size=None):
-            self.ranges.add((low, high))
-            return self.random.uniform(low, high, size)
-
-    recording = Recording()
-    Augmentation(flip=False, rotation=15, shift=0.2, zoom=0.25)(faces(3)[0], recording)
-    assert recording.ranges == {(-15, 15), (0.75, 1.25), (-0.2, 0.2)}
+# ------------------------------------------------------------------------------ prediction, beginning again, batch size
 
 
-def rates(name: str, epochs: int, steps_per_epoch: int = 10) -> np.ndarray:
-    """The learning rate at each step."""
-    schedule = optimizer("sgd", 0.1, steps_per_epoch, epochs, name)._learning_rate
-    if not callable(schedule):
-        return np.full(epochs * steps_per_epoch, float(keras.ops.convert_to_numpy(schedule)))
-    return np.array([float(keras.ops.convert_to_numpy(schedule(step))) for step in range(epochs * steps_per_epoch)])
+def test_prediction_in_batches_is_that_of_all_images_at_once():
+    model, (images, _) = small_network(), faces()
+    at_once = model.predict(as_rgb(images), batch_size=40, verbose=0)
+    np.testing.assert_allclose(predict(model, images, batch_size=7), at_once, atol=1e-6)
 
 
-def test_constant_schedule_keeps_the_rate():
-    np.testing.assert_allclose(rates("constant", epochs=3), 0.1, rtol=1e-6)
-
-
-def test_staircase_takes_a_tenth_off_after_every_ten_epochs():
-    by_epoch = rates("staircase", epochs=25).reshape(25, 10)
-    expected = [0.1 * 0.9 ** (epoch // 10) for epoch in range(25)]
-    np.testing.assert_allclose(by_epoch, np.repeat(expected, 10).reshape(25, 10), rtol=1e-5)
-
-
-def test_cosine_warms_up_over_a_twentieth_and_falls_to_zero_over_the_rest():
-    steps, warm = 200, 10
-    warming = [0.1 * step / warm for step in range(warm)]
-    falling = [0.05 * (1 + math.cos(math.pi * (step - warm) / (steps - warm))) for step in range(warm, steps)]
-    np.testing.assert_allclose(rates("cosine", epochs=20), warming + falling, atol=1e-7)
-    assert rates("cosine", epochs=20)[-1] < 1e-5
-
-
-def test_shortest_training_has_a_cosine_too():
-    assert rates("cosine", epochs=1, steps_per_epoch=1).tolist() == pytest.approx([0.1])
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "settings"),
-    [
-        ("adam", keras.optimizers.Adam, {}),
-        ("adamax", keras.optimizers.Adamax, {}),
-        ("adamw", keras.optimizers.AdamW, {"weight_decay": 1e-4}),
-        ("sgd", keras.optimizers.SGD, {"momentum": 0.9}),
-    ],
-)
-def test_optimizer_of_a_name_is_that_of_keras_with_the_documented_settings(name, kind, settings):
-    made = optimizer(name, 0.1, 10, 10)
-    assert type(made) is kind
-    assert {setting: made.get_config()[setting] for setting in settings} == settings
-
-
-@pytest.mark.parametrize(
-    ("name", "schedule", "wrong"), [("rmsprop", "constant", "rmsprop"), ("adam", "linear", "linear")]
-)
-def test_unknown_optimizer_or_schedule_is_an_error_that_lists_the_known(name, schedule, wrong):
-    with pytest.raises(ValueError, match=rf"'{wrong}' is none of \w+, \w+, \w+"):
-        optimizer(name, 0.1, 10, 10, schedule)
-
-
-def test_a_head_learns_features_that_tell_its_classes_apart_and_each_kept_epoch_can_be_loaded(tmp_path):
-    labels = np.random.default_rng(0).integers(0, 3, 120)
-    features = np.eye(3, dtype="float32")[labels]
-    seed_everything(0)
-    head = keras.Sequential([keras.layers.Dense(3, activation="softmax")])
-    regime = {"name": "sgd", "learning_rate": 0.5, "schedule": "staircase", "batch_size": 20, "epochs": 12}
-    history = training.fit_head(
-        head, (features[:90], labels[:90]), (features[90:], labels[90:]), seed=0, backup_dir=tmp_path, **regime
-    )
-    assert history["val_accuracy"].iloc[-1] == 1.0
-    assert history["learning_rate"].round(3).tolist() == [0.5] * 10 + [0.45] * 2
-    load_epoch(head, tmp_path, best_epoch(history, "val_accuracy"))
-    assert score(head, features[90:], labels[90:])[1] == 1.0
-
-
-def test_a_head_learns_the_same_whether_it_takes_its_steps_one_by_one_or_many_at_a_call(tmp_path, monkeypatch):
-    features = np.random.default_rng(0).normal(size=(70, 5)).astype("float32")
-    targets = (features[:, 0] > 0).astype(int)
-    learnt = []
-    for steps in (1, 4, 32):
-        monkeypatch.setattr(training, "HEAD_STEPS_A_CALL", steps)
-        seed_everything(0)
-        head = keras.Sequential([keras.layers.Dense(2, activation="softmax")])
-        history = training.fit_head(
-            head,
-            (features, targets),
-            None,
-            name="sgd",
-            learning_rate=0.1,
-            schedule="staircase",
-            batch_size=8,
-            epochs=3,
-            seed=1,
-            backup_dir=tmp_path / f"{steps}",
-        )
-        learnt.append((head.get_weights(), history["loss"].tolist()))
-    for weights, loss in learnt[1:]:
-        assert all(np.array_equal(a, b) for a, b in zip(weights, learnt[0][0], strict=True)) and loss == pytest.approx(
-            learnt[0][1], rel=1e-6
-        )
-
-
-def test_a_compiled_network_begins_again_as_it_was_with_its_optimiser():
-    inputs, targets = np.random.default_rng(0).normal(size=(64, 4)).astype("float32"), np.arange(64) % 3
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+def test_a_compiled_network_begins_again_as_it_was_with_its_optimiser(tmp_path):
+    model = small_network()
     begin_again = training.beginning_of(model)
-    before = model.get_weights()
-    runs = []
-    for _ in range(2):
-        begin_again()
-        np.testing.assert_array_equal(model.get_weights()[0], before[0])
-        model.fit(training.Batches(inputs, targets, 16, seed=1, workers=1), epochs=2, verbose=0, shuffle=False)
-        runs.append(model.get_weights())
-    assert not np.array_equal(runs[0][0], before[0])
-    for first, second in zip(*runs, strict=True):
-        np.testing.assert_array_equal(first, second)
+    train(tmp_path / "first", 2, model=model)
+    learnt = state_of(model)
+    begin_again()
+    assert not np.array_equal(model.get_weights()[0], learnt[0])
+    train(tmp_path / "second", 2, model=model)
+    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(state_of(model), learnt, strict=True))
+
+
+@pytest.fixture(scope="module")
+def exhausted() -> Exception:
+    """What the backend itself raises for more memory than there is; TensorFlow waits ten seconds before."""
+    with pytest.raises(Exception, match=r"OOM when allocating|Out of memory allocating") as caught:
+        keras.ops.zeros(NEVER_FITS)
+    return caught.value
+
+
+def with_memory_for(most: int, model: keras.Model, error: Exception) -> list[int]:
+    """Let steps of more images fail after they have changed the model; returns the sizes that are tried."""
+    step, tried = model.train_on_batch, []
+
+    def limited(inputs, targets):
+        tried.append(len(inputs))
+        step(inputs, targets)
+        if len(inputs) > most:
+            raise error
+
+    model.train_on_batch = limited
+    return tried
+
+
+@pytest.mark.parametrize(("most", "expected"), [(6, 5), (20, 20), (1, 1)])
+def test_batch_is_halved_until_it_fits_and_the_model_is_left_as_it_was(exhausted, most, expected):
+    model, (images, labels) = small_network(), faces()
+    model.train_on_batch(as_rgb(images), labels)  # an optimiser with a past
+    tried, before = with_memory_for(most, model, exhausted), state_of(model)
+    assert batch_that_fits(model, 20) == expected
+    assert tried == [size for size in (20, 10, 5, 2, 1) if size >= expected]
+    assert all(np.array_equal(now, then) for now, then in zip(state_of(model), before, strict=True))
+
+
+def test_memory_that_is_too_small_for_one_image_is_an_error_that_says_what_to_do(exhausted):
+    with_memory_for(0, model := small_network(), exhausted)
+    message = r"does not fit the memory of .*:0 with a batch of 1: take a smaller variant or image_size, or precision="
+    with pytest.raises(MemoryError, match=message):
+        batch_that_fits(model, 4)
+
+
+def test_any_other_error_is_raised_and_the_model_is_left_as_it_was():
+    with_memory_for(0, model := small_network(), ValueError("shapes"))
+    before = state_of(small_network())
+    with pytest.raises(ValueError, match="shapes"):
+        batch_that_fits(model, 8)
+    assert all(np.array_equal(now, then) for now, then in zip(model.get_weights(), before, strict=False))
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX can: see test_backends")
+def test_one_network_on_several_devices_needs_jax_and_the_error_says_how_to_get_it():
+    with pytest.raises(RuntimeError, match=r"only with JAX, and this is tensorflow: .*KERAS_BACKEND=jax before Python"):
+        training.use_all_devices()
+    assert training.sharing_devices() == 1

@@ -23,7 +23,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from fer_helpers import comparison, evaluation
+from fer_helpers import evaluation
 from fer_helpers.study.claims import arithmetic
 from fer_helpers.study.claims import checks as consistency
 from fer_helpers.study.claims import printed as tables
@@ -368,7 +368,7 @@ def _context(claim: consistency.Claim, paper: list[consistency.Claim], found: pd
         rival = min(rivals, key=lambda other: abs(other.value - claim.value))
         context |= {"compared_with": rival.model, "apart": float(claim.value - rival.value)}
         context["images_apart"] = round(abs(context["apart"]) * n)
-        context["smallest"] = comparison.smallest_difference(n, min(value, float(rival.value)))
+        context["smallest"] = evaluation.smallest_difference(n, min(value, float(rival.value)))
     return context
 
 
