@@ -2,22 +2,28 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from fer_helpers import evaluation
 from fer_helpers.evaluation import (
     calibration,
+    compare_all,
     confusion,
     cross_entropy,
     expected_calibration_error,
+    mcnemar,
     over_seeds,
+    paired_difference,
     proportion_interval,
     scores,
+    smallest_difference,
+    smallest_paired_difference,
 )
 
 CLASSES = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "anger"]
+INTERVAL = ["ci_low", "ci_high"]
 
 
 def random_case(
@@ -25,16 +31,14 @@ def random_case(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Labels of uneven classes, all present, and probabilities that favour the label."""
     random = np.random.default_rng(seed)
-    labels = np.concatenate(
-        [np.arange(classes), random.choice(classes, images - classes, p=random.dirichlet(np.full(classes, 3.0)))]
-    )
-    logits = random.normal(size=(images, classes)) + sharpness * np.eye(classes)[labels]
-    probabilities = np.exp(logits)
+    drawn = random.choice(classes, images - classes, p=random.dirichlet(np.full(classes, 3.0)))
+    labels = np.concatenate([np.arange(classes), drawn])
+    probabilities = np.exp(random.normal(size=(images, classes)) + sharpness * np.eye(classes)[labels])
     return labels, probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
-def value(scored, metric: str, expression: str = "") -> float:
-    return scored.loc[(scored["metric"] == metric) & (scored["expression"] == expression), "value"].item()
+def by_metric(scored):
+    return scored.set_index(["metric", "expression"]).sort_index()
 
 
 def wilson(count: int, total: int) -> tuple[float, float]:
@@ -45,96 +49,77 @@ def wilson(count: int, total: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_metrics_of_the_whole_set_are_those_of_scikit_learn(seed):
-    labels, probabilities = random_case(seed)
-    predicted = probabilities.argmax(axis=1)
-    scored = scores(labels, probabilities, CLASSES)
-    assert value(scored, "accuracy") == pytest.approx(metrics.accuracy_score(labels, predicted), abs=1e-9)
-    assert value(scored, "balanced_accuracy") == pytest.approx(
-        metrics.balanced_accuracy_score(labels, predicted), abs=1e-9
-    )
-    macro_precision = metrics.precision_score(labels, predicted, average="macro", zero_division=0)
-    assert value(scored, "macro_precision") == pytest.approx(macro_precision, abs=1e-9)
-    assert value(scored, "macro_f1") == pytest.approx(metrics.f1_score(labels, predicted, average="macro"), abs=1e-9)
-    assert value(scored, "log_loss") == pytest.approx(metrics.log_loss(labels, probabilities), abs=1e-9)
+# --------------------------------------------------------------------------------------------------------------- scores
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_metrics_of_each_expression_are_those_of_scikit_learn(seed):
+def test_metrics_are_those_of_scikit_learn(seed):
     labels, probabilities = random_case(seed)
     predicted = probabilities.argmax(axis=1)
-    expected = metrics.precision_recall_fscore_support(labels, predicted, zero_division=np.nan)
-    scored = scores(labels, probabilities, CLASSES)
-    for metric, values in zip(("precision", "recall", "f1"), expected, strict=False):
-        for place, expression in enumerate(CLASSES):
-            assert value(scored, metric, expression) == pytest.approx(values[place], abs=1e-9, nan_ok=True)
+    scored = by_metric(scores(labels, probabilities, CLASSES))
+    expected = {
+        "accuracy": metrics.accuracy_score(labels, predicted),
+        "balanced_accuracy": metrics.balanced_accuracy_score(labels, predicted),
+        "macro_precision": metrics.precision_score(labels, predicted, average="macro", zero_division=0),
+        "macro_f1": metrics.f1_score(labels, predicted, average="macro"),
+        "log_loss": metrics.log_loss(labels, probabilities),
+    }
+    for metric, value in expected.items():
+        assert scored.at[(metric, ""), "value"] == pytest.approx(value, abs=1e-9)
+    by_class = metrics.precision_recall_fscore_support(labels, predicted, zero_division=np.nan)
+    for metric, values in zip(("precision", "recall", "f1"), by_class, strict=False):
+        ours = [scored.at[(metric, expression), "value"] for expression in CLASSES]
+        assert ours == pytest.approx(values, abs=1e-9, nan_ok=True)
+    assert set(scored.reset_index()["metric"]) == set(evaluation.METRICS)
 
 
 def test_scores_of_a_small_set_are_those_counted_by_hand():
-    labels = np.array([0, 0, 0, 1, 1, 2])
-    probabilities = np.eye(3)[[0, 0, 1, 1, 1, 0]]
-    scored = scores(labels, probabilities, ["neutral", "happy", "sad"])
-    assert value(scored, "accuracy") == pytest.approx(4 / 6)
-    assert value(scored, "balanced_accuracy") == pytest.approx((2 / 3 + 1 + 0) / 3)
-    assert value(scored, "macro_precision") == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
-    assert value(scored, "macro_f1") == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
-    assert value(scored, "precision", "neutral") == pytest.approx(2 / 3)
-    assert value(scored, "recall", "happy") == 1
-    assert np.isnan(value(scored, "precision", "sad"))
-    assert value(scored, "f1", "sad") == 0
-
-
-def test_n_counts_the_images_that_each_proportion_is_of():
-    labels = np.array([0, 0, 0, 1, 1, 2])
-    scored = scores(labels, np.eye(3)[[0, 0, 1, 1, 1, 0]], ["neutral", "happy", "sad"])
-    counts = scored.set_index(["metric", "expression"])["n"]
-    assert {
-        metric: counts[metric, ""] for metric in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
-    } == dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "log_loss"), 6)
-    assert [counts["recall", name] for name in ("neutral", "happy", "sad")] == [3, 2, 1]
-    assert [counts["f1", name] for name in ("neutral", "happy", "sad")] == [3, 2, 1]
-    assert [counts["precision", name] for name in ("neutral", "happy", "sad")] == [3, 3, 0]
+    labels, classes = np.array([0, 0, 0, 1, 1, 2]), ["neutral", "happy", "sad"]
+    scored = by_metric(scores(labels, np.eye(3)[[0, 0, 1, 1, 1, 0]], classes))
+    whole = {"accuracy": 4 / 6, "balanced_accuracy": 5 / 9, "macro_precision": 4 / 9, "macro_f1": (2 / 3 + 4 / 5) / 3}
+    for metric, value in whole.items():
+        assert scored.loc[(metric, ""), ["value", "n"]].tolist() == pytest.approx([value, 6])
+    by_class = {
+        "precision": ([2 / 3, 2 / 3, np.nan], [3, 3, 0]),
+        "recall": ([2 / 3, 1, 0], [3, 2, 1]),
+        "f1": ([2 / 3, 4 / 5, 0], [3, 2, 1]),
+    }
+    for metric, (values, counts) in by_class.items():
+        rows = scored.loc[[(metric, name) for name in classes]]
+        assert rows["value"].tolist() == pytest.approx(values, nan_ok=True)
+        assert rows["n"].tolist() == counts
 
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 def test_expression_that_the_set_does_not_hold_has_no_row_and_no_weight_in_the_means():
     labels, probabilities = random_case(0)
-    kept = labels != 5
-    labels, predicted = labels[kept], probabilities[kept].argmax(axis=1)
-    scored = scores(labels, probabilities[kept], CLASSES)
-    assert (predicted == 5).any()
-    assert "disgust" not in set(scored["expression"])
-    present = [0, 1, 2, 3, 4, 6]
-    assert value(scored, "macro_f1") == pytest.approx(
-        metrics.f1_score(labels, predicted, average="macro", labels=present), abs=1e-9
-    )
+    labels, probabilities = labels[labels != 5], probabilities[labels != 5]
+    predicted, present = probabilities.argmax(axis=1), [0, 1, 2, 3, 4, 6]
+    scored = by_metric(scores(labels, probabilities, CLASSES))
+    assert (predicted == 5).any() and "disgust" not in scored.index.get_level_values("expression")
+    f1 = metrics.f1_score(labels, predicted, average="macro", labels=present)
     recalls = metrics.recall_score(labels, predicted, average=None, labels=present)
-    assert value(scored, "balanced_accuracy") == pytest.approx(recalls.mean(), abs=1e-9)
+    assert scored.at[("macro_f1", ""), "value"] == pytest.approx(f1, abs=1e-9)
+    assert scored.at[("balanced_accuracy", ""), "value"] == pytest.approx(recalls.mean(), abs=1e-9)
 
 
 def test_first_of_equal_probabilities_is_the_prediction():
-    scored = scores(np.array([0, 1]), np.full((2, 2), 0.5), ["neutral", "happy"])
-    assert value(scored, "recall", "neutral") == 1
-    assert value(scored, "recall", "happy") == 0
+    scored = by_metric(scores(np.array([0, 1]), np.full((2, 2), 0.5), ["neutral", "happy"]))
+    assert scored.loc["recall", "value"].to_dict() == {"neutral": 1, "happy": 0}
 
 
 def test_confusion_has_labels_in_rows_and_predictions_in_columns():
-    assert confusion(np.array([0, 0, 2]), np.array([0, 2, 1]), 4).tolist() == [
-        [1, 0, 1, 0],
-        [0, 0, 0, 0],
-        [0, 1, 0, 0],
-        [0, 0, 0, 0],
-    ]
+    counts = confusion(np.array([0, 0, 2]), np.array([0, 2, 1]), 4)
+    assert counts.tolist() == [[1, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
 
 
-def test_cross_entropy_is_the_mean_negative_logarithm_of_the_labels_probability():
+def test_cross_entropy_is_the_mean_negative_logarithm_and_an_impossible_label_costs_a_finite_amount():
     probabilities = np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]])
     assert cross_entropy(np.array([0, 2]), probabilities) == pytest.approx((np.log(2) + np.log(10)) / 2, abs=1e-9)
-
-
-def test_impossible_label_costs_a_finite_amount():
     assert cross_entropy(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(-np.log(1e-7), rel=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------------------ intervals
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 1), (1, 1), (0, 50), (50, 50), (3, 7), (37, 111), (2_500, 3_589)])
@@ -146,31 +131,25 @@ def test_proportion_of_nothing_has_no_interval():
     assert np.isnan(proportion_interval(0, 0)).all()
 
 
-def test_accuracy_precision_and_recall_carry_wilsons_interval():
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.65, 0.97])
+def test_wilsons_interval_covers_at_its_rate(share):
+    counts = np.random.default_rng(0).binomial(500, share, 2_000)
+    intervals = {count: proportion_interval(int(count), 500) for count in np.unique(counts)}
+    covered = np.mean([intervals[count][0] <= share <= intervals[count][1] for count in counts])
+    assert 0.93 <= covered <= 0.97
+
+
+def test_accuracy_precision_and_recall_carry_wilsons_interval_and_losses_none():
     labels, probabilities = random_case(3)
     predicted = probabilities.argmax(axis=1)
-    scored = scores(labels, probabilities, CLASSES).set_index(["metric", "expression"])
-    hits = predicted == labels
+    scored, hits = by_metric(scores(labels, probabilities, CLASSES)), predicted == labels
     for place, expression in enumerate(CLASSES):
-        expected = wilson(int(hits[labels == place].sum()), int((labels == place).sum()))
-        assert scored.loc[("recall", expression), ["ci_low", "ci_high"]].tolist() == pytest.approx(expected, abs=1e-9)
-        expected = wilson(int(hits[predicted == place].sum()), int((predicted == place).sum()))
-        assert scored.loc[("precision", expression), ["ci_low", "ci_high"]].tolist() == pytest.approx(
-            expected, abs=1e-9
-        )
-    assert scored.loc[("accuracy", ""), ["ci_low", "ci_high"]].tolist() == pytest.approx(
-        wilson(int(hits.sum()), len(hits)), abs=1e-9
-    )
-
-
-@pytest.mark.parametrize("metric", ["log_loss", "ece"])
-def test_log_loss_and_calibration_error_carry_no_interval(metric):
-    scored = scores(*random_case(0), CLASSES).set_index("metric")
-    assert scored.loc[metric, ["ci_low", "ci_high"]].isna().all()
-
-
-def test_scores_are_of_the_metrics_that_the_module_lists():
-    assert tuple(scores(*random_case(0), CLASSES)["metric"].unique()) == evaluation.METRICS
+        for metric, of in (("recall", labels == place), ("precision", predicted == place)):
+            expected = wilson(int(hits[of].sum()), int(of.sum()))
+            assert scored.loc[(metric, expression), INTERVAL].tolist() == pytest.approx(expected, abs=1e-9)
+    expected = wilson(int(hits.sum()), len(hits))
+    assert scored.loc[("accuracy", ""), INTERVAL].tolist() == pytest.approx(expected, abs=1e-9)
+    assert scored.loc[["log_loss", "ece"], INTERVAL].isna().all(axis=None)
 
 
 def test_bootstrap_intervals_are_those_of_drawing_the_images_anew():
@@ -185,29 +164,24 @@ def test_bootstrap_intervals_are_those_of_drawing_the_images_anew():
         ("macro_f1", ""): (2 * hits / (labelled + predicted)).mean(axis=1),
         ("f1", "happy"): (2 * hits / (labelled + predicted))[:, 1],
     }
-    scored = scores(labels, probabilities, CLASSES[:3]).set_index(["metric", "expression"])
+    scored = by_metric(scores(labels, probabilities, CLASSES[:3]))
     for metric, values in by_hand.items():
         expected = np.percentile(values, [2.5, 97.5])
         # A 90 % interval would end a third of a standard deviation nearer.
-        assert scored.loc[metric, ["ci_low", "ci_high"]].tolist() == pytest.approx(
-            expected.tolist(), abs=0.2 * values.std()
-        )
+        assert scored.loc[metric, INTERVAL].tolist() == pytest.approx(expected.tolist(), abs=0.2 * values.std())
 
 
 def test_same_seed_gives_the_same_intervals_and_another_seed_others():
-    case = random_case(0)
-    first, again, other = (scores(*case, CLASSES, seed=seed) for seed in (1, 1, 2))
-    assert first.equals(again)
-    assert not first.equals(other)
+    first, again, other = (scores(*random_case(0), CLASSES, seed=seed) for seed in (1, 1, 2))
+    assert first.equals(again) and not first.equals(other)
     assert first["value"].equals(other["value"])
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say(monkeypatch):
     monkeypatch.setattr(evaluation, "RESAMPLES", 400)
     random = np.random.default_rng(0)
-    population = np.array(
-        [[0.30, 0.08, 0.02], [0.05, 0.25, 0.05], [0.04, 0.06, 0.15]]
-    )  # shares of images by label and prediction
+    # shares of images by label and prediction
+    population = np.array([[0.30, 0.08, 0.02], [0.05, 0.25, 0.05], [0.04, 0.06, 0.15]])
     hits, labelled, predicted = np.diag(population), population.sum(axis=1), population.sum(axis=0)
     truth = {
         ("accuracy", ""): hits.sum(),
@@ -222,7 +196,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(monkeypatch):
     covered = dict.fromkeys(truth, 0)
     for sample in range(samples):
         cells = random.choice(9, images, p=population.ravel())
-        scored = scores(cells // 3, np.eye(3)[cells % 3], CLASSES[:3], seed=sample).set_index(["metric", "expression"])
+        scored = by_metric(scores(cells // 3, np.eye(3)[cells % 3], CLASSES[:3], seed=sample))
         for key, true in truth.items():
             covered[key] += scored.at[key, "ci_low"] <= true <= scored.at[key, "ci_high"]
     # What a coverage of 0.93 to 0.97 gives in all but one of a thousand simulations.
@@ -230,37 +204,36 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(monkeypatch):
     assert {key: count for key, count in covered.items() if not low <= count <= high} == {}
 
 
-def frames_of(people: int, frames: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Labels, probabilities and people of images whose errors come by the person; and the accuracy that they are drawn from."""
-    random = np.random.default_rng(seed)
-    right = np.repeat(random.random(people) < 0.7, frames)
+def frames_of(people: int, frames: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, predictions that are right for 70 % of people, on all of their frames or on none, and the people."""
+    right = np.repeat(np.random.default_rng(seed).random(people) < 0.7, frames)
     labels = np.repeat(np.arange(people) % 2, frames)
-    return labels, np.eye(2)[np.where(right, labels, 1 - labels)], np.repeat(np.arange(people), frames), 0.7
+    return labels, np.where(right, labels, 1 - labels), np.repeat(np.arange(people), frames)
 
 
 def test_interval_over_groups_covers_where_the_one_over_images_is_too_narrow():
     covered = {"groups": 0, "images": 0}
     for seed in range(200):
-        labels, probabilities, people, truth = frames_of(40, 8, seed)
+        labels, predicted, people = frames_of(40, 8, seed)
         for name, groups in {"groups": people, "images": None}.items():
-            row = scores(labels, probabilities, ["neutral", "happy"], groups=groups).iloc[0]
-            covered[name] += row["ci_low"] <= truth <= row["ci_high"]
+            row = scores(labels, np.eye(2)[predicted], ["neutral", "happy"], groups=groups).iloc[0]
+            covered[name] += row["ci_low"] <= 0.7 <= row["ci_high"]
     assert 0.90 <= covered["groups"] / 200 <= 0.99
     assert covered["images"] / 200 < 0.65
 
 
 def test_groups_of_one_image_give_the_interval_of_independent_images():
-    labels, probabilities = random_case(3, images=400)
-    alone = scores(labels, probabilities, CLASSES, groups=np.arange(400)).iloc[0]
-    wilson_low, wilson_high = wilson(round(alone["value"] * 400), 400)
-    assert alone["ci_low"] == pytest.approx(wilson_low, abs=0.012)
-    assert alone["ci_high"] == pytest.approx(wilson_high, abs=0.012)
+    alone = scores(*random_case(3, images=400), CLASSES, groups=np.arange(400)).iloc[0]
+    assert alone[INTERVAL].tolist() == pytest.approx(wilson(round(alone["value"] * 400), 400), abs=0.012)
 
 
 def test_without_an_error_the_interval_over_groups_counts_groups_and_not_images():
     labels = np.repeat([0, 1], 50)
     row = scores(labels, np.eye(2)[labels], ["neutral", "happy"], groups=np.arange(100) // 10).iloc[0]
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx(wilson(10, 10))
+    assert row[INTERVAL].tolist() == pytest.approx(wilson(10, 10))
+
+
+# ---------------------------------------------------------------------------------------------------------- calibration
 
 
 def error_of_calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int) -> float:
@@ -273,25 +246,13 @@ def error_of_calibration(labels: np.ndarray, probabilities: np.ndarray, bins: in
     return total
 
 
-@pytest.mark.parametrize("bins", [5, 15])
 @pytest.mark.parametrize("seed", range(5))
-def test_calibration_error_is_that_of_guo_2017(seed, bins):
+def test_calibration_is_that_of_guo_2017_and_its_bins_are_those_of_scikit_learn(seed):
     labels, probabilities = random_case(seed)
-    assert expected_calibration_error(labels, probabilities, bins) == pytest.approx(
-        error_of_calibration(labels, probabilities, bins), abs=1e-9
-    )
-
-
-def test_scores_hold_the_calibration_error_over_fifteen_bins():
-    labels, probabilities = random_case(0)
-    assert value(scores(labels, probabilities, CLASSES), "ece") == pytest.approx(
-        error_of_calibration(labels, probabilities, 15), abs=1e-9
-    )
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_bins_of_calibration_are_those_of_scikit_learn(seed):
-    labels, probabilities = random_case(seed)
+    for bins in (5, 15):
+        expected = error_of_calibration(labels, probabilities, bins)
+        assert expected_calibration_error(labels, probabilities, bins) == pytest.approx(expected, abs=1e-9)
+    assert by_metric(scores(labels, probabilities, CLASSES)).at[("ece", ""), "value"] == pytest.approx(expected)
     bins = calibration(labels, probabilities, 10)
     hits, confidence = calibration_curve(probabilities.argmax(axis=1) == labels, probabilities.max(axis=1), n_bins=10)
     filled = bins[bins["n"] > 0]
@@ -301,13 +262,12 @@ def test_bins_of_calibration_are_those_of_scikit_learn(seed):
 
 
 def test_bins_of_calibration_are_closed_on_the_right_and_empty_ones_hold_nothing():
-    labels = np.array([0, 0, 1, 1])
-    bins = calibration(labels, np.array([[0.5, 0.5], [0.75, 0.25], [0.0, 1.0], [0.8, 0.2]]), bins=4)
+    bins = calibration(np.array([0, 0, 1, 1]), np.array([[0.5, 0.5], [0.75, 0.25], [0.0, 1.0], [0.8, 0.2]]), bins=4)
     assert bins["n"].tolist() == [0, 1, 1, 2]
     assert bins["accuracy"].tolist() == pytest.approx([np.nan, 1, 1, 0.5], nan_ok=True)
     assert bins["confidence"].tolist() == pytest.approx([np.nan, 0.5, 0.75, 0.9], nan_ok=True)
-    assert bins.loc[3, ["ci_low", "ci_high"]].tolist() == pytest.approx(wilson(1, 2))
-    assert bins.loc[0, ["ci_low", "ci_high"]].isna().all()
+    assert bins.loc[3, INTERVAL].tolist() == pytest.approx(wilson(1, 2))
+    assert bins.loc[0, INTERVAL].isna().all()
 
 
 def test_model_that_is_as_right_as_it_is_sure_has_hardly_an_error_of_calibration():
@@ -318,35 +278,161 @@ def test_model_that_is_as_right_as_it_is_sure_has_hardly_an_error_of_calibration
     assert expected_calibration_error((labels + 1) % 4, probabilities) > 0.3
 
 
+# ----------------------------------------------------------------------------------------------------------- over seeds
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_mean_over_seeds_has_the_interval_that_does_not_reject_its_ends(seed):
     values = np.random.default_rng(seed).normal(0.6, 0.02, 5)
-    summary = over_seeds(values)
-    assert summary.mean == pytest.approx(sum(values) / 5, abs=1e-9)
-    assert summary.sd == pytest.approx(np.sqrt(sum((values - sum(values) / 5) ** 2) / 4), abs=1e-9)
-    assert stats.ttest_1samp(values, summary.ci_low).pvalue == pytest.approx(0.05, abs=1e-9)
-    assert stats.ttest_1samp(values, summary.ci_high).pvalue == pytest.approx(0.05, abs=1e-9)
+    summary, mean = over_seeds(values), sum(values) / 5
+    assert summary[:2] == pytest.approx((mean, np.sqrt(sum((values - mean) ** 2) / 4)), abs=1e-9)
+    for end in summary[2:]:
+        assert stats.ttest_1samp(values, end).pvalue == pytest.approx(0.05, abs=1e-9)
 
 
-def test_one_seed_has_a_mean_and_no_spread():
+def test_one_seed_has_a_mean_and_no_spread_and_none_is_an_error():
     assert over_seeds([0.5]) == pytest.approx((0.5, np.nan, np.nan, np.nan), nan_ok=True)
-
-
-def test_no_seed_is_an_error():
     with pytest.raises(ValueError, match="score at least one seed"):
         over_seeds([])
 
 
-def test_interval_over_seeds_covers_the_mean_at_its_rate():
-    random = np.random.default_rng(0)
-    summaries = [over_seeds(random.normal(0.6, 0.02, 3)) for _ in range(2_000)]
-    covered = sum(summary.ci_low <= 0.6 <= summary.ci_high for summary in summaries)
-    assert stats.binom.ppf(0.0005, 2_000, 0.95) <= covered <= stats.binom.ppf(0.9995, 2_000, 0.95)
+# ----------------------------------------------------------------------------------------------------------- two models
 
 
-@pytest.mark.parametrize("share", [0.02, 0.3, 0.65, 0.97])
-def test_wilsons_interval_covers_at_its_rate(share):
-    counts = np.random.default_rng(0).binomial(500, share, 2_000)
-    intervals = {count: proportion_interval(int(count), 500) for count in np.unique(counts)}
-    covered = np.mean([intervals[count][0] <= share <= intervals[count][1] for count in counts])
-    assert 0.93 <= covered <= 0.97
+def random_predictions(seed: int, images: int = 120, models: int = 2) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Labels of seven classes, and predictions of models that are right about half of the time."""
+    random = np.random.default_rng(seed)
+    labels, accuracies = random.integers(0, 7, images), random.uniform(0.4, 0.7, models)
+    guesses = [np.where(random.random(images) < share, labels, random.integers(0, 7, images)) for share in accuracies]
+    return labels, guesses
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_mcnemar_is_the_binomial_test_of_the_images_on_which_one_is_right(seed):
+    labels, (first, second) = random_predictions(seed)
+    pairs = ((first, second), (second, first))
+    only = [sum(a == label != b for label, a, b in zip(labels, *pair, strict=True)) for pair in pairs]
+    expected = (*only, pytest.approx(stats.binomtest(only[0], sum(only), 0.5).pvalue, abs=1e-9))
+    assert mcnemar(labels, first, second) == expected
+
+
+def test_mcnemar_of_a_small_table_is_that_counted_by_hand():
+    first, second = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1]), np.array([1, 1, 1, 1, 1, 0, 1, 1, 1])
+    assert mcnemar(np.zeros(9, int), first, second) == (5, 0, pytest.approx(2 * 0.5**5))
+    assert mcnemar(np.zeros(9, int), first, first) == (0, 0, 1.0)
+
+
+@pytest.mark.parametrize("compare", [mcnemar, paired_difference])
+def test_predictions_of_other_images_are_refused(compare):
+    with pytest.raises(ValueError, match="3 labels, 3 and 2 predictions"):
+        compare(np.zeros(3, int), np.zeros(3, int), np.zeros(2, int))
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm (1979): the i-th smallest of m times m + 1 - i, none smaller than the one before, none over 1."""
+    order = np.argsort(p)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return adjusted
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_eight_models_give_28_pairs_with_holms_correction(seed):
+    labels, predictions = random_predictions(seed, models=8)
+    models = {f"B{number}": predicted for number, predicted in enumerate(predictions)}
+    compared = compare_all(models, labels)
+    assert len(compared) == 28
+    assert compared.iloc[0][["first", "second", "n"]].tolist() == ["B0", "B1", 120]
+    np.testing.assert_allclose(compared["p_holm"], holm(compared["p"].to_numpy()), atol=1e-9, rtol=0)
+    for row in compared.itertuples():
+        first, second = models[row.first], models[row.second]
+        assert row.p == mcnemar(labels, first, second).p
+        assert row.difference == pytest.approx((first == labels).mean() - (second == labels).mean(), abs=1e-9)
+
+
+def test_holm_keeps_false_alarms_among_equal_models_at_their_rate(monkeypatch):
+    monkeypatch.setattr("gc.collect", lambda *_: 0)  # statsmodels calls it each time: minutes beside TensorFlow
+    random, alarms, trials = np.random.default_rng(0), 0, 200
+    for _ in range(trials):
+        models = {str(number): (random.random(200) > 0.6).astype(int) for number in range(4)}
+        alarms += (compare_all(models, np.zeros(200, int))["p_holm"] <= 0.05).any()
+    assert alarms <= stats.binom.ppf(0.999, trials, 0.05)
+
+
+def test_paired_difference_is_that_of_the_accuracies_with_the_interval_of_drawing_images_anew():
+    labels, (first, second) = random_predictions(4, images=300)
+    gained = (first == labels).astype(int) - (second == labels)
+    draws = gained[np.random.default_rng(1).integers(0, 300, (5_000, 300))].mean(axis=1)
+    difference = paired_difference(labels, first, second)
+    assert difference.value == pytest.approx(
+        metrics.accuracy_score(labels, first) - metrics.accuracy_score(labels, second)
+    )
+    assert difference[1:] == pytest.approx(tuple(np.percentile(draws, [2.5, 97.5])), abs=0.2 * draws.std())
+    swapped = paired_difference(labels, second, first, groups=np.arange(300))
+    assert swapped == pytest.approx((-difference.value, -difference.ci_high, -difference.ci_low), abs=0.2 * draws.std())
+
+
+def test_paired_difference_over_groups_covers_where_the_one_over_images_is_too_narrow():
+    covered = {"groups": 0, "images": 0}
+    for seed in range(200):
+        labels, first, people = frames_of(40, 8, seed)
+        second = np.where(np.random.default_rng(seed).random(320) < 0.5, labels, 1 - labels)
+        for name, groups in {"groups": people, "images": None}.items():
+            difference = paired_difference(labels, first, second, groups)
+            covered[name] += difference.ci_low <= 0.2 <= difference.ci_high
+    assert 0.90 <= covered["groups"] / 200 <= 0.99
+    assert covered["images"] / 200 < 0.75
+
+
+def test_models_that_never_differ_may_yet_differ_on_as_many_images_as_none_of_so_many_allows():
+    labels, (first, _) = random_predictions(0)
+    allowed = wilson(0, 12)[1]
+    difference = paired_difference(labels, first, first, groups=np.arange(120) // 10)
+    assert difference == pytest.approx((0, -allowed, allowed))
+
+
+def power_of_arcsine_test(difference: float, n: int, accuracy: float, alpha: float) -> float:
+    """Power of the two-sided z-test of two proportions on the arcsine scale, from its definition."""
+    effect = 2 * (np.arcsin(np.sqrt(accuracy + difference)) - np.arcsin(np.sqrt(accuracy)))
+    shift, bound = effect * np.sqrt(n / 2), stats.norm.ppf(1 - alpha / 2)
+    return stats.norm.sf(bound - shift) + stats.norm.cdf(-bound - shift)
+
+
+@pytest.mark.parametrize(("n", "accuracy"), [(132, 0.8), (327, 0.5), (3_589, 0.65), (28_709, 0.1)])
+@pytest.mark.parametrize(("power", "alpha"), [(0.8, 0.05), (0.9, 0.01)])
+def test_smallest_difference_is_where_the_power_is_reached(n, accuracy, power, alpha):
+    def missing(gain: float) -> float:
+        return power_of_arcsine_test(gain, n, accuracy, alpha) - power
+
+    expected = optimize.brentq(missing, 1e-6, 1 - accuracy, xtol=1e-13)
+    assert smallest_difference(n, accuracy, power, alpha) == pytest.approx(expected, abs=1e-9)
+
+
+def test_smallest_difference_is_found_as_often_as_the_power_says():
+    n, accuracy, trials, random = 800, 0.6, 4_000, np.random.default_rng(0)
+    gain = smallest_difference(n, accuracy)
+    first, second = random.binomial(n, accuracy, trials) / n, random.binomial(n, accuracy + gain, trials) / n
+    z = (second - first) / np.sqrt((first + second) / 2 * (1 - (first + second) / 2) * 2 / n)
+    assert (np.abs(z) > stats.norm.ppf(0.975)).mean() == pytest.approx(0.8, abs=0.025)
+
+
+@pytest.mark.parametrize(("n", "discordant"), [(132, 0.3), (500, 0.2), (3_589, 0.15), (28_709, 0.02)])
+@pytest.mark.parametrize(("power", "alpha"), [(0.8, 0.05), (0.9, 0.01)])
+def test_smallest_paired_difference_needs_just_these_images(n, discordant, power, alpha):
+    difference = smallest_paired_difference(n, discordant, power, alpha)
+    a, b = stats.norm.ppf(1 - alpha / 2), stats.norm.ppf(power)
+    needed = (a * np.sqrt(discordant) + b * np.sqrt(discordant - difference**2)) ** 2 / difference**2
+    assert needed == pytest.approx(n, rel=1e-9)
+
+
+def test_smallest_paired_difference_is_found_as_often_as_the_power_says():
+    n, discordant, trials = 1_000, 0.2, 4_000
+    difference = smallest_paired_difference(n, discordant)
+    shares = [(discordant + difference) / 2, (discordant - difference) / 2, 1 - discordant]
+    first_only, second_only, _ = np.random.default_rng(0).multinomial(n, shares, trials).T
+    z = (first_only - second_only) / np.sqrt(first_only + second_only)
+    assert (np.abs(z) > stats.norm.ppf(0.975)).mean() == pytest.approx(0.8, abs=0.025)
+
+
+def test_too_few_images_show_no_difference():
+    assert np.isnan([smallest_difference(132, 0.99), *map(smallest_paired_difference, (3, 50), (0.5, 0.02))]).all()
