@@ -7,7 +7,6 @@ meet the same minutes, and their ratio moves far less than either time.
 """
 
 import multiprocessing
-import os
 import resource
 import subprocess
 import sys
@@ -54,10 +53,10 @@ def ratio(rounds: pd.DataFrame, way: str, reference: str, measured="seconds") ->
     return median, (float(low), float(high))
 
 
-def peak_memory(work: Callable, *arguments: object) -> float:
-    """The most bytes that a process of its own, with what it imported, held while it called a function of a module."""
+def peak_memory(work: Callable, *calls: tuple) -> list[float]:
+    """The most bytes that a process of its own, with all it imported, had held at once by the end of each call."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(_peak_after, work, arguments).result()
+        return [process.submit(_peak_after, work, arguments).result() for arguments in calls]
 
 
 def _peak_after(work: Callable, arguments: tuple) -> float:
@@ -69,8 +68,7 @@ def _peak_after(work: Callable, arguments: tuple) -> float:
 
 def stream_once(folder: Path, count: int, side: int, batch_size: int) -> None:
     """Go once through augmented batches of training images of an AffectNet on disk, as a training that streams them."""
-    os.environ["KERAS_BACKEND"] = "numpy"  # in this process alone; without TensorFlow, what grows stands out
-    from fer_helpers import datasets, images, training
+    from fer_helpers import datasets, images, training  # here, so that only a process that streams loads Keras
 
     table = datasets.load("affectnet", str(folder)).table.query("split == 'train'").head(count)
     go_through(training.Batches(images.ImageFiles(table, side), table["label"], batch_size, 0, training.Augmentation()))

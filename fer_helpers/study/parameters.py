@@ -61,7 +61,7 @@ RULES: list[tuple[str, str, Callable]] = [
         lambda value: value >= 0,
     ),
     (
-        "*epochs *_folds *_steps *_images *_layers *_filters *_processes rounds hidden faces_at_once call_repeats",
+        "*epochs *_folds *_steps *_images *_layers *_filters *_threads rounds hidden faces_at_once call_repeats",
         "at least 1",
         lambda value: value >= 1,
     ),
