@@ -189,15 +189,10 @@ def mcnemar(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> McNema
     Raises:
         ValueError: the three are not of the same length.
     """
-    right, other = _right(labels, first, second)
-    table = confusion_matrix(right, other, labels=[True, False])
-    return McNemar(int(table[0, 1]), int(table[1, 0]), float(mcnemar_test(table, exact=True).pvalue))
-
-
-def _right(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not len(labels) == len(first) == len(second):
-        raise ValueError(f"{len(labels)} labels, {len(first)} and {len(second)} predictions: they are not of one set")
-    return np.asarray(first) == labels, np.asarray(second) == labels
+        raise ValueError(f"{len(labels)} labels, {len(first)} and {len(second)} predictions are not of the same images")
+    table = confusion_matrix(np.equal(first, labels), np.equal(second, labels), labels=[True, False])
+    return McNemar(int(table[0, 1]), int(table[1, 0]), float(mcnemar_test(table, exact=True).pvalue))
 
 
 def compare_all(predictions: dict[str, np.ndarray], labels: np.ndarray) -> pd.DataFrame:
@@ -230,34 +225,34 @@ class Difference(NamedTuple):
 
 
 def paired_difference(
-    labels: np.ndarray, first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None, seed: int = 0
+    first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None, seed: int = 0
 ) -> Difference:
-    """How much more of the same images the first model gets right than the second, with a bootstrap interval.
+    """How much more often one model is right on the same images than another, with a bootstrap interval.
 
-    Images are drawn anew, or whole groups of them; where the two never differ, there may still be as many images on
-    which they would as Wilson's interval of none allows.
+    Images are drawn anew, or whole groups of them. Where the two never differ, they may yet do so on as many as
+    Wilson's interval of none allows.
 
     Args:
-        labels, first, second: int arrays (n,): labels and two models' predictions.
+        first, second: bool arrays (n,): whether a model is right on each image.
         groups: for each image the group it belongs to, as its subject; None if images are independent.
         seed: of the bootstrap.
 
     Raises:
-        ValueError: the three are not of the same length.
+        ValueError: the two are not of the same length.
     """
-    right, other = _right(labels, first, second)
-    gained = right.astype(int) - other
-    members = (
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} and {len(second)} answers are not of the same images")
+    gained = np.asarray(first).astype(int) - np.asarray(second)
+    units = (
         np.arange(len(gained)) if groups is None else np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
     )
-    units = np.stack([np.bincount(members, weights=gained), np.bincount(members)], axis=1)
+    sums = np.stack([np.bincount(units, weights=gained), np.bincount(units)], axis=1)
     if not gained.any():
-        half = proportion_interval(0, len(units))[1]
+        half = proportion_interval(0, len(sums))[1]
         return Difference(0.0, -half, half)
-    kinds, counts = np.unique(units, axis=0, return_counts=True)  # to draw units anew is to draw their kinds
-    drawn = np.random.default_rng(seed).multinomial(len(units), counts / len(units), size=RESAMPLES) @ kinds
-    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
-    return Difference(float(gained.mean()), float(low), float(high))
+    kinds, counts = np.unique(sums, axis=0, return_counts=True)  # to draw units anew is to draw their kinds
+    drawn = np.random.default_rng(seed).multinomial(len(sums), counts / len(sums), size=RESAMPLES) @ kinds
+    return Difference(gained.mean(), *np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5]))
 
 
 def smallest_difference(n: int, accuracy: float, power: float = 0.8, alpha: float = 0.05) -> float:

@@ -142,7 +142,7 @@ class EpochBackup(keras.callbacks.Callback):
     ):
         super().__init__()
         self.folder, self.train, self.also, self.print_every = Path(folder), train, also or {}, print_every
-        self.keep = (keep,) if isinstance(keep, str) else tuple(keep)
+        self.keep = tuple(filter(None, [keep] if isinstance(keep, str) else keep))
         self.history = pd.DataFrame()
 
     def resume(self, model: keras.Model) -> int:
@@ -173,7 +173,15 @@ class EpochBackup(keras.callbacks.Callback):
         return self.best_by(self.keep[0]) if self.keep else len(self.history)
 
     def best_by(self, column: str) -> int:
-        """The first epoch, from 1, with the lowest loss, or the highest of any other column."""
+        """The first epoch, from 1, with the lowest loss, or the highest of any other column.
+
+        Raises:
+            ValueError: there is no such column.
+        """
+        if column not in self.history:
+            raise ValueError(
+                f"no {column} to tell the best epoch by: give `fit` validation_data, or name another in keep"
+            )
         values = self.history[column]
         return 1 + int(values.argmin() if column.endswith("loss") else values.argmax())
 

@@ -188,13 +188,19 @@ def test_the_last_epoch_and_the_best_by_each_column_are_kept_and_can_be_loaded(f
 
 
 @pytest.mark.parametrize(
-    ("keep", "expected"), [("val_accuracy", 2), ("val_loss", 3), (("accuracy", "val_loss"), 4), ((), 5)]
+    ("keep", "expected"), [("val_accuracy", 2), ("val_loss", 3), (("accuracy", "val_loss"), 4), ((), 5), ("", 5)]
 )
 def test_best_epoch_is_the_first_with_the_highest_score_or_the_lowest_loss_or_the_last(tmp_path, keep, expected):
     backup = EpochBackup(tmp_path, Batches(*faces(), 8), keep)
     scores = {"val_accuracy": [0.5, 0.7, 0.7, 0.6, 0.1], "val_loss": [1.1, 0.9, 0.8, 0.8, 0.8]}
     backup.history = pd.DataFrame({"epoch": range(1, 6), **scores, "accuracy": [0.1, 0.2, 0.3, 0.4, 0.4]})
     assert backup.best == expected
+
+
+def test_column_that_is_not_there_is_an_error_that_says_how_to_get_it(tmp_path):
+    batches = Batches(*faces(), 8, seed=3)
+    with pytest.raises(ValueError, match="no val_accuracy to tell the best epoch by: give `fit` validation_data"):
+        small_network().fit(batches, callbacks=[EpochBackup(tmp_path, batches)], verbose=0)
 
 
 def test_one_line_an_epoch_is_printed(tmp_path, capsys):
