@@ -29,8 +29,11 @@ CLASSES = EXPRESSIONS
 CATEGORIES = (*EXPRESSIONS, *OTHER_CATEGORIES)  # the authors' codes 0 to 10, in this very order
 CODES = {str(code): category for code, category in enumerate(CATEGORIES)}
 ASKED = {7: CATEGORIES[:7], 8: CATEGORIES[:8], 11: CATEGORIES}  # seven are those without contempt
-_COUNTS = {7: (283_901, 3_500), 8: (287_651, 4_000), 11: (414_799, 5_500)}
-PUBLISHED_COUNTS = {categories: {"train": train, "test": test} for categories, (train, test) in _COUNTS.items()}
+PUBLISHED_COUNTS = {
+    7: {"train": 283_901, "test": 3_500},
+    8: {"train": 287_651, "test": 4_000},
+    11: {"train": 414_799, "test": 5_500},
+}
 IMAGE_FOLDER, AUTOMATIC_FOLDER = "Manually_Annotated_Images", "Automatically_Annotated_Images"
 CSV_SPLITS = {"validation.csv": "test", "training.csv": "train"}  # in this order: an image in both is a test image
 CSV_COLUMNS = ("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height")
@@ -38,10 +41,10 @@ CSV_COLUMNS += ("facial_landmarks", "expression", "valence", "arousal")
 NPY_SPLITS = {"train_set": "train", "val_set": "test"}
 NPY_FILE = re.compile(r"(^|/)((train_set|val_set)/(images|annotations)/[^/]+)$")
 FOUND_AS = ("affectnet", "affectnet_noamsegal", "affectnet-training-data")
-EXPECTED = (
-    "expected training.csv and validation.csv over Manually_Annotated_Images/, train_set/ and val_set/ with images/ "
+EXPECTED = "expected training.csv and validation.csv over Manually_Annotated_Images/, train_set/ and val_set/ with "
+EXPECTED += (
+    "images/ and annotations/, <class>/ with labels.csv, or Train/<class>/ and Test/<class>/; see data/README.md"
 )
-EXPECTED += "and annotations/, <class>/ with labels.csv, or Train/<class>/ and Test/<class>/; see data/README.md"
 OFFICIAL_NOTE = "The official validation set of AffectNet, on which the field tests, is the split test here: images to "
 OFFICIAL_NOTE += "validate with have to come from train."
 
@@ -55,11 +58,9 @@ def load(location: Path, categories: int = 8, labels: str = "csv") -> FaceDatase
 
     Args:
         location: folder or zip that holds one of the layouts.
-        categories: 8 expressions, 7 (without contempt), or 11 with `none`, `uncertain` and `non-face`; images of others
-            are skipped.
+        categories: 8 expressions, 7 (without contempt), or 11 with `none`, `uncertain`, `non-face`; others are skipped.
         labels: for noamsegal's copy, `csv` or `folder`: which label counts where they disagree. The CSV is what that
-            copy publishes as its labels; its description says that a network improved AffectNet's own, and not which of
-            the two it wrote.
+            copy publishes as labels; its description says that a network improved AffectNet's own, not which they are.
 
     Raises:
         ValueError: `categories` or `labels` has no such value.
@@ -70,24 +71,20 @@ def load(location: Path, categories: int = 8, labels: str = "csv") -> FaceDatase
         raise ValueError(f"labels is one of csv, folder, not {labels!r}")
     found = Collection(NAME, "AffectNet", EXPECTED, location)
     _read(found, labels)
-    rows, found.rows = found.rows, []
-    for row in rows:
-        if row["expression"] in ASKED[categories]:
-            found.rows.append(row)
-        else:
-            category = f"category {CATEGORIES.index(row['expression'])} ({row['expression']})"
-            found.skipped.append((row["image"], f"{category}: not one of the {categories} expressions asked for"))
+    other = [row for row in found.rows if row["expression"] not in ASKED[categories]]
+    found.rows = [row for row in found.rows if row["expression"] in ASKED[categories]]
+    for row in other:
+        category = f"category {CATEGORIES.index(row['expression'])} ({row['expression']})"
+        found.skipped.append((row["image"], f"{category}: not one of the {categories} expressions asked for"))
     unknown = sum(math.isnan(row.get("valence", 0) + row.get("arousal", 0)) for row in found.rows)
     if unknown:
-        found.notes.append(
-            f"Valence or arousal of {unknown:,} images is unknown (no number from -1 to 1) and missing here."
-        )
+        known = "no number from -1 to 1"
+        found.notes.append(f"Valence or arousal of {unknown:,} images is unknown ({known}) and missing here.")
     published = {f"images in {split}": number for split, number in PUBLISHED_COUNTS[categories].items()}
     if not any(row["split"] for row in found.rows):  # a selection without splits
         published = {"images": sum(published.values())}
-    return found.dataset(
-        published=published, whose=f"the numbers of {categories} categories of Mollahosseini et al. 2017"
-    )
+    whose = f"the numbers of {categories} categories of Mollahosseini et al. 2017"
+    return found.dataset(published=published, whose=whose)
 
 
 def _read(found: Collection, labels: str) -> None:
@@ -120,18 +117,15 @@ def _read_csv(found: Collection) -> None:
     inside = ((f"/{name}".partition(f"/{IMAGE_FOLDER}/")[2], name) for name in tree.images)
     images = found.one_copy((pair for pair in inside if pair[0]), depth=1, alone=False)
     if not images:
-        raise found.absent(
-            f": its CSV files are there, and no image below a folder {IMAGE_FOLDER}: unpack them beside the files"
-        )
+        raise found.absent(f": its CSV files are there, and no image below a folder {IMAGE_FOLDER}: unpack them")
     found.notes.append(OFFICIAL_NOTE)
     for file_name, split in CSV_SPLITS.items():
         csv_name = tree.named(file_name)
         if csv_name is None:
             found.notes.append(f"This copy has no {file_name}, so the split {split} is empty.")
             continue
-        for number, (path, *box_texts, _, code, valence, arousal) in read_rows(
-            tree.path(csv_name), CSV_COLUMNS, header=False
-        ):
+        rows = read_rows(tree.path(csv_name), CSV_COLUMNS, header=False)
+        for number, (path, *box_texts, _, code, valence, arousal) in rows:
             image, box = _listed(path), _box(box_texts)
             codes.add(code)
             faults = (
@@ -177,19 +171,19 @@ def _read_npy(found: Collection) -> None:
         start = f"{path.parent.parent}/annotations/{path.stem}".removeprefix("./")
         without.discard(f"{start}_exp.npy")
         try:
-            code, valence, arousal = (
-                _number(tree.path(f"{start}_{short}.npy"))
-                if short == "exp" or f"{start}_{short}.npy" in names
+            code = _number(tree.path(f"{start}_exp.npy"))
+            affect = {
+                column: _affect(_number(tree.path(f"{start}_{short}.npy")))
+                if f"{start}_{short}.npy" in names
                 else math.nan
-                for short in ("exp", "val", "aro")
-            )
+                for column, short in (("valence", "val"), ("arousal", "aro"))
+            }
             if code not in range(len(CODES)):
                 raise ValueError(f"{tree.path(f'{start}_exp.npy')}: expression {code:g} is not in 0 to 10")
         except ValueError as error:
             found.skip(image, f"has no label: {error}")
             continue
-        split = NPY_SPLITS[path.parts[-3]]
-        found.add(image, CATEGORIES[int(code)], split, valence=_affect(valence), arousal=_affect(arousal))
+        found.add(image, CATEGORIES[int(code)], NPY_SPLITS[path.parts[-3]], **affect)
     for name in sorted(without):
         found.skip(name, "has no image of that number")
     found.notes.append(OFFICIAL_NOTE)
@@ -229,7 +223,6 @@ def _read_labels(found: Collection, csv_name: str, labels: str) -> None:
     if other:
         counts = "the folder" if labels == "folder" else f"the label in {csv_name}"
         share = f"{len(other):,} of {len(found.rows):,} images ({len(other) / len(found.rows):.1%})"
-        found.notes.append(
-            f"{share} have another label in {csv_name} than their folder; {counts} counts. The first is {min(other)}."
-        )
+        share += f" have another label in {csv_name} than their folder; {counts} counts"
+        found.notes.append(f"{share}. The first is {min(other)}.")
     found.notes.append("This copy is a selection made by others, without official splits.")

@@ -6,12 +6,10 @@ Layouts read, each as a folder or a zip, at the top or below other folders:
     Emotion/S005/001/S005_001_00000011_emotion.txt          and one code for each of the 327 labelled sequences
     CK+48/<class>/S010_004_00000017.png                     a copy on Kaggle: the last three frames of these, 48x48
 
-A sequence without an emotion file is unlabelled: none of its frames is an example of neutral, and it is listed as
-    skipped.
-So is a file whose name does not say subject, sequence and frame, and a sequence that is too short to use no frame
-twice. Where a copy contradicts itself (a file in another subject's folder, two labels for one sequence, a code that is
-none)
-nobody can tell which half is right: that is an error. Numbers that differ from the published ones stand in the notes.
+A sequence without an emotion file is unlabelled: none of its frames is an example of neutral, and it is skipped. So is
+a file whose name does not say subject, sequence and frame, and a sequence too short to use no frame twice. Where a copy
+contradicts itself (a file in another subject's folder, two labels for one sequence, a code that is none) nobody can
+tell which half is right: that is an error. Numbers that differ from the published ones stand in the notes.
 """
 
 import re
@@ -35,9 +33,7 @@ FOUND_AS = ("ckplus", "CK+", "cohn-kanade-plus", "ckplus48", "CK+48")
 EXPECTED = "expected cohn-kanade-images/S005/001/*.png and Emotion/S005/001/*_emotion.txt, both unpacked, or "
 EXPECTED += "CK+48/<class>/*.png; see data/README.md"
 
-Labels = dict[
-    str, tuple[str, str, int]
-]  # of each labelled sequence: its expression, the file that says so, and its frame
+Labels = dict[str, tuple[str, str, int]]  # by sequence: the expression, the file that says so, and its frame
 
 
 def load(location: Path, last_frames: int = 3, first_as_neutral: bool = False) -> FaceDataset:
@@ -45,10 +41,8 @@ def load(location: Path, last_frames: int = 3, first_as_neutral: bool = False) -
 
     Args:
         location: holds one of the layouts.
-        last_frames: how many frames at the end of each labelled sequence bear its expression (alam_2022: 3, singh_2022:
-            1).
-        first_as_neutral: take the first frame of each labelled sequence as neutral (alam_2022). The copy on Kaggle has
-            none: a note says so.
+        last_frames: how many frames at the end of each labelled sequence bear its expression (singh_2022: 1).
+        first_as_neutral: take the first frame of each as neutral (alam_2022), which the copy on Kaggle does not have.
 
     Raises:
         ValueError: `last_frames` is less than 1.
@@ -98,9 +92,7 @@ def load(location: Path, last_frames: int = 3, first_as_neutral: bool = False) -
         fewer = f"{short:,} sequences of this copy have fewer than the last {last_frames} frames asked for"
         found.notes.append(f"{fewer}: all they have are taken.")
     if first_as_neutral and not whole:
-        found.notes.append(
-            "This copy has no first frames, and so no neutral images: the authors' cohn-kanade-images have."
-        )
+        found.notes.append("This copy has no first frames, and so no neutral images: cohn-kanade-images have them.")
     return found.dataset()
 
 
@@ -136,9 +128,7 @@ def _folder_labels(found: Collection, frames: pd.DataFrame) -> Labels:
                 "from the authors' cohn-kanade-images with first_as_neutral=True"
             )
         if other != expression:
-            raise LayoutError(
-                f"{path} is labelled {expression}, another frame of {sequence} {other}: remove the wrong ones"
-            )
+            raise LayoutError(f"{path} is labelled {expression}, another frame of {sequence} {other}: remove one class")
     return labels
 
 
@@ -161,10 +151,8 @@ def _labels(found: Collection, peaks: pd.DataFrame) -> Labels:
 
 
 def _count_notes(frames: pd.DataFrame, labels: Labels, whole: bool) -> tuple[str, ...]:
-    labelled = [
-        labels[name][0] for name in frames["sequence"].unique() if labels.get(name, ("neutral",))[0] != "neutral"
-    ]
-    counts = {"labelled sequences": len(labelled)}
+    labelled = [labels[name][0] for name in frames["sequence"].unique() if name in labels]
+    counts = {"labelled sequences": len(labelled) - labelled.count("neutral")}
     if whole:
         counts |= {"sequences": frames["sequence"].nunique(), "subjects": frames["subject"].nunique()}
     published = {what: number for what, number in PUBLISHED.items() if what in counts}

@@ -4,7 +4,8 @@ Layouts read, each as a folder or a zip:
 
     train/<class>/*, test/<class>/*     Kaggle's folders, perhaps with validation/<class>/*; class spellings differ
     fer2013.csv, icml_face_data.csv     emotion, pixels, Usage: the files of the 2013 challenge
- The official validation set is PublicTest, the official test set PrivateTest. Kaggle's folders keep both in `test`;
+
+The official validation set is PublicTest, the official test set PrivateTest. Kaggle's folders keep both in `test`;
 where neither a folder of its own nor the file names tell them apart, `split` is `val or test` and a note says so. A
 file whose name contradicts its folder is skipped; a split without an image of one of the seven classes is an error.
 """

@@ -3,12 +3,12 @@
 Layouts read, each as a folder or a zip:
 
     fer2013new.csv, data/FER2013{Train,Valid,Test}/fer0000000.png, each folder with its label.csv
- The label of an image is the majority of its votes as the authors' own code takes it (`ferplus.py`, mode `majority`, in
+
+The label of an image is the majority of its votes as the authors' own code takes it (`ferplus.py`, mode `majority`, in
 their repository): single votes are dropped as outliers, and an expression needs more than half of the votes that
 remain. Rows without such an expression, and those whose majority is `unknown` or `not a face`, are left out and
 counted; the votes are kept in columns `votes_<expression>`. The published fer2013new.csv names four images twice, one
-of them with other
-votes: the first row counts, as in the authors' label.csv.
+of them with other votes: the first row counts, as in the authors' label.csv.
 """
 
 from pathlib import Path

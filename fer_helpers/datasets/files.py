@@ -23,18 +23,19 @@ from fer_helpers.datasets.table import LayoutError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".ppm")
 MOST_BYTES = 64 * 2**20  # of what is held in memory at once: one image, or one line of a table
-KINDS = {  # how files begin that are something else
+KINDS = (  # what a file is that begins so, and the next step
     (
+        "a tar.gz or other archive: unpack it and name the folder",
         b"\x1f\x8b",
         b"BZh",
         b"\xfd7zXZ",
         b"7z\xbc\xaf",
         b"Rar!",
-    ): "a tar.gz or another archive: unpack it and name the folder",
-    (b"PAR1", b"\x89HDF"): "a parquet or HDF5 table, which is not read: get a copy with image files",
-    (b"\x89PNG", b"\xff\xd8\xff"): "a single image: name the folder that holds the data set",
-    (b"<",): "a web page, saved instead of the data: log in there and download it again",
-}
+    ),
+    ("a parquet or HDF5 table, which is not read: get a copy with image files", b"PAR1", b"\x89HDF"),
+    ("a single image: name the folder that holds the data set", b"\x89PNG", b"\xff\xd8\xff"),
+    ("a web page, saved instead of the data: log in there and download it again", b"<"),
+)
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, csv.Error)  # of bytes that changed
 DAMAGE += (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError)
@@ -49,8 +50,7 @@ class FileTree:
     """Files by names with forward slashes.
 
     Args:
-        location: a folder, a zip whatever its suffix, a path that runs on inside a zip (`ckplus.zip/CK+48`), or a
-            `.csv` file.
+        location: a folder, a zip whatever its suffix, a path that runs on inside one (`ckplus.zip/CK+48`), or a `.csv`.
 
     Raises:
         FileNotFoundError: there is no such folder, file or member.
@@ -272,7 +272,7 @@ def _check_kind(location: Path, wanted: str) -> None:
     """Raise a `LayoutError` that says what a file is, and what to do, if it begins as one of another kind does."""
     with open(location, "rb") as file:
         content = file.read(512)
-    kind = next((kind for starts, kind in KINDS.items() if content.lstrip().startswith(starts)), "")
+    kind = next((kind for kind, *starts in KINDS if content.lstrip().startswith(tuple(starts))), "")
     if content[257:262] == b"ustar":
         kind = "a tar: unpack it and name the folder"
     elif not content.strip(b"\0"):

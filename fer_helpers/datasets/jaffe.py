@@ -3,7 +3,8 @@
 Layout read, as a folder or a zip:
 
     KA.AN1.39.tiff      anywhere in it: subject KA, anger, her first picture of it, picture 39 of the data set
- A copy may bear another image suffix (`.tif`, `.jpg`) or one twice (`.tiff.tiff`). There is no official split, and a
+
+A copy may bear another image suffix (`.tif`, `.jpg`) or one twice (`.tiff.tiff`). There is no official split, and a
 picture is no frame of a sequence. Listed as skipped: a file named otherwise, and one in another expression's folder.
 """
 

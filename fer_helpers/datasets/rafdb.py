@@ -4,7 +4,8 @@ Layouts read, each as a folder or a zip, anywhere below it:
 
     Image/aligned/train_00001_aligned.jpg, EmoLabel/list_patition_label.txt   the authors' `basic`, so spelled or well
     DATASET/{train,test}/{1..7}/*.jpg, train_labels.csv, test_labels.csv      Kaggle's folders, aligned images only
- With `images="original"` the authors' photographs before the alignment are read from `Image/original/train_00001.jpg`,
+
+With `images="original"` the authors' photographs before the alignment are read from `Image/original/train_00001.jpg`,
 and the faces' boxes from `Annotation/boundingbox/train_00001_boundingbox.txt` where those are there.
 """
 
@@ -118,9 +119,7 @@ def _box(path: str) -> tuple[float, ...]:
 def _read_folders(found: Collection, kind: str) -> None:
     """Kaggle's layout: the folder is the label, whatever the CSV of the split says, which is compared."""
     folders = found.split_folders()
-    labels = {
-        split: {PurePosixPath(name).name: name.split("/")[-2] for name in names} for split, names in folders.items()
-    }
+    labels = {split: {name.split("/")[-1]: name.split("/")[-2] for name in names} for split, names in folders.items()}
     if not all(any(map(str.isdigit, labels.get(split, {}).values())) for split in PUBLISHED_COUNTS):
         raise found.absent()
     if kind == "original":

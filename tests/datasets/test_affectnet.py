@@ -328,19 +328,9 @@ def test_second_copy_that_differs_is_refused(refuses, make):
 @pytest.mark.parametrize(
     ("files", "change", "kind", "message"),
     [
-        (
-            {"readme.txt": ""},
-            {},
-            FileNotFoundError,
-            "no AffectNet under AT: expected training.csv and .. see data/README.md",
-        ),
+        ({"readme.txt": ""}, {}, FileNotFoundError, "no AffectNet under AT: expected training.csv and .. see"),
         ({"happy/1.jpg": b""}, {}, FileNotFoundError, "no AffectNet under AT: expected training.csv and "),
-        (
-            csv_files(),
-            {"-.jpg": 0},
-            FileNotFoundError,
-            "its CSV files are there, and no image below a folder Manually_Annotated",
-        ),
+        (csv_files(), {"-.jpg": 0}, FileNotFoundError, "its CSV files are there, and no image below a folder"),
         (class_files(), {"-.jpg": 0}, FileNotFoundError, "labels.csv is there, and no image in a class folder"),
         (
             csv_files(),
@@ -348,32 +338,12 @@ def test_second_copy_that_differs_is_refused(refuses, make):
             LayoutError,
             "AT/training.csv has the columns .. valence",
         ),
-        (
-            csv_files(),
-            {"training.csv": "<html>log in</html>"},
-            LayoutError,
-            "AT/training.csv has the columns <html>log in</html>",
-        ),
-        (
-            csv_files(),
-            {"training.csv": ""},
-            LayoutError,
-            "AT/training.csv has the columns none: expected subDirectory_filePath",
-        ),
+        (csv_files(), {"training.csv": "<html>"}, LayoutError, "AT/training.csv has the columns <html>: expected"),
+        (csv_files(), {"training.csv": ""}, LayoutError, "AT/training.csv has the columns none: expected"),
         (csv_files(shift=1), {}, LayoutError, "run from 1 to 11, those of AffectNet from 0 to 10"),
-        (
-            class_files(),
-            {"labels.csv": "path,class\na,b\n"},
-            LayoutError,
-            "AT/labels.csv has the columns path, class: expected pth",
-        ),
+        (class_files(), {"labels.csv": "path,class\na,b\n"}, LayoutError, "AT/labels.csv has the columns path,"),
         (class_files(), {"bored/1.jpg": b""}, LayoutError, "unknown expression 'bored' in AT .. rename or remove it"),
-        (
-            split_files(),
-            {"Train/Bored/1.jpg": b""},
-            LayoutError,
-            "unknown expression 'Bored' in AT/Train: .. rename or remove it",
-        ),
+        (split_files(), {"Train/Bored/1.jpg": b""}, LayoutError, "unknown expression 'Bored' in AT/Train: .. rename"),
         (
             {"training.csv": f"{HEADER}\n{csv_line('1/a.jpg', 9)}\n", f"{MANUAL}/1/a.jpg": b""},
             {},

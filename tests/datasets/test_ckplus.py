@@ -164,13 +164,10 @@ def test_sequence_just_long_enough_is_used(lay_out):
         ({PEAK: "1" * 4301}, f"AT/{PEAK} holds '1111"),
         ({PEAK: b"\xff\xfe\0"}, f"AT/{PEAK} holds "),
         (
-            {"Emotion/S005/001/S005_001_00000004_emotion.txt": "   3.0000000e+00"},
-            "S005_001_00000004_emotion.txt and .. S005_001_00000005_emotion.txt are two emotion files of one sequence",
+            {PEAK.replace("05_e", "04_e"): "   3.0"},
+            "4_emotion.txt and AT/ .. 5_emotion.txt are two emotion files of one",
         ),
-        (
-            {f"{IMAGES}/S005/001/S006_001_00000001.png": b""},
-            "S006_001_00000001.png lies in S005/001, but its name says S006/001: move or remove it",
-        ),
+        ({f"{IMAGES}/S005/001/S006_001_00000001.png": b""}, "S006_001_00000001.png lies in S005/001, but its name"),
         ({f"{IMAGES}/S006/002/S006_001_00000001.png": b""}, "lies in S006/002, but its name says S006/001"),
         ({"Emotion/S005/002/S006_001_00000001_emotion.txt": "1"}, "lies in S005/002, but its name says S006/001"),
         (
@@ -183,14 +180,8 @@ def test_sequence_just_long_enough_is_used(lay_out):
             {"-Emotion": 0},
             "no image under AT can be used (3 left out, the first is S005/001: no emotion file .. Emotion/",
         ),
-        (
-            {"-.png": 0},
-            "no image under AT can be used (2 left out .. : no image, though Emotion/ .. expected cohn-kanade-images/",
-        ),
-        (
-            ck48_files(),
-            "CK+48/anger/S010_004_00000017.png lies in CK+48/anger, but its name says S010/004: move or remove it",
-        ),
+        ({"-.png": 0}, "no image under AT can be used (2 left out .. : no image, though Emotion/ .. expected"),
+        (ck48_files(), "CK+48/anger/S010_004_00000017.png lies in CK+48/anger, but its name says S010/004: move or"),
     ],
 )
 def test_contradiction_in_the_authors_layout_is_an_error_that_names_the_file(refuses, change, message):
@@ -283,14 +274,8 @@ def test_name_that_does_not_parse_is_listed_in_kaggles_copy_too(skips):
     ("change", "message"),
     [
         ({"CK+48/bored/S099_001_00000001.png": b""}, "unknown expression 'bored' in AT/CK+48: .. rename or remove it"),
-        (
-            {"CK+48/neutral/S099_001_00000001.png": b""},
-            "neutral/S099_001_00000001.png is labelled neutral, which CK+48 does not",
-        ),
-        (
-            {"CK+48/happy/S010_004_00000020.png": b""},
-            "happy/S010_004_00000020.png is labelled happy, another frame of S010_004 anger: remove the wrong ones",
-        ),
+        ({"CK+48/neutral/S099_001_00000001.png": b""}, "neutral/S099_001_00000001.png is labelled neutral, which"),
+        ({"CK+48/happy/S010_004_00000020.png": b""}, "happy/S010_004_00000020.png is labelled happy, another frame"),
         ({"CK+48/happy/S010_004_00000017.png": b""}, "is labelled happy, another frame of S010_004 anger"),
         ({"copy/anger/S010_004_00000017.png": b"x"}, "more than one copy .. copy/anger/S010_004_00000017.png"),
         ({"S099_001_00000001.png": b""}, "S099_001_00000001.png lies in no class folder: move it into CK+48/<class>/"),

@@ -146,10 +146,7 @@ def test_other_layout_is_an_error_that_says_what_was_expected(refuses, files, me
         ({"train/contempt/1.jpg": b""}, "AT/train/contempt/1.jpg is labelled contempt, which FER-2013 does not have"),
         ({"-train/happy": 0}, "AT holds no image of happy in the split 'train' (no image): the copy is incomplete"),
         ({"-disgust/PublicTest": 0}, "holds no image of disgust in the split 'val'"),
-        (
-            {"-disgust/Private": 0, "a.gif": b""},
-            "disgust in the split 'test' (1 left out, the first is a.gif: AT/a.gif has",
-        ),
+        ({"-disgust/Private": 0, "a.gif": b""}, "disgust in the split 'test' (1 left out, the first is a.gif:"),
         ({"val/sad/im1.jpg": b""}, "holds no image of .. in the split 'val' (7 left out .. its name says PublicTest"),
     ],
 )
@@ -166,10 +163,7 @@ def test_folders_that_can_not_be_right_are_refused_with_the_reason(refuses, chan
         ("", "AT/fer2013.csv has the columns none: expected emotion, Usage, pixels"),
         ("<html>log in</html>", "AT/fer2013.csv has the columns <html>log in</html>"),
         (CSV.encode() + b"\xff\xfe\0", "AT/fer2013.csv is damaged or no text .. download it again"),
-        (
-            csv_text(["3", "1 2", "Training"], rows=0),
-            "no image under AT can be used (1 left out .. 2 pixels, not 2,304",
-        ),
+        (csv_text(["3", "1 2", "Training"], rows=0), "no image under AT can be used (1 left out .. 2 pixels, not"),
     ],
 )
 def test_csv_that_can_not_be_right_is_refused_with_the_reason(refuses, content, message):

@@ -94,11 +94,7 @@ FIRST = "FER2013Train/fer0000001.png"
         ("Training,fer0000001.png,0,0,0,0,0,0,0,0,9,1", FIRST, "no clear majority among its expressions"),
         ("Training,fer0000001.png,0,0,0,0,0,0,0,0,0,10", FIRST, "no clear majority among its expressions"),
         ("Training,,0,0,0,0,0,0,0,0,0,10", "fer2013new.csv/3", "left out by the authors: no image name"),
-        (
-            f"Training,fer0000000.png,{HAPPY}",
-            "FER2013Train/fer0000000.png",
-            "second time: AT/fer2013new.csv, data row 0",
-        ),
+        (f"Training,fer0000000.png,{HAPPY}", "FER2013Train/fer0000000.png", "second time: AT/fer2013new.csv, data"),
         (f"Training,gone.png,{HAPPY}", "FER2013Train/gone.png", "no file FER2013Train/gone.png"),
     ],
     ids=["tie", "unknown", "not a face", "no image name", "named twice", "no file"],

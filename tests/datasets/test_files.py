@@ -109,65 +109,25 @@ DEFLATE64 = changed_entry(zipped({"a.png": b"a"}), 10, struct.pack("<H", 9))
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        (
-            "data.zip",
-            gzip.compress(TAR.getvalue()),
-            "is not a zip but a tar.gz or another archive: unpack it and name the folder",
-        ),
+        ("data.zip", gzip.compress(TAR.getvalue()), "is not a zip but a tar.gz or other archive: unpack it and"),
         ("data.tar", TAR.getvalue(), "is not a zip but a tar: unpack it and name the folder"),
-        ("data.7z", b"7z\xbc\xaf\x27\x1c\0", "is not a zip but a tar.gz or another archive: unpack it"),
-        ("data.rar", b"Rar!\x1a\x07\0", "is not a zip but a tar.gz or another archive: unpack it"),
-        (
-            "data.zip",
-            b"PAR1....PAR1",
-            "is not a zip but a parquet or HDF5 table, which is not read: get a copy with image files",
-        ),
+        ("data.7z", b"7z\xbc\xaf\x27\x1c\0", "is not a zip but a tar.gz or other archive: unpack it"),
+        ("data.rar", b"Rar!\x1a\x07\0", "is not a zip but a tar.gz or other archive: unpack it"),
+        ("data.zip", b"PAR1....PAR1", "is not a zip but a parquet or HDF5 table, which is not read: get a copy with"),
         ("data.csv", b"PAR1....PAR1", "is not a table but a parquet or HDF5 table, which is not read"),
-        (
-            "data.zip",
-            b"\n<!DOCTYPE html><html>log in",
-            "is not a zip but a web page, saved instead of the data: log in there",
-        ),
+        ("data.zip", b"\n<!DOCTYPE html><html>log in", "is not a zip but a web page, saved instead of the data: log"),
         ("data.csv", b"<html>log in</html>", "is not a table but a web page, saved instead of the data"),
         ("data.zip", b"", "is not a zip but empty: download it again"),
         ("data.zip", bytes(1000), "is not a zip but empty: download it again"),
-        (
-            "fer2013",
-            b"emotion,pixels,Usage\n0,1 2,Training\n",
-            "is not a zip but a text file: if it is a table, let its name end in .csv",
-        ),
+        ("fer2013", b"emotion,pixels,Usage\n0,1 2,Training\n", "is not a zip but a text file: if it is a table, let"),
         ("a.jpg", b"\xff\xd8\xff\xe0", "is not a zip but a single image: name the folder that holds the data set"),
-        (
-            "data.zip",
-            zipped(FILES)[:200],
-            "is no readable zip (File is not a zip file): remove it and download it again",
-        ),
+        ("data.zip", zipped(FILES)[:200], "is no readable zip (File is not a zip file): remove it and download it"),
         ("data.zip", b"\x01\x02" * 500, "is no readable zip (File is not a zip file): remove it"),
-        (
-            "data.zip",
-            changed_entry(zipped(FILES), 8, b"\1"),
-            "is encrypted: extract it with its password and name the folder instead",
-        ),
-        (
-            "data.zip",
-            DEFLATE64,
-            "is packed with method deflate64, which Python can't read: unpack it and name the folder instead",
-        ),
-        (
-            "data.zip",
-            changed_entry(zipped(FILES), 10, b"\xff\0"),
-            "is packed with method 255, which Python can't read: unpack it",
-        ),
-        (
-            "data.zip",
-            changed_entry(zipped(FILES), 6, b"\xff\0"),
-            "is no readable zip (zip file version 25.5): remove it",
-        ),
-        (
-            "data.zip",
-            zipped({"a.png": b"1", "./a.png": b"2"}),
-            "holds two files called a.png, which differ: unpack it and name",
-        ),
+        ("data.zip", changed_entry(zipped(FILES), 8, b"\1"), "is encrypted: extract it with its password and name"),
+        ("data.zip", DEFLATE64, "is packed with method deflate64, which Python can't read: unpack it and name the"),
+        ("data.zip", changed_entry(zipped(FILES), 10, b"\xff\0"), "is packed with method 255, which Python can't"),
+        ("data.zip", changed_entry(zipped(FILES), 6, b"\xff\0"), "is no readable zip (zip file version 25.5): remove"),
+        ("data.zip", zipped({"a.png": b"1", "./a.png": b"2"}), "holds two files called a.png, which differ: unpack"),
     ],
 )
 def test_file_that_is_something_else_is_named_by_what_it_holds(tmp_path, name, content, message):
