@@ -9,12 +9,11 @@ import io
 import os
 import re
 import shutil
-import stat
 import sys
 import zipfile
 import zlib
 from contextlib import redirect_stdout
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 import requests
 
@@ -22,10 +21,8 @@ from fer_helpers import paths
 
 FROM_THE_WEB = "photographs found on the web, whose licence is unclear: show no face"
 RESEARCH = "non-commercial research under the agreement of its authors: show no face"
-CK_AGREEMENT = (
-    "research under the agreement of its authors: show only subjects "
-    "S52, S55, S74, S106, S111, S113, S121, S124, S125, S130, S132, with '(c) Jeffrey Cohn'"
-)
+CK_SUBJECTS = "S52, S55, S74, S106, S111, S113, S121, S124, S125, S130, S132"
+CK_AGREEMENT = f"research under the agreement of its authors: show only {CK_SUBJECTS}, with '(c) Jeffrey Cohn'"
 # Name on Kaggle, content and licence of each archive; one named as a loader is found by `datasets.load`.
 SOURCES = {
     "fer2013": ("msambare/fer2013", "FER-2013 as train/ and test/, original file names", FROM_THE_WEB),
@@ -43,8 +40,6 @@ ADVICE = {
     403: "sign in and accept its terms on its page, or see there whether it was withdrawn",
     404: "see whether it has moved",
 }
-# What reading a damaged zip raises; RuntimeError is for an encrypted one and for a compression that is not known.
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
 class DownloadError(Exception):
@@ -113,9 +108,8 @@ def verify(content: Path, archive: Path | None = None) -> None:
     archive = archive or content
     manifest = archive.with_name("SHA256SUMS")
     lines = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
-    broken = next((line for line in lines if not re.fullmatch("[0-9a-f]{64} [ *].+", line)), None)
-    if broken is not None:
-        raise DownloadError(f"{manifest} holds a line that is no hash and file name ({broken!r}): remove that line")
+    if broken := [line for line in lines if not re.fullmatch("[0-9a-f]{64} [ *].+", line)]:
+        raise DownloadError(f"{manifest} holds a line that is no hash and file name ({broken[0]!r}): remove that line")
     found, recorded = paths.file_sha256(content), [line[:64] for line in lines if line[66:] == archive.name]
     if recorded not in ([], [found]):
         advice = "remove the file and download it again, or, to use this copy from now on, its line in the manifest"
@@ -125,7 +119,7 @@ def verify(content: Path, archive: Path | None = None) -> None:
     try:
         with zipfile.ZipFile(content) as opened:
             damaged = opened.testzip()
-    except DAMAGE as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: encrypted, unknown method
         damaged = str(error)
     if damaged:
         if content != archive:
@@ -133,28 +127,6 @@ def verify(content: Path, archive: Path | None = None) -> None:
         raise DownloadError(f"{content} is no whole zip ({damaged}): remove it if it is there, and download it again")
     with paths.written_whole(manifest) as partial:
         partial.write_text("".join(f"{line}\n" for line in [*lines, f"{found}  {archive.name}"]), encoding="utf-8")
-
-
-def extract(archive: Path, folder: Path) -> Path:
-    """Unpack a zip into a new folder, all or nothing.
-
-    Raises:
-        DownloadError: the folder exists, a member would land outside it or is a link, a damaged archive, a full disk.
-    """
-    if folder.exists():
-        raise DownloadError(f"{folder} is already there: remove it to extract {archive.name} again")
-    try:
-        with zipfile.ZipFile(archive) as opened, paths.written_whole(folder) as partial:
-            for member in opened.infolist():
-                name = member.orig_filename  # zipfile cuts names at a NUL and replaces backslashes on Windows
-                leaves = PureWindowsPath(name).anchor or ".." in PurePosixPath(name).parts or set("\\\0") & set(name)
-                if leaves or stat.S_ISLNK(member.external_attr >> 16):
-                    why = f"its member {name!r} {'leads out of its folder' if leaves else 'is a link'}"
-                    raise DownloadError(f"{archive} was not extracted, since {why}: do not trust this archive")
-            opened.extractall(partial)
-    except (OSError, *DAMAGE) as error:
-        raise DownloadError(f"could not extract {archive} ({error}): make room, or download it again") from error
-    return folder
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -166,13 +138,10 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("keys", nargs="+", choices=SOURCES, metavar="DATASET", help="one or more of those listed below")
-    parser.add_argument("--extract", action="store_true", help="also unpack each archive into a folder of its name")
-    options = parser.parse_args(arguments)
     try:
-        for key in options.keys:
+        for key in parser.parse_args(arguments).keys:
             print(f"{SOURCES[key][1]}\n{PAGES[key]}\nlicence: {SOURCES[key][2]}")
-            archive = download(key)
-            print(extract(archive, archive.with_suffix("")) if options.extract else archive)
+            print(download(key))
     except (DownloadError, KeyboardInterrupt) as error:
         sys.exit(str(error) or "interrupted: what has arrived is kept, and the same command continues from there")
 

@@ -26,15 +26,13 @@ def duplicate_groups(table: pd.DataFrame, hashes: pd.Series) -> pd.DataFrame:
 
     Columns `images`, `splits`, `expressions`, `members`, `conflicting` (more expressions than one), `crosses_splits`.
     """
-    rows = table.assign(split=table["split"].fillna("none"))[hashes.duplicated(keep=False).to_numpy()]
-    groups = rows.groupby(hashes[hashes.duplicated(keep=False)].to_numpy()).agg(
-        images=("image", "size"),
-        splits=("split", lambda column: "+".join(sorted(set(column)))),
-        expressions=("expression", lambda column: "+".join(sorted(set(column)))),
-        members=("image", " ".join),
-    )
-    several = {name: groups[name].str.contains("+", regex=False).astype(bool) for name in ("expressions", "splits")}
-    return groups.assign(conflicting=several["expressions"], crosses_splits=several["splits"]).reset_index(drop=True)
+    again = hashes.duplicated(keep=False).to_numpy()
+    rows = table.fillna({"split": "none"})[again].groupby(hashes[again].to_numpy())
+    sets = rows[["split", "expression"]].agg(lambda column: "+".join(sorted(set(column))))
+    groups = pd.DataFrame({"images": rows.size(), "splits": sets["split"], "expressions": sets["expression"]})
+    groups["members"] = rows["image"].agg(" ".join)
+    groups["conflicting"], groups["crosses_splits"] = rows["expression"].nunique() > 1, rows["split"].nunique() > 1
+    return groups.reset_index(drop=True)
 
 
 def near_duplicates(pixels: np.ndarray, correlation: float = 0.98) -> pd.DataFrame:
@@ -43,9 +41,7 @@ def near_duplicates(pixels: np.ndarray, correlation: float = 0.98) -> pd.DataFra
     Columns `first` and `second` (places in `pixels`, first < second), `correlation`; an image of one grey has no pair.
     """
     grey = pixels.mean(axis=3).astype("float32")
-    small = np.stack([cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA) for image in grey]).reshape(
-        len(grey), -1
-    )
+    small = np.stack([cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA).ravel() for image in grey])
     small -= small.mean(axis=1, keepdims=True)
     length = np.linalg.norm(small, axis=1, keepdims=True)
     small = np.divide(small, length, out=np.zeros_like(small), where=length > 1)

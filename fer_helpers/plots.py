@@ -1,6 +1,5 @@
 """What notebooks show: one style and palette, figures that several of them draw, tables that a page can read."""
 
-import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -69,17 +68,12 @@ def table_html(frame: pd.DataFrame, caption: str, formats: Formats = None, resul
     if not caption.strip() or not formats.keys() <= set(columns):
         raise ValueError(f"caption {caption!r}, formats for {[*formats]}: needs a caption, and columns of {columns}")
     labelled = not isinstance(frame.index, pd.RangeIndex) or frame.index.name is not None
-    labels = [label if isinstance(label, tuple) else (label,) for label in frame.index]
+    labels = [(label if isinstance(label, tuple) else (label,)) if labelled else () for label in frame.index]
     specs = [formats.get(name, ".3f") for name in columns]
     cells = [map(_content, values, specs) for values in frame.astype(object).to_numpy()]
-    return TABLE.render(
-        caption=caption,
-        results=results,
-        names=frame.index.names if labelled else (),
-        columns=columns,
-        kinds=[NUMBER * all(map(_is_numeric, frame.iloc[:, at].dropna())) for at in range(len(columns))],
-        rows=zip(labels if labelled else [()] * len(labels), cells, strict=True),
-    )
+    kinds = [NUMBER * all(map(_is_numeric, frame.iloc[:, at].dropna())) for at in range(len(columns))]
+    names, rows = frame.index.names if labelled else (), zip(labels, cells, strict=True)
+    return TABLE.render(caption=caption, results=results, names=names, columns=columns, kinds=kinds, rows=rows)
 
 
 def _is_numeric(value: object) -> bool:
@@ -105,11 +99,6 @@ def number_text(value: float, spec: str) -> str:
     """A number for readers: `spec` as in `.1%`, whole numbers above 1 without decimals; a real minus, a thin space."""
     counted = isinstance(value, Integral) or (abs(value) > 1 and float(value).is_integer())
     return format(value, ",.0f" if counted else spec).replace("-", MINUS).replace("%", f"{THIN_SPACE}%")
-
-
-def plain(text: object) -> str:
-    """Text from data, a parameter or a file name, so that Markdown shows it as it is: no markup, no HTML."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(str(text).split()))
 
 
 def learning_curves(history: pd.DataFrame, chosen: int, series: Mapping[str, str]) -> Figure:
@@ -144,7 +133,7 @@ def printed_beside_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
     Args:
         rows: columns `name`, `paper` (missing where the paper prints none), `value`, `ci_low`, `ci_high`, `series`.
     """
-    place = {name: at for at, name in enumerate(dict.fromkeys(rows["name"]))}
+    place = {name: at for at, name in enumerate(rows["name"].unique())}
     groups = list(rows.groupby("series", sort=False))
     figure, axis = plt.subplots(figsize=(8.5, 0.45 * len(place) + 1.4), layout="constrained")
     for order, (name, part) in enumerate(groups):
@@ -153,8 +142,7 @@ def printed_beside_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
         axis.errorbar(part["value"], heights, xerr=spread, fmt="o", markersize=4, capsize=2, label=name)
     printed = rows.drop_duplicates("name").dropna(subset="paper")
     axis.scatter(printed["paper"], printed["name"].map(place), 30, "black", "D", zorder=3, label="printed in the paper")
-    axis.set(title=title, xlabel=xlabel, yticks=[*place.values()], yticklabels=[*place])
-    axis.set_ylim(len(place) - 0.5, -0.5)
+    axis.set(title=title, xlabel=xlabel, yticks=range(len(place)), yticklabels=[*place], ylim=(len(place) - 0.5, -0.5))
     axis.grid(axis="x", alpha=0.3)
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
@@ -168,24 +156,21 @@ def mean_faces(pixels: np.ndarray, labels: Sequence, classes: Sequence[str]) -> 
         labels: the class of each image, as its name or its place in `classes`.
         classes: names of the classes.
     """
-    labels = np.asarray(labels)
-    names = labels if labels.dtype.kind in "OUT" else np.asarray(classes)[labels.astype(int)]
-    shown = [pixels[names == name] for name in classes]
-    blank = np.full_like(pixels[0], 255)
-    means = [of.mean(axis=0).astype("uint8") if len(of) >= FEWEST_FACES else blank for of in shown]
-    few = {True: ", too few", False: ""}
-    titles = [
-        f"{name}\n{len(of):,} images{few[len(of) < FEWEST_FACES]}" for name, of in zip(classes, shown, strict=True)
-    ]
+    labels, means, titles = np.asarray(labels), [], []
+    for place, name in enumerate(classes):
+        of_class = pixels[labels == (place if labels.dtype.kind in "iuf" else name)]
+        few = len(of_class) < FEWEST_FACES
+        means.append(np.full_like(pixels[0], 255) if few else of_class.mean(axis=0).astype("uint8"))
+        titles.append(f"{name}\n{len(of_class):,} images{', too few' * few}")
     return face_grid(np.stack(means), titles, columns=4)
 
 
 def face_grid(pixels: np.ndarray, titles: Sequence[str], columns: int = 8) -> Figure:
     """Images, uint8 (n, side, side, 1 or 3), side by side, each with its title."""
     columns = max(1, min(columns, len(pixels)))
-    side = max(1.25, 7.5 / columns)
-    size = (side * columns, (side + 0.4) * -(-len(pixels) // columns))
-    figure, axes = plt.subplots(-(-len(pixels) // columns), columns, figsize=size, squeeze=False, layout="constrained")
+    rows, side = -(-len(pixels) // columns), max(1.25, 7.5 / columns)
+    size = (side * columns, (side + 0.4) * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for axis in axes.flat:
         axis.axis("off")
     for axis, image, title in zip(axes.flat[: len(pixels)], pixels, titles, strict=True):
@@ -198,9 +183,8 @@ def class_counts(table: pd.DataFrame) -> Figure:
     """Images of each expression, one panel a split, each with a scale of its own and each bar with its number."""
     counts = count_images(table)
     counts = counts.loc[sorted(counts.index, key=[*SPLITS, *counts.index].index)]
-    figure, axes = plt.subplots(
-        1, len(counts), figsize=(3.2 * len(counts) + 0.8, 3.4), sharey=True, squeeze=False, layout="constrained"
-    )
+    size = (3.2 * len(counts) + 0.8, 3.4)
+    figure, axes = plt.subplots(1, len(counts), figsize=size, sharey=True, squeeze=False, layout="constrained")
     for axis, (split, row), colour in zip(axes[0], counts.iterrows(), PALETTE, strict=False):
         axis.bar_label(axis.barh(row.index, row, color=colour), fmt="{:,.0f}", padding=3)
         axis.margins(x=0.22)

@@ -45,8 +45,8 @@ def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
         int64, one entry a row, with the table's index.
 
     Raises:
-        ValueError: no such way to split, an image without its sequence or subject, fewer of them than folds, fewer
-            images of an expression than folds, or an expression that stands in one fold alone: it could not be learned.
+        ValueError: no such way to split, an image without its group, fewer groups than folds, fewer images of an
+            expression than folds, or an expression of one group alone: it could not be learned.
     """
     if by not in WAYS:
         raise ValueError(f"a split is made by {', '.join(WAYS)}, not {by!r}")
@@ -54,18 +54,15 @@ def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
     if groups.isna().any():
         without = table.loc[groups.isna(), "image"]
         raise ValueError(f"{len(without):,} images have no {by}, such as {without.iloc[0]}: it can't be split by {by}")
-    if groups.nunique() < count:
-        raise ValueError(
-            f"{count} folds by {by} need as many groups, and there are {groups.nunique()}: use fewer folds"
-        )
+    if (there := groups.nunique()) < count:
+        raise ValueError(f"{count} folds by {by} need as many groups, and there are {there}: use fewer folds")
     sizes = groups.groupby(table["expression"]).nunique()
     if (rare := sizes[sizes < (count if by == "random" else 2)]).size:
         few = f"{rare.index[0]} has {rare.iloc[0]} {'image' if by == 'random' else by}s, too few for {count} folds"
         raise ValueError(f"{few} by {by}: use fewer folds, or drop the expression")
-    maker, groups = (StratifiedKFold, None) if by == "random" else (StratifiedGroupKFold, groups)
-    maker = maker(count, shuffle=True, random_state=seed)
+    maker = (StratifiedKFold if by == "random" else StratifiedGroupKFold)(count, shuffle=True, random_state=seed)
     assigned = pd.Series(-1, index=table.index, name="fold")
-    for fold, (_, tested) in enumerate(maker.split(table, table["expression"], groups)):
+    for fold, (_, tested) in enumerate(maker.split(table, table["expression"], None if by == "random" else groups)):
         assigned.iloc[tested] = fold
     return assigned
 
@@ -98,7 +95,8 @@ def share_in_train(table: pd.DataFrame, column: str) -> float:
 def shared_expressions(source: pd.DataFrame, target: pd.DataFrame) -> list[str]:
     """The expressions of both tables, in canonical order: on these a model of one can be scored on the other."""
     ours, theirs = expressions_in(source), expressions_in(target)
-    if shared := [expression for expression in ours if expression in theirs]:
-        return shared
-    lists = f"one has {', '.join(ours) or 'none'}, the other {', '.join(theirs) or 'none'}"
-    raise ValueError(f"no expression is in both data sets: {lists}; name two data sets that share one")
+    shared = [expression for expression in ours if expression in theirs]
+    if not shared:
+        lists = f"one has {', '.join(ours) or 'none'}, the other {', '.join(theirs) or 'none'}"
+        raise ValueError(f"no expression is in both data sets: {lists}; name two data sets that share one")
+    return shared

@@ -97,14 +97,6 @@ def test_a_table_needs_a_caption_and_a_format_a_column():
         plots.table_html(pd.DataFrame({"n": [1]}), "T", {"accuracy": ".1%"})
 
 
-def test_plain_text_stays_text_in_markdown():
-    from mistune import html
-
-    text = "<img src=x onerror=a()> *a* _b_ `c` [d](e) # | \\ &amp; 1."
-    assert BeautifulSoup(html(plots.plain(text)), "html.parser").get_text().strip() == text
-    assert "<img" not in html(plots.plain(text))
-
-
 def test_class_counts_print_each_number_and_splits_in_order():
     counts = {("test", "happy"): 2, ("train", "happy"): 3, ("train", "sad"): 1_200}
     rows = [
