@@ -17,31 +17,27 @@ import cv2
 import numpy as np
 import pandas as pd
 from joblib import Memory
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from fer_helpers import images, paths
 from fer_helpers.datasets.table import skipped_images
-from fer_helpers.images import CORES, INTERPOLATIONS, Cut, ImageFiles, resize
-
-OUTSIDE = {"replicate": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
-OUTCOMES = ("cropped", "whole", "dropped", "unreadable", "box outside")
+from fer_helpers.images import CORES, INTERPOLATIONS, Cut, resize
 
 # Measured on 2,000 images of FER-2013: at its 48 pixels Haar finds 36 % and dlib none; enlarged to 128 pixels 61 % and
 # 67 %; with a border, since those faces fill their image, 78 % and 75 %. More than 128 pixels only takes longer.
 DETECT_SIDE, DETECT_BORDER = 128, 0.25  # the shorter side of a smaller image, in pixels, and what is added to each
 LONGEST_VIEW = 1024  # pixels: larger images are searched in a smaller copy
-HAAR_SEARCH = (1.1, 3)  # step of the scale, neighbours
+HAAR_SEARCH, SMALLEST_FACE = (1.1, 3), 0.25  # step of the scale and neighbours; of the image's shorter side
 
 # Measured on 600 images of FER-2013, each also turned by 8 degrees: in half of them the two angles differ by 8 to
 # within 0.7 degrees, in nine of ten within 2.2. A step of 1.1 finds four more pairs in a hundred, a third slower.
-EYE_SIDE = 200  # pixels to which a face is brought for the search; at 128 an eighth fewer pairs are found
-EYE_SEARCH = (1.15, 3)
+EYE_SIDE, EYE_SEARCH = 200, (1.15, 3)  # pixels to which a face is brought: at 128 an eighth fewer pairs are found
 EYE_ROWS = (0.1, 0.6)  # of the face, from its top: below are nostrils and mouth corners
 EYE_WIDTHS, EYE_DISTANCES, LARGEST_EYE_RATIO = (0.12, 0.4), (0.25, 0.65), 1.7  # of the face's side, and of each other
 LARGEST_TILT = 25.0  # degrees: a frontal detector finds no face that is tilted more, so such a pair is no pair of eyes
 
 Box = tuple[int, int, int, int]  # x, y of the upper left corner, width, height, in pixels
-Eye = tuple[float, float, float]  # x, y of the centre and width, as fractions of the face's side
 
 
 @dataclass(frozen=True)
@@ -54,18 +50,15 @@ class CropSettings:
     margin: float = 0.0  # added on each side of the face, as a fraction of the longer side of its box
     align: bool = True  # turn a face until its eyes stand level, where both are found
     interpolation: str = "bicubic"  # one of `images.INTERPOLATIONS`, as OpenCV has them: only area averages
-    outside: str = "replicate"  # beyond the image is its edge; or reflect: its reflection
     channels: int = 1  # 1 for grey, 3 for RGB
-    smallest_face: float = 0.25  # that haar looks for, of the image's shorter side; dlib looks for 80 pixels
 
     def __post_init__(self):
         choices = {"detector": ("haar", "dlib", "box"), "no_face": ("keep", "drop"), "channels": (1, 3)}
-        for name, allowed in (choices | {"interpolation": INTERPOLATIONS, "outside": OUTSIDE}).items():
+        for name, allowed in (choices | {"interpolation": INTERPOLATIONS}).items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {getattr(self, name)!r}")
-        for name, (low, high) in {"size": (1, math.inf), "margin": (0, math.inf), "smallest_face": (0, 1)}.items():
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} is from {low} to {high}, not {getattr(self, name)!r}")
+        if not (self.size >= 1 and self.margin >= 0):
+            raise ValueError(f"size is at least 1 and margin at least 0, not {self.size!r} and {self.margin!r}")
 
 
 @dataclass(frozen=True)
@@ -80,49 +73,35 @@ class Crops:
     report: pd.DataFrame
     skipped: pd.DataFrame  # columns `image` and `reason`: what was left out because something is wrong with it
 
-    def summary(self) -> pd.DataFrame:
-        """One row of counts; `found_share` is of all images, `aligned_share` of the faces found: fractions of 1."""
-        report, found = self.report, self.report["found"]
-        counts = {"detector": report["detector"].iloc[0], "images": len(report), "several_faces": sum(report.faces > 1)}
-        counts |= {"found": found.sum(), "found_share": found.mean()}
-        counts |= {"aligned": report["aligned"].sum(), "aligned_share": report.loc[found, "aligned"].mean()}
-        outcomes = {outcome.replace(" ", "_"): sum(report["outcome"] == outcome) for outcome in OUTCOMES[1:]}
-        return pd.DataFrame([counts | outcomes])
-
 
 def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int = CORES, cached: bool = True) -> Crops:
-    """Cut the face out of every image of a table, of several faces the largest, in so many threads.
+    """Cut the face out of every image of a table, of several faces the largest, whatever the number of threads.
 
-    The result does not depend on the number of threads. Unless `cached` is false, it is kept in `crops` of the cache's
-    folder, and read there for the same settings, rows and files.
+    Unless `cached` is false, crops are kept in the cache's folder and read there for the same settings, rows and files.
 
     Raises:
         ValueError: the table is empty, lacks the boxes that `detector="box"` needs, or none of its images can be read.
         ImportError: `detector="dlib"` without dlib.
     """
-    _check(table, settings)
-    memory = Memory(paths.cache_dir() / "crops" if cached else None, verbose=0)
-    cut = memory.cache(_cut_all, ignore=["table", "workers"])
+    if not len(table):
+        raise ValueError("there is no face to crop: the table is empty")
+    if settings.detector == "box" and ("box" not in table or table["box"].isna().all()):
+        raise ValueError("detector='box' needs a data set that gives boxes, and this one has none: choose haar or dlib")
+    cut = Memory(paths.cache_dir() / "crops" if cached else None, verbose=0).cache(_cut_all, ["table", "workers"])
     arguments = table, settings, workers, _key(table) if cached else ""
     pixels, report, digest = cut(*arguments)
     if _digest(pixels, report) != digest:  # the file is damaged, though it can be unpickled
         (pixels, report, _), _ = cut.call(*arguments)
-    kept = report["outcome"].isin(OUTCOMES[:2]).to_numpy()
+    kept = report["outcome"].isin(["cropped", "whole"]).to_numpy()
     skipped = skipped_images(report.loc[report["reason"] != "", ["image", "reason"]].to_numpy().tolist())
     return Crops(pixels, table[kept].reset_index(drop=True), report, skipped)
-
-
-def boxed_faces(table: pd.DataFrame, settings: CropSettings) -> ImageFiles:
-    """The faces that `crop_faces` cuts at the table's own boxes, but cut when they are asked for; see `box_cut`."""
-    _check(table, settings)
-    return ImageFiles(table, settings.size, settings.channels, settings.interpolation, box_cut(settings))
 
 
 def box_cut(settings: CropSettings) -> Cut:
     """A function that cuts the face out of an image at its box, for `ImageFiles` and `images.unreadable`.
 
-    It raises ValueError for a box less than half of which lies inside the image, and for a missing one if `no_face` is
-    `drop`. It needs settings without a detector, of faces or of eyes: threads can't share one.
+    It raises ValueError for a box more than half outside the image, and for a missing one if `no_face` is `drop`. The
+    settings need no detector, of faces or of eyes: threads can't share one.
     """
     if settings.detector != "box" or settings.align:
         raise ValueError("faces are cut one by one only with detector='box' and align=False: else use crop_faces")
@@ -137,25 +116,18 @@ def box_cut(settings: CropSettings) -> Cut:
     return cut
 
 
-def _check(table: pd.DataFrame, settings: CropSettings) -> None:
-    if not len(table):
-        raise ValueError("there is no face to crop: the table is empty")
-    if settings.detector == "box" and ("box" not in table or table["box"].isna().all()):
-        raise ValueError("detector='box' needs a data set that gives boxes, and this one has none: choose haar or dlib")
-
-
 def _as_box(value: object) -> Box | None:
     """A cell of the column `box`, in whole pixels; None where it is missing."""
     if np.ndim(value) == 0 and pd.isna(value):
         return None
-    if np.shape(value) != (4,) or not np.isfinite(np.asarray(value, dtype="float64")).all():
+    if np.shape(value) != (4,) or not np.isfinite(np.asarray(value, "float64")).all():
         raise ValueError(f"the box {value!r} is not four numbers (x, y, width, height): mend it, or leave it empty")
-    return tuple(_rounded(float(number)) for number in value)
+    return tuple(_rounded(value))
 
 
-def _rounded(value: float) -> int:
-    """The nearest whole number, halves up: Python's own rounding to even would move boxes to and fro."""
-    return math.floor(value + 0.5)
+def _rounded(values: ArrayLike) -> list[int]:
+    """The nearest whole numbers, halves up: NumPy's own rounding to even would move boxes to and fro."""
+    return np.floor(np.asarray(values, "float64") + 0.5).astype(int).tolist()
 
 
 class FaceCropper:
@@ -171,7 +143,8 @@ class FaceCropper:
 
         The box is for `detector="box"`; other detectors do not look at it.
         """
-        by_box = self.settings.detector == "box"
+        settings = self.settings
+        by_box = settings.detector == "box"
         if by_box and box is not None:
             x, y, width, height = box
             inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0].size
@@ -181,14 +154,14 @@ class FaceCropper:
                 return None, {"outcome": "box outside", "box": box, "reason": reason}
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[..., 0]
         faces = [box] * (box is not None) if by_box else self._faces(grey)
-        if not faces and self.settings.no_face == "drop":
+        if not faces and settings.no_face == "drop":
             return None, {"outcome": "dropped"}
         if not faces:
-            return resize(image, self.settings.size, self.settings.interpolation), {"outcome": "whole"}
-        angle = self._tilt(grey, faces[0]) if self.settings.align else None
-        face = cut_square(image, faces[0], self.settings.margin, angle or 0.0, self.settings)
+            return resize(image, settings.size, settings.interpolation), {"outcome": "whole"}
+        angle = self._tilt(grey, faces[0]) if settings.align else None
+        face = cut_square(image, faces[0], settings.margin, angle or 0.0, settings.interpolation)
         found = {"outcome": "cropped", "faces": len(faces), "box": faces[0], "angle": angle}
-        return resize(face, self.settings.size, self.settings.interpolation), found
+        return resize(face, settings.size, settings.interpolation), found
 
     def _faces(self, grey: np.ndarray) -> list[Box]:
         """Boxes of all faces in a grey image (height, width), the largest first."""
@@ -197,19 +170,18 @@ class FaceCropper:
         view = cv2.resize(grey, (width, height), interpolation=cv2.INTER_CUBIC if scale >= 1 else cv2.INTER_AREA)
         border = round(DETECT_BORDER * min(height, width))
         view = cv2.copyMakeBorder(view, border, border, border, border, cv2.BORDER_REPLICATE)
-        found = [(x - border, y - border, width, height) for x, y, width, height in self._find(view)]
-        faces = [tuple(_rounded(value / scale) for value in box) for box in found]
-        return sorted(faces, key=lambda box: box[2] * box[3], reverse=True)
+        found = np.reshape(self._find(view), (-1, 4)) - (border, border, 0, 0)
+        return sorted(map(tuple, _rounded(found / scale)), key=lambda box: -box[2] * box[3])
 
     def _tilt(self, grey: np.ndarray, box: Box) -> float | None:
         """`eye_tilt` of the face in a box."""
-        face = cut_square(grey[..., None], box, 0.0, 0.0, self.settings)
+        face = cut_square(grey[..., None], box, 0.0, 0.0, self.settings.interpolation)
         face = resize(face, EYE_SIDE, "area" if len(face) > EYE_SIDE else "bicubic")
         top, bottom = (round(EYE_SIDE * share) for share in EYE_ROWS)
         least, most = ((round(EYE_SIDE * width),) * 2 for width in EYE_WIDTHS)
         found = self._eyes.detectMultiScale(face[top:bottom], *EYE_SEARCH, minSize=least, maxSize=most)
         eyes = [(x + width / 2, top + y + height / 2, width) for x, y, width, height in found]
-        return eye_tilt([tuple(float(value) / EYE_SIDE for value in eye) for eye in eyes])
+        return eye_tilt((np.reshape(eyes, (-1, 3)) / EYE_SIDE).tolist())
 
 
 def _detector(settings: CropSettings) -> Callable[[np.ndarray], Iterable[Box]]:
@@ -222,46 +194,47 @@ def _detector(settings: CropSettings) -> Callable[[np.ndarray], Iterable[Box]]:
         find = dlib.get_frontal_face_detector()
         return lambda view: [(face.left(), face.top(), face.width(), face.height()) for face in find(view, 0)]
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
-    share = settings.smallest_face / (1 + 2 * DETECT_BORDER)
+    share = SMALLEST_FACE / (1 + 2 * DETECT_BORDER)
     return lambda view: cascade.detectMultiScale(view, *HAAR_SEARCH, minSize=(round(share * min(view.shape)),) * 2)
 
 
-def eye_tilt(eyes: list[Eye]) -> float | None:
+def eye_tilt(eyes: list[tuple[float, float, float]]) -> float | None:
     """Degrees, clockwise positive, by which the likeliest pair of eyes stands out of level; None without such a pair.
 
-    They are in different halves of the face, of like size, some way apart and not too far out of level.
+    They are in different halves of the face, of like size, some way apart and not too far out of level. An eye is x, y
+    of its centre and its width, in a face of side 1.
     """
     likeliest, tilt = -math.inf, None
-    for left, right in product(eyes, eyes):
-        angle = math.degrees(math.atan2(right[1] - left[1], right[0] - left[0]))
-        alike = max(left[2], right[2]) <= LARGEST_EYE_RATIO * min(left[2], right[2])
-        apart = EYE_DISTANCES[0] <= math.dist(left[:2], right[:2]) <= EYE_DISTANCES[1]
-        likely = left[2] + right[2] - abs(left[1] - right[1])
-        if left[0] < 0.5 <= right[0] and alike and apart and abs(angle) <= LARGEST_TILT and likely > likeliest:
+    for (x, y, width), (to_x, to_y, to_width) in product(eyes, eyes):
+        angle = math.degrees(math.atan2(to_y - y, to_x - x))
+        alike = max(width, to_width) <= LARGEST_EYE_RATIO * min(width, to_width)
+        apart = EYE_DISTANCES[0] <= math.dist((x, y), (to_x, to_y)) <= EYE_DISTANCES[1]
+        likely = width + to_width - abs(y - to_y)
+        if x < 0.5 <= to_x and alike and apart and abs(angle) <= LARGEST_TILT and likely > likeliest:
             likeliest, tilt = likely, round(angle, 2)
     return tilt
 
 
-def cut_square(image: np.ndarray, box: Box, margin: float, angle: float, settings: CropSettings) -> np.ndarray:
-    """The square around a box's centre, its content turned back by an angle about it; may reach beyond the image.
+def cut_square(image: np.ndarray, box: Box, margin: float, angle: float, interpolation: str) -> np.ndarray:
+    """The square around a box's centre, its content turned back by an angle about it; beyond the image is its edge.
 
-    Its side is the longer one of the box and `margin` of that on each side. The content stands turned clockwise by
-    `angle` degrees; with 0 each pixel is copied as it is. `area` does not exist for a rotation, which is bilinear then.
+    Its side is the box's longer one and `margin` of that on each side. The content stands turned clockwise by `angle`
+    degrees; with 0 each pixel is copied as it is. For `area`, which does not exist for a rotation, that is bilinear.
     """
     x, y, width, height = box
     side = max(1, _rounded(max(width, height) * (1 + 2 * margin)))
     turn = cv2.getRotationMatrix2D(((side - 1) / 2,) * 2, -angle, 1)  # from the crop to the image
-    turn[:, 2] += _rounded(x + (width - side) / 2), _rounded(y + (height - side) / 2)
-    flags = INTERPOLATIONS[settings.interpolation.replace("area", "bilinear")] | cv2.WARP_INVERSE_MAP
-    cut = cv2.warpAffine(image, turn, (side, side), flags=flags, borderMode=OUTSIDE[settings.outside])
+    turn[:, 2] += _rounded((x + (width - side) / 2, y + (height - side) / 2))
+    flags = INTERPOLATIONS[interpolation.replace("area", "bilinear")] | cv2.WARP_INVERSE_MAP
+    cut = cv2.warpAffine(image, turn, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return cut.reshape(side, side, image.shape[2])
 
 
 def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int, key: str) -> tuple:
     """The pixels of the images kept (n, size, size, channels), the report on all images, and a digest of both."""
     boxes = map(_as_box, table["box"]) if settings.detector == "box" else repeat(None)
-    of_csv = ".csv/" in table["path"].iloc[0].lower()
-    decoded = images.decoded(table["path"].tolist(), settings.channels) if of_csv else repeat(None)
+    files = table["path"].tolist()
+    decoded = images.decoded(files, settings.channels) if images.of_csv(files) else repeat(None)
     mine = threading.local()  # a detector for each thread: none may be used by two at once
 
     def cut(path: str, box: Box | None, image: np.ndarray | None) -> tuple[np.ndarray | None, dict]:
@@ -277,9 +250,8 @@ def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int, key: str
     rows, threads = [], cv2.getNumThreads()
     cv2.setNumThreads(1)  # in each of ours: with several, chance would order the boxes that a cascade finds
     try:
-        with ThreadPoolExecutor(workers) as pool, closing(pool.map(cut, table["path"], boxes, decoded)) as crops:
-            bar = tqdm(crops, f"faces ({settings.detector})", len(table), unit="image", mininterval=1)
-            for face, found in bar:
+        with ThreadPoolExecutor(workers) as pool, closing(pool.map(cut, files, boxes, decoded)) as crops:
+            for face, found in tqdm(crops, f"faces ({settings.detector})", len(table), unit="image", mininterval=1):
                 rows.append({"faces": 0, "box": None, "angle": None, "reason": ""} | found)
                 if face is not None:
                     pixels[kept], kept = face, kept + 1

@@ -40,7 +40,7 @@ class Images:
 def read_images(table: pd.DataFrame, side: int, channels: int = 1, interpolation: str = "bicubic") -> Images:
     """Decode every image of the table into memory; damaged ones are left out and listed.
 
-    Images are resized to `side` pixels whatever their proportions, and repeated or turned grey to 3 or 1 `channels`.
+    Images are resized to `side` pixels whatever their proportions; `channels` is 1 for grey, 3 for RGB.
 
     Raises:
         ValueError: the table is empty, or none of its images could be read; the message names the first.
@@ -63,9 +63,9 @@ def read_images(table: pd.DataFrame, side: int, channels: int = 1, interpolation
 class ImageFiles:
     """Images decoded each time they are asked for, so that memory does not grow with their number.
 
-    Indexed like `Images.pixels`, by a number, slice, mask or array, also by several threads at once: it stands wherever
-    `training.Batches` and `training.predict` take an array. Arguments as for `read_images`; `cut`, if given, takes the
-    part of each image that is resized: see `faces.box_cut`. Indexing raises ValueError for what `unreadable` lists.
+    Indexed like `Images.pixels`, also by several threads at once: it stands wherever `training` takes an array.
+    Arguments as for `read_images`; `cut`, if given, takes the part of each image that is resized: see `faces.box_cut`.
+    Indexing raises ValueError for what `unreadable` lists.
     """
 
     ndim = 4
@@ -73,7 +73,7 @@ class ImageFiles:
     def __init__(self, table: pd.DataFrame, side: int, channels=3, interpolation="area", cut: Cut | None = None):
         _check(table, interpolation)
         self._paths = table["path"].tolist()
-        if ".csv/" in self._paths[0].lower():
+        if of_csv(self._paths):
             raise ValueError(f"{self._paths[0]} is a row of a CSV file, which is only read as a whole: use read_images")
         self._boxes = table["box"].tolist() if cut and "box" in table else [None] * len(table)
         self._interpolation, self._cut = interpolation, cut
@@ -107,9 +107,16 @@ def unreadable(table: pd.DataFrame, cut: Cut | None = None) -> pd.DataFrame:
 
 def decoded(paths: list[str], channels: int) -> Iterator[np.ndarray | ValueError]:
     """Each image as uint8 (height, width, channels), or the error that says why there is none, in order."""
-    if paths and ".csv/" in paths[0].lower():
-        return _from_csv(paths, channels)
-    return in_threads(lambda path: read(path, channels), paths)
+    if not of_csv(paths):
+        return in_threads(lambda path: read(path, channels), paths)
+    rows = [int(path.rpartition("/")[2]) for path in paths]
+    pixels = fer2013.read_csv_pixels(paths[0].rpartition("/")[0], set(rows))
+    return (np.repeat(pixels[row][..., None], channels, axis=2) for row in rows)
+
+
+def of_csv(paths: list[str]) -> bool:
+    """Whether images are rows of a CSV file, which is only read as a whole."""
+    return bool(paths) and ".csv/" in paths[0].lower()
 
 
 def in_threads(work: Callable, items: Sequence) -> Iterator:
@@ -180,9 +187,3 @@ def _check(table: pd.DataFrame, interpolation: str) -> None:
         raise ValueError("there is no image to read: the table is empty")
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"no interpolation is called {interpolation!r}: there are {', '.join(INTERPOLATIONS)}")
-
-
-def _from_csv(paths: list[str], channels: int) -> Iterator[np.ndarray]:
-    rows = [int(path.rpartition("/")[2]) for path in paths]
-    images = fer2013.read_csv_pixels(paths[0].rpartition("/")[0], set(rows))
-    return (np.repeat(images[row][..., None], channels, axis=2) for row in rows)
