@@ -236,10 +236,18 @@ def _imports(code: str) -> set[Path]:
 
 
 def fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
-    """Hash of what decides a run's numbers except data: cells, parameters (`run_dir` apart), imported modules."""
-    modules = imported_modules(notebook)
+    """Hash of what decides a run's numbers except data: cells, parameters (`run_dir` apart), imported modules.
+
+    Also the code that draws faces; and for a scoreboard (`profiles`), which trains nothing, the claims and their rules.
+    """
+    modules, package = imported_modules(notebook), paths.PROJECT / "fer_helpers"
     if parameters.get("data") == "generated":
-        modules += sorted((paths.PROJECT / "fer_helpers" / "drawn").glob("*.py"))
+        modules += sorted((package / "drawn").glob("*.py"))
+    if "profiles" in parameters:
+        modules += [
+            *sorted((package / "study" / "claims").glob("*.py")),
+            *sorted((paths.PROJECT / "data").glob("*.csv")),
+        ]
     hashes = {module.relative_to(paths.PROJECT).as_posix(): paths.file_sha256(module) for module in modules}
     content = [_cells(notebook), {name: value for name, value in parameters.items() if name != "run_dir"}, hashes]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

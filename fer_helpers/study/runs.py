@@ -33,14 +33,12 @@ import pandas as pd
 from fer_helpers import datasets, paths
 from fer_helpers.datasets.table import FaceDataset, class_indices, table_hash
 from fer_helpers.study import parameters
-from fer_helpers.study.parameters import RunError, fingerprint, imported_modules
+from fer_helpers.study.parameters import RunError, fingerprint
 
 try:
     import fcntl
 except ImportError:  # on Windows, where runs are not locked
     fcntl = None
-
-__all__ = ["Record", "Run", "RunError", "fingerprint", "imported_modules", "read", "read_profile", "start", "why_stale"]
 
 COLUMNS = (
     *("run", "paper", "claim", "notebook", "dataset", "split", "protocol", "model", "init", "metric", "expression"),
@@ -50,18 +48,9 @@ MEASURED = ("value", "n", "ci_low", "ci_high", "seconds")  # rows that agree in 
 WHOLE_NUMBERS = ("n", "seed", "image_size", "epochs")
 # As the paper did it; chosen on validation data, no person on both sides, scored once; or something in between.
 PROTOCOLS = ("paper", "clean", "between")
-PREDICTION_KEYS = (
-    "dataset",
-    "model",
-    "init",
-    "protocol",
-    "split",
-    "seed",
-    "image_size",
-)  # whose results a prediction is for
+PREDICTION_KEYS = ("dataset", "model", "init", "protocol", "split", "seed", "image_size")  # as in results
 PROBABILITY_DECIMALS = 6  # metrics are of rounded probabilities, so that they can be computed again from the file
 PACKAGES = "keras tensorflow jax onnxruntime ai-edge-litert numpy pandas scikit-learn opencv-python-headless papermill"
-LITERALS = (str, int, float, bool, list, dict, tuple, type(None))
 PATIENCE = 5  # seconds to wait for a lock: the kernel of a killed run ends within one
 RUNNERS_FOLDER = "FER_RUN_FOLDER"  # environment of a kernel whose run is begun, locked and put in place by the runner
 
@@ -72,11 +61,7 @@ _locks: dict[Path, IO] = {}
 
 
 def run_folder(run_dir: str) -> Path:
-    """The folder that a parameter `run_dir` names, relative to the project.
-
-    Raises:
-        RunError: it is outside the project and not named absolutely, or holds something other than a run.
-    """
+    """The folder that a parameter `run_dir` names, relative to the project; RunError if it can't be a run's."""
     folder = paths.resolve(run_dir).resolve()
     if not Path(run_dir).expanduser().is_absolute() and not folder.is_relative_to(paths.PROJECT.resolve()):
         raise RunError(f"run_dir {run_dir!r} is outside the project: name {folder} absolutely if it is meant")
@@ -91,7 +76,7 @@ def beside(folder: Path, what: str) -> Path:
 
 
 def lock(folder: Path) -> IO:
-    """Keep other processes from running into a folder, until `unlock` or until this process and its kernel have ended.
+    """Keep other processes from running into a folder until `unlock`, or until this process and its kernel have ended.
 
     Raises:
         RunError: another process has it; the sentence names it.
@@ -108,20 +93,18 @@ def lock(folder: Path) -> IO:
         except BlockingIOError:
             if time.monotonic() > end:
                 file.seek(0)
-                process = file.read()
+                message = f"process {file.read()} is running into {folder}: wait for its end, or stop it"
                 file.close()
-                raise RunError(f"process {process} is running into {folder}: wait for its end, or stop it") from None
+                raise RunError(message) from None
             time.sleep(0.2)
     file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
+    print(os.getpid(), end="", file=file, flush=True)
     return _locks.setdefault(folder, file)
 
 
 def unlock(folder: Path) -> None:
     """Let other processes run into a folder."""
-    if folder in _locks:
-        _locks.pop(folder).close()
+    _locks.pop(folder).close()
 
 
 def recover(folder: Path) -> None:
@@ -132,16 +115,11 @@ def recover(folder: Path) -> None:
 
 
 def begin(folder: Path, about: dict) -> IO:
-    """Lock a run's folder, and note in an empty one beside it that a run is going on; return the file of the lock.
-
-    Raises:
-        RunError: another process is running into it.
-    """
+    """Lock a run's folder, note in an empty one beside it that a run is going on, and return the file of the lock."""
     held = lock(folder)
     recover(folder)
     for left in ("running", "failed"):
         shutil.rmtree(beside(folder, left), ignore_errors=True)
-    beside(folder, "failed").with_name(f"{folder.name}.failed.html").unlink(missing_ok=True)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     first = {"run": folder.name, "profile": folder.parent.name, "status": "running", "started": started}
     write_about(folder, first | about)
@@ -190,52 +168,32 @@ def _until_now(about: dict) -> dict:
 
 @dataclass(frozen=True)
 class Record:
-    """What a run left in its folder, `reports/<profile>/<run>`, and the content of its `run.json`."""
+    """What a run left in its folder, `reports/<profile>/<run>`, and the content of its `run.json`.
+
+    Status is `finished`, `running`, `failed`, or empty where no run has begun. Results and predictions are the text of
+    their files, character by character, with `line`, a row's place in it; empty without the file.
+    """
 
     folder: Path
     about: dict
 
-    @property
-    def name(self) -> str:
-        """Name of the run."""
-        return self.folder.name
+    name = property(lambda self: self.folder.name)
+    profile = property(lambda self: self.folder.parent.name)
+    status = property(lambda self: self.about.get("status", ""))
+    results = cached_property(lambda self: _text(self.folder / "results.csv", COLUMNS))
+    predictions = cached_property(lambda self: _text(self.folder / "predictions.csv.gz", PREDICTION_KEYS))
 
-    @property
-    def profile(self) -> str:
-        """Name of the profile."""
-        return self.folder.parent.name
 
-    @property
-    def status(self) -> str:
-        """`finished`, `running`, `failed`, or empty where no run has begun."""
-        return self.about.get("status", "")
-
-    @cached_property
-    def results(self) -> pd.DataFrame:
-        """`results.csv` as text, character by character, and `line`, a row's place in it; empty if there is none."""
-        return self._table("results.csv", COLUMNS)
-
-    @cached_property
-    def predictions(self) -> pd.DataFrame:
-        """`predictions.csv.gz` likewise."""
-        return self._table("predictions.csv.gz", PREDICTION_KEYS)
-
-    def _table(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-        file = self.folder / name
-        rows = pd.read_csv(file, dtype=str, keep_default_na=False) if file.exists() else pd.DataFrame(columns=columns)
-        return rows.assign(line=rows.index + 2)
+def _text(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    rows = pd.read_csv(file, dtype=str, keep_default_na=False) if file.exists() else pd.DataFrame(columns=columns)
+    return rows.assign(line=rows.index + 2)
 
 
 def read(folder: Path) -> Record:
-    """The run in a folder; its `about` is empty where there is none.
-
-    Raises:
-        RunError: `run.json` is damaged.
-    """
+    """The run in a folder, whose `about` is empty where there is none; RunError if `run.json` is damaged."""
     file = folder / "run.json"
     try:
-        about = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        return Record(folder, about | {})
+        return Record(folder, {} | (json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}))
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{file} is damaged: {error}; restore it from git, or run {folder.name} again") from error
 
@@ -255,19 +213,12 @@ def why_stale(folder: Path, parameter_file: Path) -> str:
     """Why a run has to be run again, in a few words; empty for one that is up to date.
 
     A run from before there were fingerprints counts as up to date; so does one whose data can't be found here.
-
-    Args:
-        folder: of the run.
-        parameter_file: of the run.
-
-    Raises:
-        RunError: notebook, parameters or `run.json` can't be read.
     """
     about, notebook = read(folder).about, parameters.notebook_of(folder.name)
     if about.get("status") != "finished":
         return "has not finished"
     values = parameters.resolved(notebook, parameters.read(parameter_file))
-    if about.get("fingerprint", fingerprint(notebook, values)) != fingerprint(notebook, values):
+    if "fingerprint" in about and about["fingerprint"] != fingerprint(notebook, values):
         return "has another notebook, other parameters or other modules by now"
     for entry in about["data"]:
         if "bytes" in entry and values.get("data", "generated") != "generated":
@@ -305,9 +256,10 @@ def start(notebook: str, paper: str, namespace: dict) -> "Run":
     passed = list(parameters.defaults(file))
     if not isinstance(
         namespace.get("run"), Run
-    ):  # until then only parameters are literals, also unknown ones of papermill
+    ):  # at first all literals are parameters, also unknown ones of papermill
+        literals = (str, int, float, bool, list, dict, tuple, type(None))
         own = (name for name in namespace if not name.startswith("_") and name not in ("In", "Out", *passed))
-        passed += [name for name in own if isinstance(namespace[name], LITERALS)]
+        passed += [name for name in own if isinstance(namespace[name], literals)]
     values = parameters.resolved(file, {name: namespace[name] for name in passed if name in namespace})
     parameters.check(file, values)
     parameters.check_data(file, values)
@@ -336,10 +288,7 @@ class Run:
     _predictions: dict[tuple, pd.DataFrame] = field(default_factory=dict)
     _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """Name of the run: that of its folder."""
-        return self.folder.name
+    name = property(lambda self: self.folder.name)
 
     @property
     def results(self) -> pd.DataFrame:
@@ -365,8 +314,8 @@ class Run:
         installed = {package.name.lower(): package.version for package in metadata.distributions()}
         versions = {name: installed[name] for name in PACKAGES.split() if name in installed}
         about = {"versions": {"python": platform.python_version()} | versions, "commit": git_commit()}
-        about |= {"device": device_name(backend and self.about["parameters"].get("all_devices", False), backend)}
-        about |= {"backend": _backend()} if backend else {"backend": ""}
+        about |= {"backend": _backend() if backend else ""}
+        about |= {"device": device_name(self.about["parameters"].get("all_devices", False), backend)}
         self.about |= about
         write_about(self.folder, self.about)
         _hush(False)
@@ -419,7 +368,7 @@ class Run:
         group_by: str | None = None,
         **columns,
     ) -> pd.DataFrame:
-        """Keep a model's predictions on some images and report every metric computed from them.
+        """Keep a model's predictions on some images, report and return every metric that `evaluation.scores` computes.
 
         Args:
             table: the n images that were scored, one row each.
@@ -428,26 +377,20 @@ class Run:
             claims: id of the printed number that a metric is held against, by (metric, expression).
             group_by: column of `table`, as `subject`, whose groups are drawn whole for the intervals.
             **columns: columns of `results.csv`; `model`, `init`, `seed`, `split` and `dataset` are needed.
-
-        Returns:
-            The metrics as `evaluation.scores` gives them.
         """
         from fer_helpers import evaluation  # takes a second to import, which the study saves
 
         rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
         groups = None if group_by is None else table[group_by].to_numpy()
         keys = {key: columns.get(key) for key in PREDICTION_KEYS}
-        frame = (
-            table[["image"]]
-            .reset_index(drop=True)
-            .assign(
-                fold=table["fold"].array if "fold" in table else pd.NA,
-                group=pd.NA if groups is None else groups,
-                label=table["expression"].array,
-                **{f"p_{name}": rounded[:, place] for place, name in enumerate(classes)},
-            )
+        frame = pd.DataFrame(keys, index=range(len(table))).assign(
+            image=table["image"].array,
+            fold=table["fold"].array if "fold" in table else pd.NA,
+            group=pd.NA if groups is None else groups,
+            label=table["expression"].array,
+            **{f"p_{name}": rounded[:, place] for place, name in enumerate(classes)},
         )
-        self._predictions[(*keys.values(), *table["image"])] = pd.DataFrame(keys, index=frame.index).join(frame)
+        self._predictions[(*keys.values(), *table["image"])] = frame
         scored = evaluation.scores(class_indices(table, classes).to_numpy(), rounded, classes, groups=groups)
         for row in scored.to_dict("records"):
             interval = (row.pop("ci_low"), row.pop("ci_high"))
@@ -473,8 +416,7 @@ class Run:
             training: name of the training, fit for a file.
             compute: trains in the folder that it is given and returns what is to be kept; the folder is then removed.
         """
-        kept = self._backups / f"{training}.npz"
-        damaged = (ValueError, EOFError, zipfile.BadZipFile)
+        kept, damaged = self._backups / f"{training}.npz", (ValueError, EOFError, zipfile.BadZipFile)
         with contextlib.suppress(FileNotFoundError, *damaged), np.load(kept) as arrays:
             return dict(arrays)
         computed = {name: np.asarray(value) for name, value in compute(self.backup_dir(training)).items()}
@@ -502,10 +444,10 @@ class Run:
         if "versions" not in self.about:
             self.versions(backend="keras" in sys.modules)
         by_hand = os.environ.get(RUNNERS_FOLDER) != str(self.folder)
-        tables = self._tables | {"results.csv": self.results}
-        tables |= {"predictions.csv.gz": self.predictions} if self._predictions else {}
         if by_hand:
             lock(self.folder)
+        tables = self._tables | {"results.csv": self.results}
+        tables |= {"predictions.csv.gz": self.predictions} if self._predictions else {}
         try:
             for name, table in tables.items():
                 write_csv(table, beside(self.folder, "running") / name)
@@ -518,6 +460,19 @@ class Run:
                 write_about(self.folder, self.about | {"status": "failed", "error": why})
             raise RunError(f"{why}; then run this cell again: trainings are kept") from error
         shutil.rmtree(self._backups, ignore_errors=True)
+
+
+def with_interval(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of results with one column `interval`, (low, high) or missing, as `plots.show_table` prints it."""
+    ends = zip(rows["ci_low"], rows["ci_high"], strict=True)
+    return rows.assign(interval=[None if pd.isna(low) else (low, high) for low, high in ends]).reset_index(drop=True)
+
+
+def write_csv(frame: pd.DataFrame, target: Path) -> None:
+    """Write a table as CSV, gzipped if the name ends in `.gz`, the same bytes for the same table."""
+    text = frame.to_csv(index=False, lineterminator="\n").encode()
+    with paths.written_whole(target) as partial:
+        partial.write_bytes(gzip.compress(text, mtime=0) if target.suffix == ".gz" else text)
 
 
 # --------------------------------------------------------------------------------------------------------- environment
@@ -545,11 +500,9 @@ def _backend() -> str:
 
 
 def device_name(all_devices: bool = False, backend: bool = True) -> str:
-    """What the run computes on: how many GPUs, and the name of the first, or the processor and its number of cores.
+    """The GPU, or how many if one network is trained on all, or else the processor and its number of cores.
 
-    Args:
-        all_devices: one network is trained on all GPUs; otherwise a backend uses one, however many it sees.
-        backend: import Keras and ask it for GPUs.
+    A backend uses one GPU, however many it sees, unless told otherwise. Without it, it is not asked for GPUs.
     """
     gpus = []
     if backend:
@@ -558,11 +511,10 @@ def device_name(all_devices: bool = False, backend: bool = True) -> str:
         # Asked for GPUs by name, JAX raises an error where there are none; asked for devices, it names processors then.
         gpus = [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
     if gpus:
-        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        query, names = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], ""
         with contextlib.suppress(FileNotFoundError):
-            names = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split("\n")
-            return f"{len(gpus) if all_devices else 1} x {names[0] or 'GPU'}"
-        return f"{len(gpus) if all_devices else 1} x GPU"
+            names = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+        return f"{len(gpus) if all_devices else 1} x {names.partition(chr(10))[0] or 'GPU'}"
     cpuinfo = Path("/proc/cpuinfo")
     model = re.search(r"model name\s*: (.+)", cpuinfo.read_text() if cpuinfo.exists() else "")
     return f"{model[1] if model else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
@@ -578,19 +530,3 @@ def git_commit() -> str:
     commit = git("rev-parse", "--short=12", "HEAD")
     changed = git("status", "--porcelain", "--", "fer_helpers", "notebooks")
     return (commit + "+changes" * bool(changed)) if commit else "unknown"
-
-
-# -------------------------------------------------------------------------------------------------------------- tables
-
-
-def with_interval(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of results with one column `interval`, (low, high) or missing, as `plots.show_table` prints it."""
-    ends = zip(rows["ci_low"], rows["ci_high"], strict=True)
-    return rows.assign(interval=[None if pd.isna(low) else (low, high) for low, high in ends]).reset_index(drop=True)
-
-
-def write_csv(frame: pd.DataFrame, target: Path) -> None:
-    """Write a table as CSV, gzipped if the name ends in `.gz`, the same bytes for the same table."""
-    text = frame.to_csv(index=False, lineterminator="\n").encode()
-    with paths.written_whole(target) as partial:
-        partial.write_bytes(gzip.compress(text, mtime=0) if target.suffix == ".gz" else text)

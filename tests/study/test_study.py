@@ -231,6 +231,16 @@ def test_a_scoreboard_is_stale_when_a_run_that_it_compares_has_ended_since(proje
     assert set(project.planned()) == {"05_scoreboard"}
 
 
+def test_a_rule_of_verdicts_makes_the_scoreboard_stale_and_no_training(project):
+    project.add("01_other", cell="from fer_helpers.study import claims")
+    project.add("05_scoreboard", declared='profiles = ["smoke"]  # whose runs it compares')
+    for run in ("01_other", "05_scoreboard"):
+        finished(project, run)
+        assert why_stale(project, run) == ""
+    change(project, "fer_helpers/study/claims/verdicts.py", r"\Z", "#")
+    assert [bool(why_stale(project, run)) for run in ("01_other", "05_scoreboard")] == [False, True]
+
+
 def test_a_run_on_a_saved_body_waits_for_the_run_that_trains_it_which_is_run_too(project):
     project.add("01_any")
     project.add("03_other")
