@@ -36,13 +36,10 @@ def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
     """The fold, from 0, in which each image is tested, stratified by expression as far as the groups allow.
 
     Args:
-        table: the one table.
+        table: the one table; the result has its index.
         by: `random` (each image for itself), or `sequence` or `subject`, which stay on one side with all their images.
         count: number of folds; as many as there are subjects leaves one subject out at a time.
         seed: of the order.
-
-    Returns:
-        int64, one entry a row, with the table's index.
 
     Raises:
         ValueError: no such way to split, an image without its group, fewer groups than folds, fewer images of an
@@ -95,8 +92,7 @@ def share_in_train(table: pd.DataFrame, column: str) -> float:
 def shared_expressions(source: pd.DataFrame, target: pd.DataFrame) -> list[str]:
     """The expressions of both tables, in canonical order: on these a model of one can be scored on the other."""
     ours, theirs = expressions_in(source), expressions_in(target)
-    shared = [expression for expression in ours if expression in theirs]
-    if not shared:
-        lists = f"one has {', '.join(ours) or 'none'}, the other {', '.join(theirs) or 'none'}"
-        raise ValueError(f"no expression is in both data sets: {lists}; name two data sets that share one")
-    return shared
+    if shared := [expression for expression in ours if expression in theirs]:
+        return shared
+    lists = f"one has {', '.join(ours) or 'none'}, the other {', '.join(theirs) or 'none'}"
+    raise ValueError(f"no expression is in both data sets: {lists}; name two data sets that share one")

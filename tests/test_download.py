@@ -4,7 +4,6 @@ import base64
 import hashlib
 import io
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -125,18 +124,15 @@ def refused(match: str) -> str:
     return str(refusal.value)
 
 
-def test_the_archive_arrives_whole_under_its_name_is_recorded_and_not_asked_for_again(kaggle, data):
-    archive = download.download("fer2013")
-    assert archive == data / "fer2013.zip"
+def test_the_archive_arrives_whole_under_its_name_is_recorded_and_not_asked_for_again(kaggle, data, capsys):
+    download.main(["fer2013"])
+    printed, archive = capsys.readouterr().out.splitlines(), data / "fer2013.zip"
+    assert printed[-1] == str(archive) and PAGE in printed and any(line.startswith("licence: ") for line in printed)
     assert archive.read_bytes() == kaggle.archive
     assert (data / "SHA256SUMS").read_text() == f"{hashlib.sha256(kaggle.archive).hexdigest()}  fer2013.zip\n"
     assert names_in(data) == {"fer2013.zip", "SHA256SUMS"}
     kaggle.calls.clear()
-    assert download.download("fer2013") == archive
-    assert kaggle.calls == []
-    check = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
-    if shutil.which("sha256sum"):
-        assert subprocess.run(check, cwd=data, capture_output=True, check=True).stdout == b"fer2013.zip: OK\n"
+    assert download.download("fer2013") == archive and kaggle.calls == []
 
 
 def test_one_command_outlives_several_cuts(kaggle):
@@ -146,7 +142,7 @@ def test_one_command_outlives_several_cuts(kaggle):
 
 
 @pytest.mark.parametrize("changed", [False, True], ids=["same archive", "archive changed meanwhile"])
-def test_a_download_that_was_given_up_is_continued_by_the_next_command_unless_the_archive_has_changed(
+def test_a_download_that_was_given_up_goes_on_with_the_next_command_unless_the_archive_has_changed(
     kaggle, data, changed
 ):
     kaggle.cuts = [2_000_000] + [0] * 5
@@ -159,9 +155,7 @@ def test_a_download_that_was_given_up_is_continued_by_the_next_command_unless_th
     assert names_in(data) == {"fer2013.zip", "SHA256SUMS"}
 
 
-@pytest.mark.parametrize(
-    "content", [zip_of()[:-100], b"<html>sign in to this network</html>"], ids=["cut", "a web page"]
-)
+@pytest.mark.parametrize("content", [zip_of()[:-100], b"<html>sign in</html>"], ids=["cut", "a web page"])
 def test_what_is_no_whole_zip_is_never_named_and_the_next_command_begins_anew(kaggle, data, content):
     whole, kaggle.archive = kaggle.archive, content
     refused("no whole zip .*download it again")
@@ -185,10 +179,20 @@ def test_a_refusal_is_one_sentence_that_says_what_to_do(kaggle, data, status, ad
     assert names_in(data) == set()
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"KAGGLE_KEY": "mistyped"}, {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""}], ids=str
-)
-def test_wrong_credentials_are_told_from_missing_ones(kaggle, monkeypatch, capsys, wrong):
+WRONG = [{"KAGGLE_KEY": "mistyped"}, {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""}]
+FILES = [".kaggle/access_token", ".kaggle/kaggle.json", "../elsewhere/kaggle.json"]
+
+
+@pytest.mark.parametrize("wrong", [*WRONG, *FILES], ids=str)
+def test_wrong_credentials_are_found_where_the_client_looks_and_told_from_missing_ones(
+    kaggle, monkeypatch, home, capsys, wrong
+):
+    if wrong in FILES:
+        monkeypatch.delenv("KAGGLE_USERNAME")
+        monkeypatch.setenv("KAGGLE_CONFIG_DIR", str((home / wrong).parent))
+        (home / wrong).parent.mkdir(exist_ok=True)
+        (home / wrong).write_text("not what it should hold")
+        wrong = {"KAGGLE_KEY": ""}
     for name, value in wrong.items():
         monkeypatch.setenv(name, value)
     refused(r"\(401\): make a new token")
@@ -199,6 +203,12 @@ def test_the_client_signs_in_with_a_token_too(kaggle, monkeypatch):
     monkeypatch.delenv("KAGGLE_USERNAME")
     monkeypatch.setenv("KAGGLE_API_TOKEN", "token-of-someone")
     assert download.download("fer2013").exists()
+
+
+def test_missing_or_half_credentials_are_reported_before_kaggle_is_imported(monkeypatch, home):
+    monkeypatch.setitem(sys.modules, "kaggle", None)  # an import would raise ImportError
+    monkeypatch.setenv("KAGGLE_USERNAME", "someone")
+    refused(rf"no Kaggle credentials: .*{home}/\.kaggle/access_token .*{PAGE}")
 
 
 def test_without_a_network_the_way_round_it_is_named(kaggle, monkeypatch, data):
@@ -212,22 +222,6 @@ def test_a_full_disk_is_named(kaggle, data):
     (data / ".fer2013.part/fer2013.zip").symlink_to("/dev/full")
     refused(r"could not write .*fer2013\.zip \(.*No space left on device.*FER_DATA_DIR")
     assert "fer2013.zip" not in names_in(data)
-
-
-def test_missing_or_half_credentials_are_reported_before_kaggle_is_imported(monkeypatch, home):
-    monkeypatch.setitem(sys.modules, "kaggle", None)  # an import would raise ImportError
-    monkeypatch.setenv("KAGGLE_USERNAME", "someone")
-    refused(rf"no Kaggle credentials: .*{home}/\.kaggle/access_token .*{PAGE}")
-
-
-@pytest.mark.parametrize("file", ["home/.kaggle/access_token", "home/.kaggle/kaggle.json", "elsewhere/kaggle.json"])
-def test_credentials_are_found_where_the_client_looks(kaggle, monkeypatch, home, file):
-    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str((home.parent / file).parent))
-    (home.parent / file).parent.mkdir(exist_ok=True)
-    (home.parent / file).write_text("not what it should hold")
-    refused(r"\(401\): make a new token")
 
 
 def test_another_archive_than_the_recorded_one_is_refused_wherever_it_comes_from(kaggle, data):
@@ -256,13 +250,6 @@ def test_archives_put_in_place_by_hand_are_tested_and_entered(data):
     assert [line.split()[1] for line in lines] == ["fer2013.zip", "ckplus.zip"]
     (data / "SHA256SUMS").write_text("fer2013.zip\n")
     refused("SHA256SUMS holds a line that is no hash .*remove that line")
-
-
-def test_the_command_downloads_and_says_what_under_which_licence_and_where(kaggle, data, capsys):
-    download.main(["fer2013"])
-    printed = capsys.readouterr().out.splitlines()
-    assert PAGE in printed and any(line.startswith("licence: ") for line in printed)
-    assert printed[-1] == str(data / "fer2013.zip")
 
 
 def test_the_command_fails_with_one_sentence_and_its_help_lists_every_source():

@@ -24,11 +24,6 @@ def table(frame: pd.DataFrame, *arguments) -> BeautifulSoup:
     return BeautifulSoup(plots.table_html(frame, *arguments), "html.parser")
 
 
-def cells(frame: pd.DataFrame, *arguments) -> list[list[str]]:
-    rows = table(frame, *arguments).select("tbody tr")
-    return [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in rows]
-
-
 def test_a_figure_is_a_picture_with_alternative_text_and_caption_and_is_closed(displayed):
     figure = plt.figure(figsize=(4, 3))
     plots.show(figure, "A rising line", "Loss.")
@@ -53,41 +48,40 @@ def test_numbers_keep_their_exact_values_and_are_written_for_readers():
     frame = pd.DataFrame({"accuracy": [1 / 3], "n": [12271]})
     numbers = [(element["value"], element.get_text()) for element in table(frame, "T", {"accuracy": ".1%"})("data")]
     assert numbers == [("0.3333333333333333", "33.3\u202f%"), ("12271", "12,271")]
-    frame = pd.DataFrame(
-        {"value": [-0.5, np.nan], "text": ["<b>", None], "ends": [(0.25, 0.75), None], "holds": [True, False]}
-    )
-    assert cells(frame, "T", ".2f") == [["\u22120.50", "<b>", "[0.25, 0.75]", "yes"], ["–", "–", "–", "no"]]
 
 
-def test_counts_stay_whole_in_a_column_of_shares():
-    frame = pd.DataFrame({"value": [0.53, 1.0, 7178.0], "difference": [0.021, -0.25, -12.0], "n": [12345, 1, 0]})
-    assert cells(frame, "T", {"value": ".1%", "difference": "+.1%"}) == [
-        ["53.0\u202f%", "+2.1\u202f%", "12,345"],
-        ["100.0\u202f%", "\u221225.0\u202f%", "1"],
-        ["7,178", "\u221212", "0"],
-    ]
+SHARES = {"value": [0.53, 1.0, 7178.0], "difference": [0.021, -0.25, -12.0], "n": [12345, 1, 0]}
+OTHERS = {"value": [-0.5, np.nan], "text": ["<b>", None], "ends": [(0.25, 0.75), None], "holds": [True, False]}
+WRITTEN = [
+    (OTHERS, ".2f", [["\u22120.50", "<b>", "[0.25, 0.75]", "yes"], ["–", "–", "–", "no"]]),
+    (
+        SHARES,
+        {"value": ".1%", "difference": "+.1%"},  # counts stay whole in a column of shares
+        [["53.0 %", "+2.1 %", "12,345"], ["100.0 %", "\u221225.0 %", "1"], ["7,178", "\u221212", "0"]],
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "formats", "written"), WRITTEN)
+def test_cells_are_written_as_readers_know_them(columns, formats, written):
+    rows = table(pd.DataFrame(columns), "T", formats).select("tbody tr")
+    assert [[cell.get_text().replace("\u202f", " ") for cell in row(["th", "td"])] for row in rows] == written
 
 
 def test_columns_of_numbers_are_marked_by_the_writer_and_headings_say_what_they_head():
     index = pd.MultiIndex.from_tuples([("CK+", "happy")], names=["data set", "expression"])
     frame = pd.DataFrame({("B0", "paper"): [0.5], ("B0", "name"): ["x"], ("B0", "n"): pd.array([None], "Int64")}, index)
-    heads = [
-        (cell.get_text(), cell["scope"], " ".join(cell.get("class", [])))
-        for cell in table(frame, "T").select("thead th")
+    heads = [(cell.get_text(), cell["scope"], cell.get("class")) for cell in table(frame, "T").select("thead th")]
+    numbers = [
+        (f"B0 · {name}", "col", kind) for name, kind in {"paper": ["number"], "name": None, "n": ["number"]}.items()
     ]
-    assert heads == [
-        ("data set", "col", ""),
-        ("expression", "col", ""),
-        ("B0 · paper", "col", "number"),
-        ("B0 · name", "col", ""),
-        ("B0 · n", "col", "number"),
+    assert heads == [("data set", "col", None), ("expression", "col", None), *numbers]
+    rows = [(cell.get_text(), cell["scope"]) for cell in table(frame, "T").select("tbody th")]
+    assert rows == [("CK+", "row"), ("happy", "row")]
+    assert [bool(table(frame, "T", None, results).select("table.results")) for results in (True, False)] == [
+        True,
+        False,
     ]
-    assert [(cell.get_text(), cell["scope"]) for cell in table(frame, "T").select("tbody th")] == [
-        ("CK+", "row"),
-        ("happy", "row"),
-    ]
-    assert table(frame, "T").select("table.results")
-    assert not table(frame, "T", None, False).select("table.results")
 
 
 def test_a_table_needs_a_caption_and_a_format_a_column():

@@ -18,34 +18,20 @@ def table_of(**images: int) -> pd.DataFrame:
     return make_table(rows)
 
 
-def test_the_authors_own_splits_are_kept_as_they_are():
+def test_the_authors_own_splits_are_kept_as_they_are_without_images_that_have_none():
     table = table_of(train=20, val=5, test=7)
     pd.testing.assert_series_equal(splits.official(table)["split"], table["split"])
-
-
-def hidden_halves() -> pd.DataFrame:
-    table = table_of(train=20, test=7)
-    table["split"] = table["split"].replace("test", VAL_OR_TEST)
-    return table
-
-
-def test_where_the_test_halves_are_hidden_validation_comes_from_training_and_the_whole_folder_is_tested():
-    counts = splits.official(hidden_halves(), val_share=0.1).groupby(["split", "expression"]).size()
-    sizes = {"train": 18, "val": 2, "test": 7}
-    assert counts.to_dict() == {(split, name): size for split, size in sizes.items() for name in ("happy", "sad")}
-
-
-def test_the_drawn_validation_set_depends_on_the_seed_alone():
-    first, again, other = (
-        set(splits.official(hidden_halves(), seed=seed).query("split == 'val'")["image"]) for seed in (0, 0, 1)
-    )
-    assert first == again != other
-
-
-def test_images_without_a_split_are_left_out():
-    table = table_of(train=20, val=5, test=7)
     table.loc[0, "split"] = pd.NA
     assert len(splits.official(table)) == len(table) - 1
+
+
+def test_where_the_test_halves_are_hidden_validation_is_drawn_from_training_by_the_seed_alone():
+    table = table_of(train=20, test=7)
+    table["split"] = table["split"].replace("test", VAL_OR_TEST)
+    first, again, other = (splits.official(table, seed, val_share=0.1) for seed in (0, 0, 1))
+    counts, sizes = first.groupby(["split", "expression"]).size(), {"train": 18, "val": 2, "test": 7}
+    assert counts.to_dict() == {(split, name): size for split, size in sizes.items() for name in ("happy", "sad")}
+    assert first.equals(again) and not first.equals(other)
 
 
 def test_a_split_that_lacks_an_expression_is_an_error_that_names_both():
@@ -77,39 +63,27 @@ def test_each_image_is_tested_in_one_of_the_folds_which_are_alike(by):
     assert counts.to_numpy().min() >= 9 and counts.to_numpy().max() <= 15  # 12 each if it came out even
 
 
-@pytest.mark.parametrize(("by", "whole"), [("sequence", "sequence"), ("subject", "subject"), ("subject", "sequence")])
-def test_groups_stay_on_one_side(by, whole):
-    table = filmed()
-    assigned = splits.folds(table, by, 5)
-    assert (assigned.groupby(table[whole]).nunique() == 1).all()
+def test_groups_stay_on_one_side_and_smaller_ones_are_counted_on_both():
+    table, shares = filmed(), {}
+    for by in splits.WAYS:
+        assigned = splits.folds(table, by, 5)
+        assert by == "random" or (assigned.groupby(table[by]).nunique() == 1).all()
+        divided = splits.tested_in(table, assigned, 0)
+        shares[by] = [splits.share_in_train(divided, column) for column in ("sequence", "subject")]
+    assert shares["random"][0] > 0.9 and shares["sequence"][0] == 0
+    assert shares["sequence"][1] > 0.9 and shares["subject"] == [0, 0]
 
 
-def test_random_folds_put_frames_of_a_sequence_on_both_sides_and_sequence_folds_people():
-    table = filmed()
-    shares = {by: splits.tested_in(table, splits.folds(table, by, 5), 0) for by in ("random", "sequence", "subject")}
-    assert splits.share_in_train(shares["random"], "sequence") > 0.9
-    assert splits.share_in_train(shares["sequence"], "sequence") == 0
-    assert splits.share_in_train(shares["sequence"], "subject") > 0.9
-    assert splits.share_in_train(shares["subject"], "subject") == 0
-
-
-def test_share_in_train_is_the_one_counted_by_hand():
-    table = filmed(subjects=2, expressions=("happy",), frames=3).assign(
-        split=["train", "test", "test", "test", "test", "train"]
-    )
+def test_share_in_train_is_the_one_counted_by_hand_and_unknown_without_groups():
+    table = filmed(subjects=2, expressions=("happy",), frames=3).assign(split=["train", *["test"] * 4, "train"])
     table.loc[5, "sequence"] = "S009_happy"
     assert splits.share_in_train(table, "sequence") == 2 / 4
     assert splits.share_in_train(table, "subject") == 1
-
-
-def test_share_of_unknown_groups_is_unknown():
-    table = filmed(subjects=2).assign(sequence=pd.array([pd.NA] * 18, "string"), split="test")
-    assert pd.isna(splits.share_in_train(table, "sequence"))
+    assert pd.isna(splits.share_in_train(table.assign(sequence=pd.array([pd.NA] * 6, "string")), "sequence"))
 
 
 def test_folds_depend_on_the_seed_alone():
-    table = filmed()
-    first, again, other = (splits.folds(table, "subject", 5, seed=seed) for seed in (3, 3, 4))
+    first, again, other = (splits.folds(filmed(), "subject", 5, seed=seed) for seed in (3, 3, 4))
     pd.testing.assert_series_equal(first, again)
     assert (first != other).any()
 
@@ -129,20 +103,25 @@ def test_validation_people_come_out_of_the_training_set_and_are_nobody_else():
     assert (chosen["split"] == "test").equals(divided["split"] == "test")
 
 
-def test_what_cannot_be_split_is_an_error_that_names_it():
-    table = filmed()
-    rare = table[(table["expression"] != "anger") | (table["subject"] == "S003")].reset_index(drop=True)
-    nameless = table.assign(subject=table["subject"].mask(table.index == 7))
-    cases = {
-        "random, sequence, subject, not 'person'": (table, "person"),
-        f"1 images have no subject, such as {table.loc[7, 'image']}": (nameless, "subject"),
-        "5 folds by subject need as many groups, and there are 4": (filmed(subjects=4), "subject"),
-        "anger has 1 subjects, too few for 5 folds by subject": (rare, "subject"),
-        "anger has 3 images, too few for 5 folds by random": (rare, "random"),
-    }
-    for message, (wrong, by) in cases.items():
-        with pytest.raises(ValueError, match=message):
-            splits.folds(wrong, by, 5)
+TABLE = filmed()
+RARE = TABLE[(TABLE["expression"] != "anger") | (TABLE["subject"] == "S003")].reset_index(drop=True)
+UNSPLIT = [
+    (TABLE, "person", "random, sequence, subject, not 'person'"),
+    (
+        TABLE.assign(subject=TABLE["subject"].mask(TABLE.index == 7)),
+        "subject",
+        "1 images have no subject, such as S000_sad_1",
+    ),
+    (filmed(subjects=4), "subject", "5 folds by subject need as many groups, and there are 4"),
+    (RARE, "subject", "anger has 1 subjects, too few for 5 folds by subject"),
+    (RARE, "random", "anger has 3 images, too few for 5 folds by random"),
+]
+
+
+@pytest.mark.parametrize(("table", "by", "message"), UNSPLIT)
+def test_what_cannot_be_split_is_an_error_that_names_it(table, by, message):
+    with pytest.raises(ValueError, match=message):
+        splits.folds(table, by, 5)
 
 
 def test_a_fold_that_tests_what_nobody_showed_in_training_is_an_error():
@@ -152,16 +131,11 @@ def test_a_fold_that_tests_what_nobody_showed_in_training_is_an_error():
         splits.tested_in(alone, pd.Series(pd.factorize(alone["subject"], sort=True)[0]), 1)
 
 
-def test_shared_expressions_are_those_of_both_tables_in_canonical_order():
-    source = pd.DataFrame({"expression": ["anger", "happy", "neutral", "sad"]})
-    target = pd.DataFrame({"expression": ["contempt", "sad", "anger", "sad"]})
-    assert splits.shared_expressions(source, target) == splits.shared_expressions(target, source) == ["sad", "anger"]
-
-
-def test_two_data_sets_without_a_common_expression_are_an_error_that_lists_what_each_has():
-    source, target = (
-        pd.DataFrame({"expression": ["happy", "neutral"]}),
-        pd.DataFrame({"expression": ["contempt", "fear"]}),
+def test_shared_expressions_are_those_of_both_tables_in_canonical_order_or_an_error_that_lists_each():
+    source, target, third = (
+        pd.DataFrame({"expression": names.split()})
+        for names in ("anger happy neutral sad", "contempt sad anger sad", "contempt fear")
     )
-    with pytest.raises(ValueError, match="one has neutral, happy, the other fear, contempt; name two data sets"):
-        splits.shared_expressions(source, target)
+    assert splits.shared_expressions(source, target) == splits.shared_expressions(target, source) == ["sad", "anger"]
+    with pytest.raises(ValueError, match="one has neutral, happy, sad, anger, the other fear, contempt; name two data"):
+        splits.shared_expressions(source, third)
