@@ -101,7 +101,7 @@ def box_cut(settings: CropSettings) -> Cut:
     """A function that cuts the face out of an image at its box, for `ImageFiles` and `images.unreadable`.
 
     It raises ValueError for a box more than half outside the image, and for a missing one if `no_face` is `drop`. The
-    settings need no detector, of faces or of eyes: threads can't share one.
+    settings must need no detector, of faces or of eyes, since threads can't share one.
     """
     if settings.detector != "box" or settings.align:
         raise ValueError("faces are cut one by one only with detector='box' and align=False: else use crop_faces")
@@ -139,10 +139,7 @@ class FaceCropper:
         self._eyes = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_eye.xml")
 
     def crop(self, image: np.ndarray, box: Box | None = None) -> tuple[np.ndarray | None, dict]:
-        """The face in a uint8 image (height, width, channels), of the same kind, and what `Crops.report` says of it.
-
-        The box is for `detector="box"`; other detectors do not look at it.
-        """
+        """The face in a uint8 image (height, width, channels), of the same kind, and what `Crops.report` says of it."""
         settings = self.settings
         by_box = settings.detector == "box"
         if by_box and box is not None:
@@ -194,15 +191,14 @@ def _detector(settings: CropSettings) -> Callable[[np.ndarray], Iterable[Box]]:
         find = dlib.get_frontal_face_detector()
         return lambda view: [(face.left(), face.top(), face.width(), face.height()) for face in find(view, 0)]
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
-    share = SMALLEST_FACE / (1 + 2 * DETECT_BORDER)
-    return lambda view: cascade.detectMultiScale(view, *HAAR_SEARCH, minSize=(round(share * min(view.shape)),) * 2)
+    least = SMALLEST_FACE / (1 + 2 * DETECT_BORDER)  # of the view with its border
+    return lambda view: cascade.detectMultiScale(view, *HAAR_SEARCH, minSize=(round(least * min(view.shape)),) * 2)
 
 
 def eye_tilt(eyes: list[tuple[float, float, float]]) -> float | None:
     """Degrees, clockwise positive, by which the likeliest pair of eyes stands out of level; None without such a pair.
 
-    They are in different halves of the face, of like size, some way apart and not too far out of level. An eye is x, y
-    of its centre and its width, in a face of side 1.
+    An eye is x, y of its centre and its width, in a face of side 1.
     """
     likeliest, tilt = -math.inf, None
     for (x, y, width), (to_x, to_y, to_width) in product(eyes, eyes):
@@ -216,7 +212,7 @@ def eye_tilt(eyes: list[tuple[float, float, float]]) -> float | None:
 
 
 def cut_square(image: np.ndarray, box: Box, margin: float, angle: float, interpolation: str) -> np.ndarray:
-    """The square around a box's centre, its content turned back by an angle about it; beyond the image is its edge.
+    """The square around a box's centre, turned back about it by an angle; beyond the image its edge goes on.
 
     Its side is the box's longer one and `margin` of that on each side. The content stands turned clockwise by `angle`
     degrees; with 0 each pixel is copied as it is. For `area`, which does not exist for a rotation, that is bilinear.

@@ -51,21 +51,20 @@ def read_images(table: pd.DataFrame, side: int, channels: int = 1, interpolation
     for row, image in enumerate(decoded(table["path"].tolist(), channels)):
         if isinstance(image, ValueError):
             skipped.append((table["image"].iloc[row], str(image)))
-            continue
-        resized += image.shape[:2] != (side, side)
-        pixels[len(kept)] = resize(image, side, interpolation)
-        kept.append(row)
+        else:
+            resized += image.shape[:2] != (side, side)
+            pixels[len(kept)] = resize(image, side, interpolation)
+            kept.append(row)
     if not kept:
         raise ValueError(f"none of {len(table):,} images could be read: {skipped[0][1]}; get another copy of the data")
     return Images(pixels[: len(kept)], table.iloc[kept].reset_index(drop=True), skipped_images(skipped), resized)
 
 
 class ImageFiles:
-    """Images decoded each time they are asked for, so that memory does not grow with their number.
+    """Images decoded each time they are indexed, so that memory does not grow with their number.
 
-    Indexed like `Images.pixels`, also by several threads at once: it stands wherever `training` takes an array.
-    Arguments as for `read_images`; `cut`, if given, takes the part of each image that is resized: see `faces.box_cut`.
-    Indexing raises ValueError for what `unreadable` lists.
+    It stands wherever `training` takes an array, also for several threads at once. `cut`, if given, takes the part of
+    each image that is resized: see `faces.box_cut`. Indexing raises ValueError for what `unreadable` lists.
     """
 
     ndim = 4
@@ -100,8 +99,8 @@ class ImageFiles:
 def unreadable(table: pd.DataFrame, cut: Cut | None = None) -> pd.DataFrame:
     """What `ImageFiles` with this `cut` could not give: columns `image` and `reason`, in the order of the table."""
     results = in_threads(ImageFiles(table, side=1, cut=cut).read, range(len(table)))
-    bar = tqdm(results, total=len(table), desc="images that can't be read", unit="image", mininterval=2)
-    pairs = zip(table["image"], bar, strict=True)
+    results = tqdm(results, "images that can't be read", len(table), unit="image", mininterval=2)
+    pairs = zip(table["image"], results, strict=True)
     return skipped_images([(name, str(result)) for name, result in pairs if isinstance(result, ValueError)])
 
 

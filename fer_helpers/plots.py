@@ -51,12 +51,9 @@ def show(figure: Figure, alt: str, caption: str = "") -> None:
 def show_table(frame: pd.DataFrame, caption: str, formats: Formats = None, results: bool = True) -> None:
     """Display a table whose cells keep their exact values, so that each number can be traced to `results.csv`.
 
-    Args:
-        frame: an index with labels becomes row headings, levels of columns are joined by a dot; a pair of numbers is an
-            interval, and whole numbers above 1 have no decimals whatever the format.
-        caption: what the table shows.
-        formats: how floats are written, as in `.1%`: for all columns or by heading; `.3f` where nothing is said.
-        results: False for a table that reports no result, as one of package versions.
+    Labels of the index become row headings, levels of columns are joined by a dot, a pair of numbers is an interval.
+    `formats` says how floats are written, as in `.1%`, for all columns or by heading (else `.3f`); whole numbers above
+    1 have no decimals in any case. `results` is False for a table that reports no result, as one of package versions.
     """
     display(HTML(table_html(frame, caption, formats, results)))
 
@@ -130,8 +127,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> 
 def printed_beside_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
     """Printed numbers (black diamonds) and ours with 95 % intervals, one line each.
 
-    Args:
-        rows: columns `name`, `paper` (missing where the paper prints none), `value`, `ci_low`, `ci_high`, `series`.
+    `rows` has columns `name`, `paper` (missing where none is printed), `value`, `ci_low`, `ci_high`, `series`.
     """
     place = {name: at for at, name in enumerate(rows["name"].unique())}
     groups = list(rows.groupby("series", sort=False))
@@ -151,10 +147,7 @@ def printed_beside_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
 def mean_faces(pixels: np.ndarray, labels: Sequence, classes: Sequence[str]) -> Figure:
     """The mean image of each class; blank for fewer than `FEWEST_FACES` images, since it would still show a person.
 
-    Args:
-        pixels: uint8 (n, side, side, channels).
-        labels: the class of each image, as its name or its place in `classes`.
-        classes: names of the classes.
+    Pixels are uint8 (n, side, side, channels); a label is the name of a class or its place in `classes`.
     """
     labels, means, titles = np.asarray(labels), [], []
     for place, name in enumerate(classes):
