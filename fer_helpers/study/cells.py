@@ -73,44 +73,34 @@ class Prose(IPythonRenderer):
             url = parts._replace(path=posixpath.normpath(posixpath.join(NOTEBOOKS, parts.path))).geturl()
         return super().link(text, url, title)
 
+    def table(self, text: str) -> str:
+        """A table in a box."""
+        return f'<div class="scroll" role="group" aria-label="Table" tabindex="0"><table>\n{text}</table></div>\n'
+
+    def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
+        """A cell of a table; an empty one heads nothing."""
+        number = ' class="number"' if align == "right" else ""
+        return f'<th scope="col"{number}>{text}</th>' if head and text.strip() else f"<td{number}>{text}</td>"
+
+    def inline_math(self, body: str, as_block: bool = False) -> str:
+        """A formula as MathML; one that docutils can't read stays as code, so that nothing is lost."""
+        try:
+            return tex2mathml(body, as_block=as_block)
+        except MathError:
+            return f"<code>{escape(body)}</code>"
+
     def block_math(self, body: str) -> str:
         """A formula on lines of its own."""
-        return mathml(body, as_block=True)
-
-    def inline_math(self, body: str) -> str:
-        """A formula within a sentence."""
-        return mathml(body, as_block=False)
+        return self.inline_math(body, as_block=True)
 
     def latex_environment(self, name: str, body: str) -> str:
         r"""A formula between `\begin{name}` and `\end{name}`."""
-        return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", as_block=True)
-
-
-def _table(_: IPythonRenderer, text: str) -> str:
-    return f'<div class="scroll" role="group" aria-label="Table" tabindex="0"><table>\n{text}</table></div>\n'
-
-
-def _table_cell(_: IPythonRenderer, text: str, align: str | None = None, head: bool = False) -> str:
-    number = ' class="number"' if align == "right" else ""
-    if head and text.strip():
-        return f'<th scope="col"{number}>{text}</th>'
-    return f"<td{number}>{text}</td>"
+        return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")
 
 
 def markdown(source: str, outline: Outline, **options) -> Markup:
-    """Markdown as HTML; HTML in it is passed on, to be sanitised with the page, or with `escape=True` shown as text."""
-    parser = MarkdownWithMath(Prose(outline, **options))
-    parser.renderer.register("table", _table)
-    parser.renderer.register("table_cell", _table_cell)
-    return Markup(parser.render(source))
-
-
-def mathml(latex: str, *, as_block: bool) -> str:
-    """A LaTeX formula as MathML; one that docutils can't read stays as code, so that nothing is lost."""
-    try:
-        return tex2mathml(latex, as_block=as_block)
-    except MathError:
-        return f"<code>{escape(latex)}</code>"
+    """Markdown as HTML; HTML in it is shown as text; with `escape=False` it is passed on, to be sanitised later."""
+    return Markup(MarkdownWithMath(Prose(outline, **options)).render(source))
 
 
 def relative_paths(text: str) -> str:
@@ -125,23 +115,26 @@ def log_lines(text: str) -> list[str]:
     return lines if left_out <= 0 else [*lines[:half], f"[{left_out:,} lines left out]", *lines[-half:]]
 
 
+def _errors(cell: NotebookNode) -> list[str]:
+    errors = (output for output in cell.get("outputs", []) if output.output_type == "error")
+    return [relative_paths(f"{error.ename}: {error.evalue}") for error in errors]
+
+
 def first_error(notebook: NotebookNode) -> str:
     """The first exception in a notebook's outputs as a sentence, or nothing."""
-    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
-    errors = (f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error")
-    return relative_paths(next(errors, ""))
+    return next((error for cell in notebook.cells for error in _errors(cell)), "")
 
 
 def until_failure(notebook: NotebookNode, failed: bool) -> list[NotebookNode]:
     """The cells without papermill's markers and, if the run failed, without what follows the cell it stopped in."""
-    cells = [cell for cell in notebook.cells if PAPERMILL_MARKER not in cell.metadata.get("tags", [])]
-    stopped = next((place for place, cell in enumerate(cells) if failed and _stopped_in(cell)), len(cells))
-    return cells[: stopped + 1]
-
-
-def _stopped_in(cell: NotebookNode) -> bool:
-    has_error = any(output.output_type == "error" for output in cell.get("outputs", []))
-    return has_error or cell.metadata.get("papermill", {}).get("status", "completed") != "completed"
+    shown = []
+    for cell in notebook.cells:
+        if PAPERMILL_MARKER not in cell.metadata.get("tags", []):
+            shown.append(cell)
+            unfinished = cell.metadata.get("papermill", {}).get("status", "completed") != "completed"
+            if failed and (unfinished or _errors(cell)):
+                break
+    return shown
 
 
 def cells_of(cells: list[NotebookNode], outline: Outline) -> list[dict]:
@@ -154,46 +147,30 @@ def cells_of(cells: list[NotebookNode], outline: Outline) -> list[dict]:
             shown.append({"prose": markdown(cell.source, outline, escape=False, attachments=attachments)})
         elif cell.cell_type == "code":
             coalesce.preprocess_cell(cell, {}, place)
-            outputs = [_output(output, f"code-{place}", outline) for output in cell.outputs]
             role = next((tag for tag in cell.metadata.get("tags", []) if tag.endswith("parameters")), "")
             code = Markup(highlight(cell.source)) if cell.source.strip() else ""
+            outputs = [_output(output, outline) for output in cell.outputs]
             shown.append({"code": code, "id": f"code-{place}", "role": role, "outputs": [*filter(None, outputs)]})
     return shown
 
 
-def _output(output: NotebookNode, code: str, outline: Outline) -> tuple[str, object] | None:
-    """An output as (`log`, lines), (`printed`, lines), (`traceback`, text), (`text`, lines) or (`html`, markup)."""
+def _output(output: NotebookNode, outline: Outline) -> tuple[str, object] | None:
+    """An output as its kind and what the template makes of it; None where there is nothing to show."""
     if output.output_type == "stream":
         lines = log_lines(output.text)
         return ("log" if output.name == "stderr" else "printed", lines) if lines else None
     if output.output_type == "error":
-        return "traceback", strip_ansi(relative_paths("\n".join(output.traceback)))
+        return "traceback", [strip_ansi(relative_paths("\n".join(output.traceback)))]
     kind = next((kind for kind in SHOWN_FIRST if kind in output.data), "")
     if not kind or output.metadata.get("repeats_caption"):
         return None
-    content = output.data[kind]
-    if kind == "text/html":
-        return "html", _with_sources(content, code)
+    content, about = output.data[kind], output.metadata.get(kind, {})
+    if kind.startswith("image/"):
+        caption = markdown(about.get("caption", ""), outline)
+        return "image", {"kind": kind, "base64": content.replace("\n", ""), "alt": about.get("alt"), "caption": caption}
     if kind == "text/markdown":
-        return "html", Markup('<div class="prose">{}</div>').format(markdown(content, outline, escape=True))
-    if kind == "text/plain":
-        return "text", content.splitlines()
-    about = output.metadata.get(kind, {})
-    picture = '<figure><img src="data:{};base64,{}" alt="{}"><figcaption>{}</figcaption></figure>'
-    caption = markdown(about.get("caption", ""), outline, escape=True)
-    figure = Markup(picture).format(kind, content.replace("\n", ""), about.get("alt", "Figure without a text"), caption)
-    return "html", _with_sources(figure, code)
-
-
-def _with_sources(html: str, code: str) -> Markup:
-    """Figures lead to the code that drew them, tables of results to their provenance; every table scrolls in a box."""
-    link = '<a class="source" href="#{}">{}</a>{}'.format
-    html = str(html).replace("</figure>", link(code, "Code of this figure", "</figure>"))
-    if 'class="results"' in html:
-        html = html.replace("</caption>", " " + link("provenance", "Where these numbers come from", "</caption>"))
-    if "<table" in html and 'class="scroll"' not in html:
-        html = f'<div class="scroll" role="group" aria-label="Table" tabindex="0">{html}</div>'
-    return Markup(html)
+        return "markdown", markdown(content, outline)
+    return ("html", Markup(content)) if kind == "text/html" else ("text", content.splitlines())
 
 
 def deviations(notebook: NotebookNode) -> list[tuple[str, str, str, str]]:
@@ -205,7 +182,6 @@ def deviations(notebook: NotebookNode) -> list[tuple[str, str, str, str]]:
 
 def _parameters_in(notebook: NotebookNode, tag: str) -> dict[str, tuple[str, str]]:
     """Values, as written, and comments of the parameters in the cell with a tag, by name."""
-    sources = [cell.source for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
-    lines = [line.partition("  # ") for line in "\n".join(sources).splitlines() if " = " in line]
-    pairs = [(assignment.partition(" = "), comment) for assignment, _, comment in lines]
-    return {name: (repr(ast.literal_eval(value)), comment) for (name, _, value), comment in pairs}
+    source = "\n".join(cell.source for cell in notebook.cells if tag in cell.metadata.get("tags", []))
+    found = re.findall(r"^(\w+) = (.*?)(?:  # (.*))?$", source, re.MULTILINE)
+    return {name: (repr(ast.literal_eval(value)), comment) for name, value, comment in found}

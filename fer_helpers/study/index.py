@@ -6,52 +6,33 @@ Nothing is judged here: verdicts are read from the scoreboard's `verdicts.csv`, 
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 
-from fer_helpers import paths, plots
+from fer_helpers import paths
 from fer_helpers.study import claims, report, templates
-from fer_helpers.study.claims.published import NAMES
 from fer_helpers.study.claims.verdicts import COLUMNS as OF_VERDICT
 from fer_helpers.study.claims.verdicts import SCOREBOARD
 from fer_helpers.study.runs import COLUMNS, Record, read_profile
 
 NUMBERS = ["value", "n", "ci_low", "ci_high", "seed", "image_size"]
-UNTRUE = ("impossible", "contradicts itself", "false")
 AGAINST = ("not reproduced", "doubtful")
 # What a reader wants to hear of first: ours against theirs, what can't be true, evidence, and then the rest.
 RANKS = {"not reproduced": 0, "reproduced": 0, "impossible": 1, "contradicts itself": 1, "false": 1, "doubtful": 2}
 RANKS |= {"supported": 2, "undecided": 3, "ambiguous": 4, "agrees": 5, "not tested": 6}
-ROWS_OF_A_CARD = 3
-ROWS_IN_FIGURE = 3  # of each paper
+ROWS_OF_A_PAPER = 3  # in its card and in the figure
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
 
 
-def named(*parts: str) -> str:
-    """Parts that are not empty, joined by commas, with data sets under the names that readers know: `ckplus` is CK+."""
-    return re.sub("|".join(NAMES), lambda key: NAMES[key[0]], ", ".join(filter(None, parts)))
-
-
-def number(value: float, unit: str = "share", decimals: int = 3) -> str:
-    """A number as printed: shares in percent, of others the thousands apart."""
-    return plots.number_text(float(value), f".{max(decimals - 2, 0)}%" if unit == "share" else f",.{decimals}f")
-
-
-def interval(low: float, high: float, unit: str = "share", decimals: int = 3) -> str:
-    """The ends of an interval in brackets, without the percent signs; empty where one is missing."""
-    if pd.isna(low) or pd.isna(high):
-        return ""
-    return f"[{number(low, unit, decimals)}, {number(high, unit, decimals)}]".replace(f"{plots.THIN_SPACE}%", "")
-
-
 def results_of(runs: list[Record]) -> pd.DataFrame:
-    """All rows of finished runs, numbers as numbers; `run` is `<profile>/<run>`, `line` its place in results.csv."""
+    """All rows of finished runs, numbers as numbers; `run` is `<profile>/<run>`, `link` a row's place in its page."""
     parts = [run.results.assign(run=f"{run.profile}/{run.name}") for run in runs if run.status == "finished"]
     rows = pd.concat([pd.DataFrame(columns=[*COLUMNS, "line"], dtype=str), *parts], ignore_index=True)
     rows = rows.assign(**{column: pd.to_numeric(rows[column], errors="coerce") for column in NUMBERS})
+    places = [f"row-{line}" if line - 2 < report.ROWS_SHOWN else "rows" for line in rows["line"]]
+    rows["link"] = [f"{quote(run)}.html#{place}" for run, place in zip(rows["run"], places, strict=True)]
     return rows[rows["notebook"] != SCOREBOARD].reset_index(drop=True)
 
 
@@ -60,8 +41,7 @@ def verdicts_of(runs: list[Record]) -> pd.DataFrame:
     files = [run.folder / "verdicts.csv" for run in sorted(runs, key=lambda run: run.about.get("started", ""))]
     written = [file for file in files if file.exists()]
     found = pd.read_csv(written[-1]) if written else pd.DataFrame(columns=list(OF_VERDICT))
-    lacking = set(OF_VERDICT) - set(found)
-    if lacking:
+    if lacking := set(OF_VERDICT) - set(found):
         raise ValueError(f"{written[-1]} has no column {', '.join(sorted(lacking))}: run its notebook again")
     text = ["word", "reason", "unit", "kind", "where", "statement", "ours_model", "compared_with"]
     text += [name for name in found if name in COLUMNS and name not in NUMBERS]
@@ -75,81 +55,40 @@ def papers() -> pd.DataFrame:
 
 
 def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
-    """What the index shows of each verdict: the number as printed, ours with a link to its row, every run on it."""
-    authors = papers().set_index("paper")["authors"]
-    once = set(claims.statements(verdicts)["claim"])
-    by_claim = dict(list(results[results["claim"] != ""].groupby("claim")))
-    rows = []
-    for row in verdicts.to_dict("records"):
-        of_claim = by_claim.get(row["claim"], results.head(0))
-        kind = {"unit": row["unit"], "decimals": int(row["decimals"])}
-        finer = {"unit": row["unit"], "decimals": max(kind["decimals"], 3)}
-        own = _nearest_row(row, of_claim, results)
-        row |= {
-            "what": named(row["metric"].replace("_", " "), row["expression"]),
-            "of": named(row["dataset"], row["split"], row["model"]),
-            "counts": row["claim"] in once,  # several rows make some statements
-            "authors": authors.get(row["paper"], row["paper"]),
-            "is_share": row["unit"] == "share",
-            "unit": "" if row["unit"] == "share" else row["unit"],
-            "shown": number(row["printed"], **kind),
-            "printed_interval": interval(row["printed_low"], row["printed_high"], **finer),
-            "floor_shown": number(row["floor"], **finer) if pd.notna(row["floor"]) else "",
-            "has_ours": pd.notna(row["ours"]),
-            "ours_shown": number(row["ours"], **finer) if pd.notna(row["ours"]) else "",
-            "interval": interval(row["ours_low"], row["ours_high"], **finer),
-            "about": "" if own is None else about(own, row["seeds"]),
-            "link": "" if own is None else link(own),
-            "beside": _beside(row),
-            "named": [(run, len(rows), link(rows.iloc[0])) for run, rows in of_claim.groupby("run")],
-        }
-        rows.append(row)
+    """The verdicts, each with the row of results that ours stands in, and every run that has results on it."""
+    once = set(claims.statements(verdicts)["claim"])  # several rows make some statements
+    naming = results.groupby(["claim", "run"]).agg(rows=("line", "size"), link=("link", "first")).reset_index()
+    runs_on = dict(list(naming.groupby("claim")))
+    rows = verdicts.merge(papers()[["paper", "authors"]], "left").fillna({"authors": verdicts["paper"]})
+    rows = rows.assign(has_ours=rows["ours"].notna(), finer=rows["decimals"].clip(lower=3)).to_dict("records")
+    for row in rows:
+        row["counts"] = row["claim"] in once
+        row["own"] = _nearest_row(row, results) if row["has_ours"] else {}
+        row["runs"] = runs_on.get(row["claim"], naming.head(0)).to_dict("records")
     return rows
 
 
-def _nearest_row(verdict: dict, of_claim: pd.DataFrame, results: pd.DataFrame) -> pd.Series | None:
-    """The row of results that ours stands in, or of several seeds the nearest; None where nothing is ours."""
+def _nearest_row(verdict: dict, results: pd.DataFrame) -> dict:
+    """The row of results that ours stands in, or of several seeds the nearest; rows that name the claim first."""
     keys = {"run": "run", "model": "ours_model", "init": "init", "metric": "metric", "expression": "expression"}
-    for rows in (of_claim, results):
-        same = rows[(rows[list(keys)] == [verdict[name] for name in keys.values()]).all(axis=1)]
-        if len(same) and pd.notna(verdict["ours"]):
-            return same.loc[(same["value"] - verdict["ours"]).abs().idxmin()]
-    return None
+    same = results[(results[list(keys)] == [verdict[name] for name in keys.values()]).all(axis=1)]
+    same = same.assign(other=same["claim"] != verdict["claim"], apart=(same["value"] - verdict["ours"]).abs())
+    return next(iter(same.sort_values(["other", "apart"]).head(1).to_dict("records")), {})
 
 
-def _beside(row: dict) -> str:
-    """What a printed accuracy is compared with, and how many images that is."""
-    if pd.isna(row["images_apart"]):
-        return ""
-    least = f"; so many images can show {number(row['smallest'])}" if pd.notna(row["smallest"]) else ""
-    return f"{row['images_apart']:,.0f} images apart from {row['compared_with']}, printed too{least}."
-
-
-def link(row: pd.Series) -> str:
-    """A row of results as seen from the folder of the reports: its place in the page of its run."""
-    return f"{quote(row['run'])}.html#{'row-' + str(row['line']) if row['line'] - 2 < report.ROWS_SHOWN else 'rows'}"
-
-
-def about(row: pd.Series, seeds: float = 1) -> str:
-    """What a result belongs to, in a few words; `seeds` is over how many it is."""
-    counted = [f"n = {row['n']:,.0f}"] if pd.notna(row["n"]) else []
-    sized = [f"{row['image_size']:.0f} px"] if pd.notna(row["image_size"]) else []
-    seeded = [f"{seeds:.0f} seeds" if seeds > 1 else f"seed {row['seed']:.0f}"] if pd.notna(row["seed"]) else []
-    return named(*counted, row["dataset"], row["split"], row["model"], row["init"], *sized, *seeded)
-
-
-def telling(rows: list[dict], most: int) -> list[dict]:
+def telling(rows: list[dict], most: int = ROWS_OF_A_PAPER) -> list[dict]:
     """The most telling rows of a paper: results before facts, each word once before any comes twice.
 
     A number that is printed in several places counts once.
     """
 
     def rank(row: dict) -> tuple:
-        gap = abs(row["printed"] - row["ours"]) if row["has_ours"] and row["is_share"] else 0
+        gap = abs(row["printed"] - row["ours"]) if row["has_ours"] and row["unit"] == "share" else 0
         told = RANKS.get(row["word"], len(RANKS))
         return row["kind"] != "result", told, not row["has_ours"], row["metric"] != "accuracy", -gap
 
-    once = {(row["what"], row["of"], row["printed"], row["word"]): row for row in sorted(rows, key=rank, reverse=True)}
+    what = ("metric", "expression", "dataset", "split", "model", "printed", "word")
+    once = {tuple(row[name] for name in what): row for row in sorted(rows, key=rank, reverse=True)}
     ranked = sorted(once.values(), key=rank)
     first = {row["word"]: row for row in reversed(ranked) if row["kind"] == "result"}
     chosen = sorted(first.values(), key=rank)[:most]
@@ -157,170 +96,94 @@ def telling(rows: list[dict], most: int) -> list[dict]:
 
 
 def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
-    """What the index shows of each paper: its most telling rows, a word of verdict on its results, its pages."""
+    """What the index shows of each paper: its most telling rows, a word of verdict on its results, its pages.
+
+    `in_figure` are shares among its results: those with numbers of ours, or one without.
+    """
     shown = []
     for paper in papers().to_dict("records"):
         own = [row for row in rows if row["paper"] == paper["paper"]]
-        results = Counter(row["word"] for row in own if row["kind"] == "result" and row["counts"])
-        tested = Counter({word: count for word, count in results.items() if word != "not tested"}) or results
-        shown.append(
-            paper
-            | {
-                "rows": telling(own, ROWS_OF_A_CARD),
-                "word": tested.most_common(1)[0] if tested else ("not tested", 0),
-                "results": results,
-                "printed": sum(row["counts"] for row in own),
-                "runs": [run for run in runs if run.about.get("paper") == paper["paper"]],
-            }
-        )
+        results = [row for row in own if row["kind"] == "result"]
+        words = Counter(row["word"] for row in results if row["counts"])
+        tested = Counter({word: count for word, count in words.items() if word != "not tested"}) or words
+        shares = [row for row in results if row["unit"] == "share"]
+        paper["in_figure"] = telling([row for row in shares if row["has_ours"]]) or telling(shares, 1)
+        paper |= {"rows": telling(own), "word": (tested.most_common(1) or [("not tested", 0)])[0], "results": words}
+        paper |= {"printed": sum(row["counts"] for row in own)}
+        shown.append(paper | {"runs": [run for run in runs if run.about.get("paper") == paper["paper"]]})
     return shown
 
 
-def findings(headline: str, rows: list[dict], results: pd.DataFrame) -> Iterator[dict]:
-    """At most five sentences on what was found, each with number, interval and link; without a measurement, none."""
-    if rows:
-        words = [row["word"] for row in rows if row["counts"]]
-        untrue = sum(word in UNTRUE for word in words)
-        text = f" {untrue} of all {len(words)} printed statements can't be true as they stand."
-        yield {"strong": headline, "text": text, "link": "#claims"}
+def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
+    """What `findings.j2` makes its sentences of: for each at most one row, without a measurement none.
+
+    `split` is what a split by image is worth beside one with no person on both sides, for the network that it flatters
+    most; `printed` the printed accuracy that lies furthest above ours, first among those that the verdict speaks
+    against; `copies` the test set with the most images; `best` the best accuracy on the largest test set.
+    """
     accuracies = results[(results["metric"] == "accuracy") & (results["expression"] == "")]
-    yield from _random_split(accuracies)
-    yield from _printed_too_high(rows)
-    copies = results[(results["metric"] == "duplicate_of_train") & results["split"].isin(["test"])]
-    for _, row in copies.nlargest(1, "n").iterrows():
-        yield {
-            "strong": f"{row['value']:,.0f} of the {row['n']:,.0f} test images of {named(row['dataset'])}",
-            "text": f" ({number(row['value'] / row['n'])}) have an exact copy among those that train.",
-            "link": link(row),
-        }
+    network = ["run", "dataset", "model", "init", "image_size", "seed"]
+    once = accuracies.drop_duplicates([*network, "split"])
+    by_image, by_person = (once[once["split"] == split] for split in ("random", "subject"))
+    pairs = by_image.merge(by_person, on=network, suffixes=("_random", ""))
+    pairs["gain"] = (pairs["value_random"] - pairs["value"]).astype(float)
+    known = [row for row in rows if row["kind"] == "result" and row["metric"] == "accuracy" and row["has_ours"]]
     scored = accuracies[(accuracies["protocol"] == "clean") & (accuracies["split"] == "test")]
-    for _, row in scored[scored["n"] == scored["n"].max()].nlargest(1, "value").iterrows():
-        yield {
-            "strong": f"The best network trained here reaches {number(row['value'])}",
-            "text": f" {interval(row['ci_low'], row['ci_high'])} ({about(row)}).",
-            "link": link(row),
-        }
-
-
-def _random_split(accuracies: pd.DataFrame) -> Iterator[dict]:
-    """What a split by image is worth beside one with no person on both sides, for the network that it flatters most."""
-    keys = ["run", "dataset", "model", "init", "image_size", "seed"]
-    pooled = accuracies.drop_duplicates([*keys, "split"]).set_index([*keys, "split"])["value"].unstack("split")
-    if not {"random", "subject"} <= set(pooled):
-        return
-    gain = (pooled["random"] - pooled["subject"]).dropna()
-    if gain.empty:
-        return
-    key = gain.idxmax()
-    same = (accuracies[keys].fillna(-1) == pd.Series(key, keys).fillna(-1)).all(axis=1)
-    ends = {split: accuracies[same & (accuracies["split"] == split)].iloc[0] for split in ("random", "subject")}
-    told = {split: f"{number(row['value'])} {interval(row['ci_low'], row['ci_high'])}" for split, row in ends.items()}
-    yield {
-        "strong": f"A random split of {named(key[1])} is worth {100 * gain.max():.1f} points",
-        "text": f": {key[2]} ({key[3]}) scores {told['random']}, and {told['subject']} with no person on both sides.",
-        "link": link(ends["subject"]),
+    copies = results[(results["metric"] == "duplicate_of_train") & (results["split"] == "test")]
+    return {
+        "split": pairs.nlargest(1, "gain").to_dict("records"),
+        "printed": sorted(known, key=lambda row: (row["word"] not in AGAINST, row["ours"] - row["printed"]))[:1],
+        "copies": copies.nlargest(1, "n").to_dict("records"),
+        "best": scored.sort_values(["n", "value"], ascending=False, kind="stable").head(1).to_dict("records"),
     }
 
 
-def _printed_too_high(rows: list[dict]) -> Iterator[dict]:
-    """The printed accuracy that lies furthest above ours, first among those that the verdict speaks against."""
-    known = [row for row in rows if row["kind"] == "result" and row["metric"] == "accuracy" and row["has_ours"]]
-    for row in sorted(known, key=lambda row: (row["word"] not in AGAINST, row["ours"] - row["printed"]))[:1]:
-        yield {
-            "strong": f"Printed {row['shown']}, ours {row['ours_shown']}",
-            "text": f" {row['interval']} ({row['authors']}, {row['where']}; {row['about']}): {row['word']}.",
-            "link": row["link"] or f"#{row['claim']}",
-        }
-
-
-def figure(shown: list[dict], rows: list[dict]) -> list[dict]:
-    """The rows of the figure, printed shares and ours, by paper; only of papers with numbers of ours on a result."""
-    groups = []
-    for card in shown:
-        own = [row for row in rows if row["paper"] == card["paper"] and row["kind"] == "result" and row["is_share"]]
-        beside = telling([row for row in own if row["has_ours"]], ROWS_IN_FIGURE) or telling(own, 1)
-        groups.append({"title": card["authors"], "rows": beside})
-    return [group for group in groups if group["rows"]]
-
-
-def other_results(results: pd.DataFrame, rows: list[dict]) -> list[dict]:
+def other_results(results: pd.DataFrame, verdicts: pd.DataFrame) -> list[dict]:
     """Results that no paper prints: those of one metric, run and set of images in one entry, for all seeds."""
-    others = results[~results["claim"].isin([row["claim"] for row in rows])]
     keys = ["run", "metric", "dataset", "split", "protocol", "model", "init"]
-    entries = []
-    for key, of_key in others.groupby(keys, sort=False, dropna=False):
-        low, high = of_key["value"].min(), of_key["value"].max()
-        ends = "no number" if pd.isna(low) else f"{low:.5g}" if low == high else f"{low:.5g} to {high:.5g}"
-        entry = {"low": low, "shown": ends.replace("-", plots.MINUS), "rows": len(of_key), "link": link(of_key.iloc[0])}
-        entries.append(dict(zip(keys, key, strict=True)) | entry)
-    return entries
-
-
-def not_run(profiles: list[str], runs: list[Record]) -> dict[str, list[str]]:
-    """The runs that a profile defines and that have left nothing, by profile."""
-    made = {(run.profile, run.name.removesuffix(".failed")) for run in runs}
-    files = {name: sorted((paths.notebooks_dir() / "profiles" / name).glob("*.yaml")) for name in profiles}
-    lacking = {name: [file.stem for file in of if (name, file.stem) not in made] for name, of in files.items()}
-    return {name: names for name, names in lacking.items() if names}
+    others = results[~results["claim"].isin(verdicts["claim"])].groupby(keys, sort=False, dropna=False)
+    about = others.agg(low=("value", "min"), high=("value", "max"), rows=("value", "size"), link=("link", "first"))
+    return about.reset_index().to_dict("records")
 
 
 def content(profiles: list[str], reports: Path) -> dict:
     """What an index of these profiles shows."""
-    of_profile = [read_profile(reports / name) for name in profiles]
-    groups = {"real": [], "generated": [], "unread": []}
-    for runs in of_profile:
-        for kind, of_kind in groups.items():
-            of_kind += filter(None, [[run for run in runs if report.kind_of_data(run, runs) == kind]])
-    photographed = [run for runs in groups["real"] for run in runs]
-    results = results_of(photographed)
-    verdicts = verdicts_of(photographed)
+    kinds, made = {"real": [], "generated": [], "unread": []}, set()
+    for runs in (read_profile(reports / name) for name in profiles):
+        for run in runs:
+            kinds[report.kind_of_data(run, runs)].append(run)
+            made.add((run.profile, run.name.removesuffix(".failed")))
+    results, verdicts = results_of(kinds["real"]), verdicts_of(kinds["real"])
     rows = claim_rows(verdicts, results)
-    shown = cards(rows, photographed) if photographed else []
-    return groups | {
+    files = sorted((paths.notebooks_dir() / "profiles").glob("*/*.yaml"))
+    defined = [(file.parent.name, file.stem) for file in files if file.parent.name in profiles]
+    return kinds | {
         "claims": rows,
+        "headline": claims.headline(verdicts) if rows else "",
         "counts": Counter(row["word"] for row in rows if row["counts"]),
-        "cards": shown,
-        "findings": list(findings(claims.headline(verdicts), rows, results)),
-        "figure": figure(shown, rows),
-        "others": other_results(results, rows),
-        "not_run": not_run(profiles, [run for runs in of_profile for run in runs]),
-        "results": results,
+        "cards": cards(rows, kinds["real"]) if kinds["real"] else [],
+        "findings": findings(rows, results),
+        "others": other_results(results, verdicts),
+        "not_run": [run for run in defined if run not in made],
     }
 
 
 def write_index(profiles: list[str], out: Path, reports: Path | None = None) -> Path:
     """Write an index of the runs of some profiles, folders in `reports/`, and say where."""
-    reports = reports or paths.reports_dir()
-    above = os.path.relpath(reports, out.resolve().parent)
-    return templates.write(
-        "index.html.j2",
-        out,
-        above="" if above == "." else f"{above}/",
-        claims_csv=os.path.relpath(paths.PROJECT / "data" / "claims.csv", out.resolve().parent),
-        facts=report.facts,
-        **content(profiles, reports),
-    )
+    reports, folder = reports or paths.reports_dir(), out.resolve().parent
+    above = os.path.relpath(reports, folder)
+    claims_csv = os.path.relpath(paths.PROJECT / "data" / "claims.csv", folder)
+    found = content(profiles, reports) | {"above": "" if above == "." else f"{above}/", "claims_csv": claims_csv}
+    return templates.write("index.html.j2", out, **found)
 
 
 def write_readme(profiles: list[str]) -> list[Path]:
-    """Put what was found between the marks in README.md, and the figure beside the reports; say where.
-
-    One line a paper: its most telling number as printed, ours beside it, and a word of verdict on its results.
-    """
+    """Put what was found between the marks in README.md, and the figure beside the reports; say where."""
     found = content(profiles, paths.reports_dir())
-    lines = [f"- **{finding['strong']}**{finding['text']}" for finding in found["findings"]]
-    lines += ["", "![Printed numbers and ours with 95 % intervals, by paper](reports/findings.svg)", ""]
-    lines += ["| paper | what | printed | ours | verdict on its results |", "|---|---|---:|---:|---|"]
-    for card in found["cards"]:
-        for row in card["rows"][:1]:
-            ours = f"{row['ours_shown']} {row['interval']}" if row["has_ours"] else plots.MISSING
-            verdict = f"{card['word'][0]} ({card['word'][1]} of {card['results'].total()})"
-            cells = [card["authors"], named(row["what"], row["of"]), f"{row['shown']} {row['unit']}", ours, verdict]
-            lines.append(f"| {' | '.join(cells)} |")
+    told = templates.environment().get_template("readme.md.j2").render(**found)
     readme = paths.PROJECT / "README.md"
-    before, begin, rest = readme.read_text(encoding="utf-8").partition(README_MARKS[0])
-    _, end, after = rest.partition(README_MARKS[1])
+    begin, end = map(re.escape, README_MARKS)
+    text = re.sub(f"(?<={begin}\n).*(?={end})", lambda _: told, readme.read_text(encoding="utf-8"), flags=re.DOTALL)
     with paths.written_whole(readme) as partial:
-        partial.write_text("\n".join([before + begin, *lines, end + after]), encoding="utf-8")
-    figure_file = paths.reports_dir() / "findings.svg"
-    return [readme, templates.write("findings.svg.j2", figure_file, standalone=True, figure=found["figure"])]
+        partial.write_text(text, encoding="utf-8")
+    return [readme, templates.write("findings.svg.j2", paths.reports_dir() / "findings.svg", standalone=True, **found)]

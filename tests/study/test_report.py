@@ -131,7 +131,7 @@ def test_code_and_logs_are_folded_and_a_log_keeps_both_ends(soup):
 def test_formulas_are_mathml_headings_are_listed_once_and_links_lead_from_the_page(soup):
     assert [formula.get("display") for formula in soup.find_all("math")] == [None, "block"]
     assert "$" not in soup.article.get_text()
-    assert cells.mathml(r"\nonsense{1}", as_block=True) == r"<code>\nonsense{1}</code>"
+    assert cells.markdown(r"$\nonsense{1}$", cells.Outline()) == "<p><code>\\nonsense{1}</code></p>\n"
     listed = [(item["class"][0], item.a["href"]) for item in soup.select(".beside li")]
     assert listed[:3] == [("level-2", "#The-data"), ("level-3", "#Training"), ("level-2", "#The-data-2")]
     ids = [element["id"] for element in soup.select("[id]")]

@@ -180,7 +180,7 @@ def test_the_readme_says_the_same_and_its_figure_stands_alone(site, monkeypatch)
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "- **A random split of CK+ is worth 15.0 points**" in text
     assert (
-        "| R. Singh et al. 2022 | accuracy, FER-2013, test, B0 | 71.02\u202f%  | 45.32\u202f% [43.70, 46.95] | "
+        "| R. Singh et al. 2022 | accuracy, FER-2013, test, B0 | 71.02\u202f% | 45.32\u202f% [43.70, 46.95] | "
         "not reproduced (1 of 7) |" in text
     )
     assert ElementTree.parse(figure).getroot().tag == "{http://www.w3.org/2000/svg}svg"

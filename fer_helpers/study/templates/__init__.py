@@ -4,6 +4,7 @@ What is put into a template is escaped, the page's content is sanitised once mor
 Content-Security-Policy allows no style and no script but the page's own, known by their hashes.
 """
 
+import re
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
@@ -14,6 +15,7 @@ import nh3
 from markupsafe import Markup
 
 from fer_helpers import paths, plots
+from fer_helpers.study.claims.published import NAMES
 
 FOLDER = Path(__file__).parent
 FILES = sorted(file for file in FOLDER.iterdir() if file.suffix in (".j2", ".css", ".js", ".py"))
@@ -21,48 +23,45 @@ HTML = {"data", "form", "input", "label", "main", "option", "section", "select"}
 MATHML = (
     "math mrow mi mn mo mtext mspace msup msub msubsup mfrac msqrt mroot mover munder munderover mtable mtr mtd mstyle"
 )
-SVG = "svg g path line circle rect text tspan polygon title desc"
-ATTRIBUTES = {
-    "*": "class id role tabindex scope title lang hidden",
-    "a": "href",
-    "data": "value",
-    "details": "open",
-    "img": "src alt",
-    "input": "type name autocomplete",
-    "option": "value",
-    "select": "name",
-    "td": "colspan rowspan",
-    "th": "colspan rowspan",
-    "math": "display xmlns",
-    **dict.fromkeys(
-        MATHML.split()[1:], "mathvariant stretchy accent fence form displaystyle columnalign width linethickness"
-    ),
-    **dict.fromkeys(SVG.split(), "viewBox x y x1 y1 x2 y2 cx cy r width height d transform text-anchor points xmlns"),
-}
+DRAWN = {*MATHML.split(), "svg", "g", "path", "line", "circle", "rect", "text", "tspan", "polygon", "title", "desc"}
+OF_DRAWN = (
+    "mathvariant stretchy accent fence form display displaystyle columnalign width linethickness xmlns "
+    "viewBox x y x1 y1 x2 y2 cx cy r height d transform text-anchor points"
+)
+ATTRIBUTES = {"*": "class id role tabindex scope title lang hidden", "a": "href", "img": "src alt", "details": "open"}
+ATTRIBUTES |= {"data": "value", "option": "value", "input": "type name autocomplete", "select": "name"}
+ATTRIBUTES |= {"td": "colspan rowspan", "th": "colspan rowspan"} | dict.fromkeys(DRAWN, OF_DRAWN)
 
 
 @cache
 def environment() -> jinja2.Environment:
-    """The templates of this folder, with `sanitised` as a filter and the page's own style and script."""
-    found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    found.globals["zip"] = zip
-    found.filters |= {"sanitised": sanitised, "number": plots.number_text}
+    """The templates of this folder, with filters for numbers and names, and the page's own style and script."""
+    loader = jinja2.FileSystemLoader(FOLDER)
+    found = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    found.filters |= {"sanitised": sanitised, "number": number, "named": named}
     for name in ("style.css", "index.js"):
         text = (FOLDER / name).read_text(encoding="utf-8")
         found.globals[name.partition(".")[0]] = Markup(text)
         found.globals[f"{name.partition('.')[0]}_hash"] = b64encode(sha256(text.encode()).digest()).decode()
-    style = found.globals["style"].splitlines()
-    found.globals["figure_style"] = Markup("\n".join(line for line in style if line.startswith(".findings")))
     return found
+
+
+def named(parts: list[str]) -> str:
+    """Parts that are not empty, joined by commas, with data sets under the names that readers know: `ckplus` is CK+."""
+    return re.sub("|".join(NAMES), lambda key: NAMES[key[0]], ", ".join(filter(None, parts)))
+
+
+def number(value: float, unit: str = "share", decimals: int = 3) -> str:
+    """A number as printed: shares in percent, of others the thousands apart."""
+    places = int(decimals)
+    return plots.number_text(float(value), f".{max(places - 2, 0)}%" if unit == "share" else f",.{places}f")
 
 
 def sanitised(html: str) -> Markup:
     """HTML without what could run or fetch: only known elements and attributes, links, and pictures as data."""
     clean = nh3.clean(
         str(html),
-        tags={*HTML, *MATHML.split(), *SVG.split()},
+        tags=HTML | DRAWN,
         attributes={tag: set(names.split()) for tag, names in ATTRIBUTES.items()},
         generic_attribute_prefixes={"aria-", "data-"},
         url_schemes={"http", "https", "data"},
@@ -72,12 +71,11 @@ def sanitised(html: str) -> Markup:
     return Markup(clean)
 
 
-def _local(tag: str, name: str, value: str) -> str | None:
-    """Pictures only as data, and nothing else as data."""
-    as_data = value.lstrip().lower().startswith("data:")
+def _local(_: str, name: str, value: str) -> str | None:
+    """Pictures only as data, and links to anything else."""
     if name == "src":
         return value if value.startswith(("data:image/png;", "data:image/jpeg;")) else None
-    return None if as_data and name == "href" else value
+    return None if name == "href" and value.lstrip().lower().startswith("data:") else value
 
 
 def write(template: str, target: Path, **content) -> Path:
