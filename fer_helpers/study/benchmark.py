@@ -7,6 +7,7 @@ meet the same minutes, and their ratio moves far less than either time.
 """
 
 import multiprocessing
+import os
 import resource
 import subprocess
 import sys
@@ -60,6 +61,7 @@ def peak_memory(work: Callable, *calls: tuple) -> list[float]:
 
 
 def _peak_after(work: Callable, arguments: tuple) -> float:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow's start; errors are raised in the process that asked
     work(*arguments)
     if (status := Path("/proc/self/status")).exists():  # Linux, where `ru_maxrss` begins with what the caller held
         return 1024.0 * int(status.read_text().partition("VmHWM:")[2].split()[0])
