@@ -47,11 +47,8 @@ def scores(predictions: pd.DataFrame, splits: set[str]) -> dict[tuple[str, ...],
     computed = {}
     for key, rows in predictions.groupby(KEYS, sort=False):
         classes = [name[2:] for name in outputs if name in rows and (rows[name] != "").any()]
-        parts = {key: rows}
-        for fold, of_fold in rows.groupby("fold") if "fold" in rows else ():
-            named = dict(zip(KEYS, key, strict=True)) | {"split": f"{rows['split'].iloc[0]} fold {fold}"}
-            parts |= {tuple(named.values()): of_fold} if named["split"] in splits else {}
-        for which, part in parts.items():
+        folds = rows.assign(split=rows["split"] + " fold " + rows["fold"]) if "fold" in rows else rows.head(0)
+        for which, part in ((key, rows), *folds[folds["split"].isin(splits)].groupby(KEYS)):
             for row in _scores_of_one_set(part, classes):
                 name = (*which, row.pop("metric"), row.pop("expression"))
                 computed.setdefault(name, {"n": np.nan, "ci_low": np.nan, "ci_high": np.nan} | row)
@@ -104,8 +101,8 @@ def recompute(record: runs.Record) -> tuple[list[str], int]:
                 complaints.append(f"{where}: {column} {row[column]} is written, {float(value)} comes out")
     sets = set(record.predictions.groupby(KEYS).groups)
     reported = {"accuracy", *results["metric"]} & set(evaluation.METRICS)  # others were not yet metrics then
-    lacking = [name for name in computed if name[-2] in reported and name[:-2] in sets]
-    lacking = sorted(set(lacking) - set(results[SCORE].itertuples(index=False, name=None)))
+    lacking = {name for name in computed if name[-2] in reported and name[:-2] in sets}
+    lacking = sorted(lacking.difference(results[SCORE].itertuples(index=False, name=None)))
     complaints += [f"{record.folder}/results.csv lacks a score: {', '.join(filter(None, name))}" for name in lacking]
     return complaints, recomputed
 

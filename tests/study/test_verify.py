@@ -131,12 +131,8 @@ def forge(profile: Path) -> None:
     git(profile, "commit", "--quiet", "--all", "--message", "Nothing to see here")
 
 
-COMMITTED = [
-    f"{name}{file}"
-    for name in RUNS
-    for file in (".html", "/results.csv", "/predictions.csv.gz", "/run.json", "/executed.ipynb.gz")
-]
-COMMITTED += ["01_small/history.csv", "results.csv", "SHA256SUMS"]
+OF_RUN = (".html", "/results.csv", "/predictions.csv.gz", "/run.json", "/executed.ipynb.gz")
+COMMITTED = [f"{name}{file}" for name in RUNS for file in OF_RUN] + ["01_small/history.csv", "results.csv"]
 KEYS = ["run", "profile", "notebook", "paper", "status", "started", "ended", "seconds", "parameters", "data", "backend"]
 KEYS += ["device", "versions", "commit", "verdict", "init", "model", "seeds", "fingerprint", "files"]
 
@@ -147,14 +143,12 @@ def test_untouched_runs_have_no_difference_and_every_metric_is_computed_anew(pro
     printed = capsys.readouterr().out
     assert f"01_small: {rows - 1} of {rows} rows computed anew" in printed  # all but the count of images
     assert "# absent: 03_absent" in (profile / "SHA256SUMS").read_text()
-    assert {line[66:] for line in (profile / "SHA256SUMS").read_text().splitlines()[1:]} == {*COMMITTED} - {
-        "SHA256SUMS"
-    }
+    assert {line[66:] for line in (profile / "SHA256SUMS").read_text().splitlines()[1:]} == {*COMMITTED}
     if shutil.which("sha256sum"):
         subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=profile, check=True)
 
 
-@pytest.mark.parametrize("name", COMMITTED)
+@pytest.mark.parametrize("name", [*COMMITTED, "SHA256SUMS"])
 def test_one_bit_in_any_committed_file_is_found_and_the_file_named(profile, name):
     content = bytearray((profile / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -177,9 +171,8 @@ def test_any_change_of_run_json_is_found(profile, key):
 def test_run_that_has_vanished_with_its_rows_is_missed_even_if_the_rest_is_sealed_without_it(profile, sealed):
     git(profile, "rm", "--quiet", "-r", "02_small", "02_small.html")
     collected = profile / "results.csv"
-    collected.write_text(
-        "".join(row for row in collected.read_text().splitlines(True) if not row.startswith("02_small"))
-    )
+    rows = [row for row in collected.read_text().splitlines(True) if not row.startswith("02_small")]
+    collected.write_text("".join(rows))
     if sealed:
         hashes = (profile / "SHA256SUMS").read_text().splitlines(True)
         (profile / "SHA256SUMS").write_text("".join(line for line in hashes if "02_small" not in line))
@@ -191,18 +184,12 @@ def test_run_that_has_vanished_with_its_rows_is_missed_even_if_the_rest_is_seale
 @pytest.mark.parametrize(
     "row",
     [
-        {"metric": "accuracy", "split": "subject"},
-        {"metric": "accuracy", "split": "subject fold 3"},
+        *({"metric": "accuracy", "split": split} for split in ("subject", "subject fold 3")),
         {"metric": "precision", "expression": "sad"},
-        {"metric": "macro_f1", "seed": "1"},
-        {"metric": "log_loss", "seed": "0"},
-        {"metric": "ece", "seed": "0"},
-        {"metric": "accuracy_mean_over_seeds"},
-        {"metric": "accuracy_sd_over_seeds"},
-        {"metric": "optimism_of_random_split"},
-        {"metric": "share_predicted_sad"},
-        {"metric": "images_predicted_sad"},
-        {"metric": "errors"},
+        *({"metric": metric, "seed": seed} for metric, seed in (("macro_f1", "1"), ("log_loss", "0"), ("ece", "0"))),
+        *({"metric": f"accuracy_{what}_over_seeds"} for what in ("mean", "sd")),
+        *({"metric": f"{what}_predicted_sad"} for what in ("share", "images")),
+        *({"metric": metric} for metric in ("optimism_of_random_split", "errors")),
     ],
     ids=lambda row: "-".join(row.values()),
 )
@@ -240,9 +227,8 @@ def test_changed_prediction_is_found_even_where_hashes_are_forged(profile, colum
 def test_row_that_is_left_out_or_differs_in_its_last_digit_is_found(profile, table):
     lines = (profile / table).read_text().splitlines(True)
     (profile / table).write_text("".join(lines[:1] + lines[2:]))
-    assert any(
-        "results.csv has a row that no run has" in one or "lacks a row of 01_small" in one for one in numbers(profile)
-    )
+    found = "\n".join(numbers(profile))
+    assert "results.csv has a row that no run has" in found or "lacks a row of 01_small" in found
     (profile / table).write_text("".join(lines[:-1]) + lines[-1].replace("jax", "jex"))
     assert len(numbers(profile)) == 2
 
