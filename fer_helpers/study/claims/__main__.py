@@ -17,26 +17,19 @@ this study's four papers are checked."""
 
 def main(arguments: list[str] | None = None) -> int:
     """Check every number and print a line for each finding; returns 1 for a file that can't be read."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_helpers.study.claims",
-        description="Can printed numbers be true, and do they agree with each other and with what was published?",
-        epilog=HOW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    form = argparse.RawDescriptionHelpFormatter
+    about = "Can printed numbers be true, and do they agree with each other and with what was published?"
+    name = "python -m fer_helpers.study.claims"
+    parser = argparse.ArgumentParser(prog=name, description=about, epilog=HOW, formatter_class=form)
     parser.add_argument("file", nargs="?", type=Path, help="table of printed numbers; see below")
     parser.add_argument("--csv", action="store_true", help="print all findings as CSV")
     parser.add_argument("--paper", default="", help="only this paper")
     chosen = parser.parse_args(arguments)
     try:
-        printed = claims.read(chosen.file) if chosen.file else claims.load()
-        if chosen.paper and chosen.paper not in set(printed["paper"]):
-            raise ValueError(
-                f"no number of {chosen.paper!r}: the papers are {', '.join(sorted(set(printed['paper'])))}"
-            )
+        printed = claims.read(chosen.file, chosen.paper) if chosen.file else claims.load(chosen.paper)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    printed = printed[printed["paper"] == chosen.paper] if chosen.paper else printed
     if chosen.csv:
         checks.check(printed).to_csv(sys.stdout, index=False, lineterminator="\n")
         return 0

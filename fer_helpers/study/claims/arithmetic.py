@@ -1,4 +1,4 @@
-"""Which printed numbers are possible: shares of whole images, averages over classes, losses, confusion matrices."""
+"""Which printed numbers are possible: shares of whole images, averages over classes, confusion matrices."""
 
 import math
 from decimal import Decimal
@@ -18,11 +18,7 @@ def step(value: Decimal) -> Decimal:
 
 
 def bounds(value: Decimal) -> tuple[Decimal, Decimal]:
-    """What a printed number was before it was rounded: at least the first, and below the second.
-
-    Half a unit of the last decimal below it counts, as half up and half even bring it there; above it, where digits
-    were cut off, a whole unit.
-    """
+    """What a printed number was before it was rounded half up, to even or down: from the first to below the second."""
     return value - step(value) / 2, value + step(value)
 
 
@@ -65,20 +61,12 @@ def sizes_of_share(share: Decimal, images: int, by_class: dict[str, int] | None 
 def averages(value: Decimal, sizes: tuple[int, ...], most_errors: int = 3) -> dict[str, bool]:
     """Whether averages over classes other than the accuracy print so, by trying every way of making a few errors.
 
-    Args:
-        value: as printed.
-        sizes: test images of each class.
-        most_errors: with more there are so many ways that nearly every number is some average.
+    `sizes` are the test images of each class; with more errors nearly every number is some average.
     """
     images, side = np.array(sizes, "float64"), len(sizes)
     cells = [a * side + b for a, b in permutations(range(side), 2)]
-    wrong = []
-    for errors in range(1, most_errors + 1):
-        ways = np.array(list(combinations_with_replacement(cells, errors)))
-        matrices = np.zeros((len(ways), side * side))
-        np.add.at(matrices, (np.repeat(np.arange(len(ways)), errors), ways.ravel()), 1)
-        wrong.append(matrices.reshape(-1, side, side))
-    wrong = np.concatenate(wrong)
+    ways = (way for errors in range(1, most_errors + 1) for way in combinations_with_replacement(cells, errors))
+    wrong = np.array([np.bincount(way, minlength=side * side) for way in ways]).reshape(-1, side, side)
     right, weights = images - wrong.sum(axis=2), images / images.sum()
     predicted = right + wrong.sum(axis=1)
     recalls, precisions, f1 = right / images, right / np.maximum(predicted, 1), 2 * right / (images + predicted)
@@ -89,52 +77,37 @@ def averages(value: Decimal, sizes: tuple[int, ...], most_errors: int = 3) -> di
     return {name: bool(((low <= numbers) & (numbers < high)).any()) for name, numbers in found.items()}
 
 
-def entropy(images: list[int]) -> float:
-    """The entropy of labels in nats: the loss of a network that gives each class its share, whatever the image."""
-    shares = np.array(images) / sum(images)
-    return float(-(shares * np.log(np.where(shares > 0, shares, 1))).sum())
-
-
-def least_cross_entropy(accuracy: float) -> float:
-    """The least mean loss in nats: the true class of a wrong image has at most 1/2, which costs at least ln 2."""
-    return (1 - accuracy) * math.log(2)
-
-
 @cache
-def accuracy_range(images: tuple, precisions: tuple, recalls: tuple = ()) -> tuple[float, float] | None:
-    """The accuracies that class counts and precisions allow: an integer program over the confusion matrix.
+def accuracy_range(
+    images: tuple[int, ...], precisions: tuple[Decimal, ...], recalls: tuple[Decimal | None, ...] = ()
+) -> tuple[float, float] | None:
+    """The lowest and highest accuracy of the confusion matrices that class counts and precisions allow; None if none.
 
-    Assumed: every class was predicted at least once (else it has no precision), and each image has one prediction.
+    An integer program. Assumed: every class was predicted at least once (else it has no precision), and each image has
+    one prediction.
 
     Args:
-        images: pairs of class and images labelled so.
-        precisions: pairs of class and precision as printed, for each of these classes.
-        recalls: the same of recalls, for some of them; what papers call the accuracy of a class.
-
-    Returns:
-        Lowest and highest accuracy, or None if no confusion matrix has these precisions and recalls.
+        images: labelled as each class.
+        precisions: of each of these classes, as printed.
+        recalls: the same, where known; what papers call the accuracy of a class.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # takes half a second to import
 
-    of_class, known, size = np.array([number for _, number in images]), dict(recalls), len(images)
-    allowed = [counts(known[name], number) if name in known else range(number + 1) for name, number in images]
+    known = zip(images, recalls or [None] * len(images), strict=True)
+    allowed = [range(number + 1) if recall is None else counts(recall, number) for number, recall in known]
     if not all(allowed):
         return None
+    size, total = len(images), sum(images)
     cells = np.eye(size * size).reshape(size, size, size * size)  # rows are labels, columns predictions
     right, predicted = cells[range(size), range(size)], cells.sum(axis=0)
     least, most = np.zeros((size, size)), np.full((size, size), np.inf)
     np.fill_diagonal(least, [numbers[0] for numbers in allowed])
     np.fill_diagonal(most, [numbers[-1] for numbers in allowed])
-    printed = [dict(precisions)[name] for name, _ in images]
-    low, high = (np.array([[float(bounds(value)[end])] for value in printed]) for end in (0, 1))
-    below = [-float(step(value)) for value in printed]  # below `high` by at least one unit of the last decimal
-    constraints = [
-        LinearConstraint(cells.sum(axis=1), of_class, of_class),
-        LinearConstraint(right - low * predicted, 0, np.inf),
-        LinearConstraint(right - high * predicted, -np.inf, below),
-        LinearConstraint(predicted, 1, np.inf),
-    ]
+    constraints = [LinearConstraint(cells.sum(axis=1), images, images), LinearConstraint(predicted, 1)]
+    for value, hits, of in zip(precisions, right, predicted, strict=True):
+        low, high = map(float, bounds(value))
+        below = -float(step(value))  # `high` by at least one unit of the last decimal
+        constraints += [LinearConstraint(hits - low * of, 0), LinearConstraint(hits - high * of, ub=below)]
     limits = {"integrality": np.ones(size * size), "bounds": Bounds(least.ravel(), most.ravel())}
     lowest, highest = (milp(sign * right.sum(axis=0), constraints=constraints, **limits) for sign in (1, -1))
-    total = of_class.sum()
     return (lowest.fun / total, -highest.fun / total) if lowest.success and highest.success else None

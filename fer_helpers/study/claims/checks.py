@@ -1,8 +1,7 @@
 """Is what a paper prints possible, and does it agree with itself, with the network and with the data sets' authors?
 
-A check goes through the claims of one paper and finds what it can of each: one of `WORDS` and a sentence. Which claims
-it applies to it tells from their columns; no check knows a paper. What can't be true beside another claim is found of
-both.
+A check goes through the claims of one paper and finds of each what it can, one of `WORDS` and a sentence; it knows no
+paper. What can't be true beside another claim is found of both.
 """
 
 import math
@@ -14,6 +13,7 @@ from itertools import combinations, permutations, product
 from typing import Any, NamedTuple
 
 import pandas as pd
+from scipy import stats
 
 from fer_helpers.study.claims import architecture, arithmetic, published
 
@@ -22,12 +22,11 @@ IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS, DOUBTFUL, AGREES, POSSIBLE, UNKNOWN =
 COLUMNS = ("claim", "check", "printed", "n", "word", "against", "note")
 SHARES_OF_IMAGES = ("accuracy", "accuracy_low", "accuracy_high", "accuracy_first_epoch", "accuracy_top5", "recall")
 SCORES = (*SHARES_OF_IMAGES, "precision", "f1", "loss", "loss_first_epoch")
-EFFICIENTNET = re.compile(r"B[0-7]")
 PLACE = re.compile(r"[^.]+\.(?:abstract|sec[\d.]*\d|table\d+|fig\d+)\.")
 
 
 class Finding(NamedTuple):
-    """What a check says of a claim: a word, why, the number of images tried, and the claims it can't be true beside."""
+    """What a check says of a claim; `n` is the number of images tried, `against` what it can't be true beside."""
 
     word: str
     note: str
@@ -43,16 +42,17 @@ Found = Iterator[tuple[Claim, Finding]]
 def parse(claims: pd.DataFrame) -> list[Claim]:
     """The claims as named tuples, with the value as it is printed and what follows from the columns.
 
-    Added: `what` (the id without paper and place, the same for a statement that is made twice), `tested` (the data set
-    scored, the second of `rafdb to ckplus`), `places` (sections, tables and figures without the paragraph), `place`
-    (the first of them), and `scored_as`, which two scores of one model on the same images share.
+    Added: `low` and `high` (its bounds before it was rounded), `what` (the id without paper and place, the same for a
+    statement that is made twice), `tested` (the data set scored, the second of `rafdb to ckplus`), `places` (sections,
+    tables and figures without the paragraph), `place` (the first of them), and `scored_as`, which two scores of one
+    model on the same images share.
     """
     places = claims["where"].map(lambda where: [re.split(r"[,(]", place)[0].strip() for place in where.split("; ")])
-    exact = [
-        Decimal(f"{value:.{decimals}f}") for value, decimals in zip(claims["value"], claims["decimals"], strict=True)
-    ]
+    exact = [Decimal(f"{row.value:.{row.decimals}f}") for row in claims.itertuples()]
     added = {
         "value": exact,
+        "low": [arithmetic.bounds(value)[0] for value in exact],
+        "high": [arithmetic.bounds(value)[1] for value in exact],
         "n": claims["n"].astype(object).where(claims["n"].notna(), None),
         "what": claims["claim"].map(lambda claim: PLACE.sub("", claim)),
         "tested": claims["dataset"].str.split(" to ").str[-1],
@@ -64,14 +64,9 @@ def parse(claims: pd.DataFrame) -> list[Claim]:
 
 
 def check(claims: pd.DataFrame) -> pd.DataFrame:
-    """Put every claim to every check.
+    """Put every claim to every check: columns `COLUMNS`, a row for each claim and finding, in the order of the claims.
 
-    Args:
-        claims: rows of claims.csv, as `claims.load` gives them.
-
-    Returns:
-        Columns `COLUMNS`, one row for each claim and finding, in the order of the claims; `against` holds ids, one
-        space apart.
+    `against` holds ids, one space apart.
     """
     read, rows = parse(claims), []
     for paper in claims["paper"].unique():
@@ -92,6 +87,11 @@ def pick(claims: Paper, **columns) -> Paper:
     return [claim for claim in claims if all(getattr(claim, name) == value for name, value in columns.items())]
 
 
+def own(claims: Paper, **columns) -> Paper:
+    """The same of a paper's own claims: what it only cites is left out."""
+    return [claim for claim in pick(claims, **columns) if claim.kind != "cited"]
+
+
 def name(dataset: str) -> str:
     """A data set as it is written in a sentence."""
     return " to ".join(published.NAMES.get(part, part) for part in dataset.split(" to "))
@@ -99,8 +99,7 @@ def name(dataset: str) -> str:
 
 def images(paper: Paper, dataset: str, split: str, expression: str = "") -> Paper:
     """What a paper prints of how many images a split of a data set has."""
-    found = pick(paper, metric="images", dataset=dataset, split=split, expression=expression) if dataset else []
-    return [claim for claim in found if claim.kind != "cited"]
+    return own(paper, metric="images", dataset=dataset, split=split, expression=expression) if dataset else []
 
 
 def class_images(claim: Claim, paper: Paper) -> dict[str, int]:
@@ -123,37 +122,31 @@ def _plain(value: Decimal) -> str:
     return f"{value:,}" if value > 9_999 else str(value)
 
 
-# ---------------------------------------------------------------------------------------------- shares of images
-
-
 def whole_images(paper: Paper) -> Found:
     """A share of n images is k/n for a whole k, however it is rounded (GRIM, Brown and Heathers 2017)."""
     for claim in pick(paper, unit="share"):
         of_images = claim.metric in SHARES_OF_IMAGES or claim.metric.startswith("share_predicted_")
         if not of_images or (claim.kind == "cited" and not claim.n):
             continue
-        totals = plausible_totals(claim, paper)
-        fits = {n: found for n in totals if (found := arithmetic.counts(claim.value, n))}
+        value, totals = claim.value, plausible_totals(claim, paper)
+        fits = {n: found[0] for n in totals if (found := arithmetic.counts(value, n))}
         stated = [n for n, reason in totals.items() if reason.startswith("as the paper states")]
         n = next(iter([*(n for n in stated if n in fits), *stated, *fits, *totals]), None)
         if n is None:
             yield claim, Finding(UNKNOWN, "Of how many images it is a share is neither printed nor known.")
             continue
-        short, rescue = (
-            claim.value.normalize(),
-            [f"{fits[other][0]:,} of {other:,} ({totals[other]})" for other in fits],
-        )
-        if arithmetic.step(short) > 10 * arithmetic.step(claim.value) and arithmetic.counts(short, n):
+        rescue, short = [f"{k:,} of {other:,} ({totals[other]})" for other, k in fits.items()], value.normalize()
+        if arithmetic.step(short) > 10 * arithmetic.step(value) and arithmetic.counts(short, n):
             rescue.append(f"{short} of {n:,} with zeros appended")
-        if not rescue:
-            yield claim, Finding(IMPOSSIBLE, _impossible(claim, paper, totals, n), n)
-        elif n not in fits:
-            told = f"No whole number of {n:,} images ({totals[n]}) gives {claim.value}"
+        if n in fits:
+            half = Fraction(value + arithmetic.step(value) / 2)
+            cut = ", if the digits that follow are cut off" * (Fraction(fits[n], n) > half)
+            yield claim, Finding(POSSIBLE, f"{fits[n]:,} of {n:,} images ({totals[n]}){cut}.", n)
+        elif rescue:
+            told = f"No whole number of {n:,} images ({totals[n]}) gives {value}"
             yield claim, Finding(DOUBTFUL, f"{told}; it could be {' or '.join(rescue)}.", n)
         else:
-            half = Fraction(claim.value + arithmetic.step(claim.value) / 2)
-            cut = ", if the digits that follow are cut off" * (Fraction(fits[n][0], n) > half)
-            yield claim, Finding(POSSIBLE, f"{fits[n][0]:,} of {n:,} images ({totals[n]}){cut}.", n)
+            yield claim, Finding(IMPOSSIBLE, _impossible(claim, paper, totals, n), n)
 
 
 def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> str:
@@ -179,26 +172,24 @@ def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     network meets another data set, of frames of its sequences and of the whole; then the sizes that the set's authors
     gave it. A confusion may go either way.
     """
-    crossed, split = " to " in claim.dataset, claim.split or "test"
+    crossed, split, expression = " to " in claim.dataset, claim.split or "test", claim.expression
     known = published.TEST_SETS.get(claim.tested, {}) if split == "test" else {}
+    sizes = [(claim.n, "as the paper states")]
     if claim.metric.startswith("share_predicted_"):
-        ways = permutations((claim.expression, claim.metric.removeprefix("share_predicted_")))
-        both = product(ways, known.items())
-        sizes = [(of[a], f"{a} taken for {b}, {told}") for (a, b), (told, of) in both if a in of]
+        ways = product(permutations((expression, claim.metric.removeprefix("share_predicted_"))), known.items())
+        sizes += [(of[a], f"{a} taken for {b}, {told}") for (a, b), (told, of) in ways if a in of]
     else:
-        known = known | (published.WHOLE_SETS.get(claim.tested, {}) if crossed else {})
-        stated = [(int(c.value), f"in {c.place}") for c in images(paper, claim.tested, split, claim.expression)]
-        stated += [(n, f"by {told}") for n, told, _ in _frames(claim.tested, paper)] if crossed else []
-        whole = images(paper, claim.tested, "all", claim.expression) if crossed else []
-        sizes = [(n, f"as the paper states {told}") for n, told in stated]
-        sizes += [(int(c.value), f"the whole, {c.place}") for c in whole]
+        stated = [(c.value, f"in {c.place}") for c in images(paper, claim.tested, split, expression)]
+        stated += [(n, f"by {told}") for n, told, _ in _frames(claim.tested, paper) if crossed]
+        sizes += [(n, f"as the paper states {told}") for n, told in stated]
+        sizes += [(c.value, f"the whole, {c.place}") for c in images(paper, claim.tested, "all", expression) if crossed]
         sizes += [(n, rule) for rule, n in _share_sizes(claim, paper).items()]
-        whole_of = claim.expression or None
-        sizes += [(of.get(whole_of) if whole_of else sum(of.values()), told) for told, of in known.items()]
+        known = known | (published.WHOLE_SETS.get(claim.tested, {}) if crossed else {})
+        sizes += [(of.get(expression) if expression else sum(of.values()), told) for told, of in known.items()]
     totals: dict[int, str] = {}
-    for n, told in [(claim.n, "as the paper states"), *sizes]:
-        totals.setdefault(n, told)  # the first reason counts
-    return {int(n): told for n, told in totals.items() if n}
+    for n, told in sizes:
+        totals.setdefault(int(n or 0), told)  # the first reason counts
+    return {n: told for n, told in totals.items() if n}
 
 
 def _frames(dataset: str, paper: Paper) -> Iterator[tuple[int, str, Paper]]:
@@ -211,9 +202,9 @@ def _frames(dataset: str, paper: Paper) -> Iterator[tuple[int, str, Paper]]:
 
 def _share_sizes(claim: Claim, paper: Paper) -> dict[str, int]:
     """Sizes, by rule of rounding, of the share of a whole data set that the paper says it tests on."""
-    shares = [s for s in pick(paper, metric=f"{claim.split}_share") if s.dataset in ("", claim.dataset)]
+    shares = [s for s in own(paper, metric=f"{claim.split}_share") if s.dataset in ("", claim.dataset)]
     sizes: dict[str, int] = {}
-    for share, whole in product([s for s in shares if s.kind != "cited"][:1], images(paper, claim.dataset, "all")):
+    for share, whole in product(shares[:1], images(paper, claim.dataset, "all")):
         by_class = published.CLASS_IMAGES.get((claim.dataset, int(whole.value)))
         found = arithmetic.sizes_of_share(share.value.normalize(), int(whole.value), by_class)
         sizes |= {f"{Fraction(share.value) * 100} % of {whole.value:,}, {rule}": n for rule, n in found.items()}
@@ -222,11 +213,11 @@ def _share_sizes(claim: Claim, paper: Paper) -> dict[str, int]:
 
 def one_split_rule(paper: Paper) -> Found:
     """One way of rounding a share of the images has to fit all data sets that a paper divides so."""
-    for claim, other in product(paper, pick(paper, metric="images", expression="")):
-        if claim.metric not in SHARES_OF_IMAGES or claim.n or claim.expression or claim.split != other.split:
+    for claim, other in product(pick(paper, expression=""), pick(paper, metric="images", expression="")):
+        if claim.metric not in SHARES_OF_IMAGES or claim.n or claim.split != other.split:
             continue
-        sizes = [_share_sizes(c, paper).items() for c in (other, claim)]
-        theirs, mine = ({key.partition(", ")[2]: n for key, n in of.items()} for of in map(dict, sizes))
+        sizes = (_share_sizes(c, paper).items() for c in (other, claim))
+        theirs, mine = ({key.partition(", ")[2]: n for key, n in of} for of in sizes)
         fitting = {rule: mine[rule] for rule, n in theirs.items() if n == other.value and rule in mine}
         needed = {n: rule for rule, n in mine.items() if arithmetic.counts(claim.value, n)}
         if claim.dataset != other.dataset and fitting and needed:
@@ -242,7 +233,7 @@ def confusion_matrix(paper: Paper) -> Found:
 
     A precision alone is a share of the images predicted as a class, of which there may be any number up to all.
     """
-    for claim in [c for c in paper if c.metric in ("precision", "accuracy", "recall") and c.kind != "cited"]:
+    for claim in [c for c in own(paper) if c.metric in ("precision", "accuracy", "recall")]:
         sizes, alike = class_images(claim, paper), [c for c in pick(paper, scored_as=claim.scored_as) if c.expression]
         total, precisions = sum(sizes.values()), {c.expression: c for c in alike if c.metric == "precision"}
         if claim.metric == "precision":
@@ -254,16 +245,15 @@ def confusion_matrix(paper: Paper) -> Found:
             continue
         by_class = claim.expression and claim.metric != "precision"
         recalls = {c.expression: c for c in alike if by_class and c.metric in ("accuracy", "recall")}
-        values = [tuple((key, c.value) for key, c in some.items()) for some in (precisions, recalls)]
-        found = arithmetic.accuracy_range(tuple(sizes.items()), *values)
-        (low, high), (below, above) = found or (2, -1), arithmetic.bounds(claim.value)
-        overall = claim.metric == "accuracy" and not by_class
-        inside = bool(found) and (not overall or (float(above) >= low and float(below) <= high))
+        values = (tuple(some[key].value if key in some else None for key in sizes) for some in (precisions, recalls))
+        found = arithmetic.accuracy_range(tuple(sizes.values()), *values)
+        low, high = found or (2, -1)
+        overall = claim.metric == "accuracy" and not claim.expression
+        inside = bool(found) and (not overall or (float(claim.high) >= low and float(claim.low) <= high))
         given = f"the precisions{' and accuracies by class' * bool(recalls)} of these {total:,} images"
-        allowed = f"With {given} the accuracy is from {low:.3f} to {high:.3f}"
-        told = allowed if found else f"No confusion matrix has {given}"
+        told = f"With {given} the accuracy is from {low:.3f} to {high:.3f}"
         others = [c for c in (*precisions.values(), *recalls.values()) if c != claim]
-        yield claim, _consistent(inside, f"{told}.", *others, n=total)
+        yield claim, _consistent(inside, f"{told if found else f'No confusion matrix has {given}'}.", *others, n=total)
 
 
 def loss_and_accuracy(paper: Paper) -> Found:
@@ -276,27 +266,21 @@ def loss_and_accuracy(paper: Paper) -> Found:
         paired = loss.metric.startswith("loss") and accuracy.metric == loss.metric.replace("loss", "accuracy")
         if not paired or accuracy.scored_as != loss.scored_as or loss.expression or accuracy.expression:
             continue
-        least = arithmetic.least_cross_entropy(min(1.0, float(arithmetic.bounds(accuracy.value)[1])))
-        below = float(arithmetic.bounds(loss.value)[1])
+        below, least = float(loss.high), (1 - min(1.0, float(accuracy.high))) * math.log(2)  # a wrong image costs ln 2
         told = f"At an accuracy of {accuracy.value} a mean cross-entropy is at least {least:.2f} (ln 2 for each error)"
         yield loss, _consistent(below > least, f"{told}; {loss.value} is printed.", accuracy)
         sizes = [n for n in class_images(loss, paper).values() if n]
         if below <= least or not sizes:
             continue
-        floor, labels, k = max(sizes) / sum(sizes), arithmetic.entropy(sizes), max(2, round(math.exp(loss.value)))
+        floor, labels, k = max(sizes) / sum(sizes), float(stats.entropy(sizes)), max(2, round(math.exp(loss.value)))
         apart = max(abs(math.log(k) - float(loss.value)), abs(1 / k - float(accuracy.value)))
         told = f"The most frequent expression alone gives an accuracy of {floor:.3f}, the labels' shares a loss of "
         told += f"{labels:.2f}, chance of {len(sizes)} classes ln {len(sizes)} = {math.log(len(sizes)):.2f}"
-        strange = accuracy.value < floor and below < labels
-        if strange:
-            told += f": {accuracy.value} is below the first, {loss.value} better than the second"
-            chance = f"; both are chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})"
-            told += chance * (k < len(sizes) and apart < 0.02)
+        strange, chance = accuracy.value < floor and below < labels, k < len(sizes) and apart < 0.02
+        told += f": {accuracy.value} is below the first, {loss.value} better than the second" * strange
+        told += f"; both are chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})" * (strange and chance)
         for claim in (accuracy, loss):
             yield claim, Finding(DOUBTFUL if strange else POSSIBLE, f"{told}.")
-
-
-# ------------------------------------------------------------------------------- counts and shares that add up
 
 
 def adds_up(paper: Paper) -> Found:
@@ -312,7 +296,7 @@ def adds_up(paper: Paper) -> Found:
 
 def _sums(paper: Paper) -> Iterator[tuple[Claim, str, Decimal, Paper]]:
     """Claims with what has to add up to them: a whole, the beginning of a sentence, the sum, and the parts."""
-    for whole in [c for c in pick(paper, metric="images", expression="") if c.kind != "cited"]:
+    for whole in own(paper, metric="images", expression=""):
         same = pick(paper, metric="images", dataset=whole.dataset)
         classes = [c for c in same if c.split == whole.split and c.expression]
         parts = [c for c in same if c.split in ("train", "val", "test") and not c.expression]
@@ -355,25 +339,19 @@ def split_size(paper: Paper) -> Found:
         sizes = _share_sizes(claim, paper) if claim.split != "all" else {}
         fitting = [rule for rule, n in sizes.items() if n == claim.value]
         told = " or ".join(fitting) or f"The printed share makes {', '.join(f'{n:,} ({r})' for r, n in sizes.items())}"
-        shares = [s for s in pick(paper, metric=f"{claim.split}_share") if s.kind != "cited"]
         if sizes:
-            yield claim, _consistent(bool(fitting), f"{told}.", *shares)
+            yield claim, _consistent(bool(fitting), f"{told}.", *own(paper, metric=f"{claim.split}_share"))
     for ratio in pick(paper, metric="split_ratio"):
         of_train = pick(paper, metric="images", dataset=ratio.dataset, split="train")
         pairs = [(c, test) for c in of_train for test in images(paper, c.dataset, "test", c.expression)]
         odd = [(c, t) for c, t in pairs if abs(t.value - (c.value + t.value) / (ratio.value + 1)) >= 1]
         for train, test in [pair for pair in pairs if not pair[0].expression]:
-            told = (
-                f"{train.value:,} to {test.value:,} is {train.value / test.value:.4f} to 1, whole images allowed for."
-            )
-            yield ratio, _consistent((train, test) not in odd, told, train, test)
+            told = f"{train.value:,} to {test.value:,} is {train.value / test.value:.4f} to 1"
+            yield ratio, _consistent((train, test) not in odd, f"{told}, whole images allowed for.", train, test)
         classes = [c.expression for c, _ in odd if c.expression]
         drawn = f"Not divided so: {', '.join(classes)}." if classes else "Each class is: it was drawn class by class."
         if any(c.expression for c, _ in pairs):
             yield ratio, Finding(UNKNOWN if classes else POSSIBLE, drawn)
-
-
-# ------------------------------------------------------------------------------- what a paper says in two places
 
 
 def said_again(paper: Paper) -> Found:
@@ -382,7 +360,7 @@ def said_again(paper: Paper) -> Found:
     Scores are the same quantity if data set, split, model, metric and expression are; other statements, if their ids
     are but for the place.
     """
-    for claim, other in combinations([c for c in paper if c.kind != "cited"], 2):
+    for claim, other in combinations(own(paper), 2):
         if (claim.dataset, claim.split, claim.expression) != (other.dataset, other.split, other.expression):
             continue
         told = f"{_plain(claim.value)} in {claim.place}, {_plain(other.value)} in {other.place}."
@@ -391,9 +369,8 @@ def said_again(paper: Paper) -> Found:
             yield number, _consistent(number.value >= low.value, f"At least {told}", low)
         if claim.metric != other.metric or claim.where == other.where:
             continue
-        (least, most), (other_least, other_most) = arithmetic.bounds(claim.value), arithmetic.bounds(other.value)
         if claim.metric in SCORES and claim.dataset and claim.model == other.model:
-            yield claim, _consistent(least < other_most and other_least < most, told, other)
+            yield claim, _consistent(claim.low < other.high and other.low < claim.high, told, other)
         elif claim.metric not in SCORES and claim.what == other.what and len({claim.model, other.model, ""}) < 3:
             yield claim, _consistent(claim.value == other.value, told, other)
 
@@ -406,11 +383,9 @@ def names(paper: Paper) -> Found:
     for claim in [c for c in paper if c.metric in SCORES and c.dataset]:
         if claim.where == "abstract" and not [c for c in pick(paper, dataset=claim.dataset) if c.where != "abstract"]:
             alike = pick(paper, metric=claim.metric, model=claim.model, value=claim.value)
-            elsewhere = [
-                f"; {c.place} prints the same for {name(c.dataset)}" for c in alike if c.dataset != claim.dataset
-            ]
-            told = f"For {name(claim.dataset)}, which the rest of the paper never mentions{''.join(elsewhere)}"
-            yield claim, Finding(AMBIGUOUS, f"{told}.")
+            others = [f"; {c.place} prints the same for {name(c.dataset)}" for c in alike if c.dataset != claim.dataset]
+            told = f"For {name(claim.dataset)}, which the rest of the paper never mentions{''.join(others)}."
+            yield claim, Finding(AMBIGUOUS, told)
         for other in pick(paper, expression=claim.expression, value=claim.value, scored_as=claim.scored_as):
             if claim.expression and claim.metric in ("accuracy", "recall", "f1") and other.metric == "precision":
                 told = f"Called {claim.metric} here and precision in {other.place}: the same only if as many images"
@@ -419,16 +394,16 @@ def names(paper: Paper) -> Found:
 
 def within_range(paper: Paper) -> Found:
     """A number lies within a printed range, whose ends are in order; one without a model is of all EfficientNets."""
-    for low, high in permutations([c for c in paper if c.kind != "cited"], 2):
+    for low, high in permutations(own(paper), 2):
         metric = low.metric.removesuffix("_low")
-        one_range = low.where == high.where and low.scored_as == high.scored_as
-        if low.metric == metric or high.metric != f"{metric}_high" or not one_range:
+        ends = (f"{metric}_low", f"{metric}_high", low.where, low.scored_as)
+        if (low.metric, high.metric, high.where, high.scored_as) != ends:
             continue
         told = f"{low.place} has a range from {low.value} to {high.value}."
         yield low, _consistent(low.value <= high.value, told, high)
-        for claim in pick(paper, metric=metric, dataset=low.dataset, split=low.split):
-            of_range = low.model in (claim.model, "") and (low.model or EFFICIENTNET.fullmatch(claim.model or "B0"))
-            if of_range and low.value <= high.value and claim.kind != "cited":
+        for claim in own(paper, metric=metric, dataset=low.dataset, split=low.split):
+            of_range = low.model in (claim.model, "") and (low.model or (claim.model or "B0") in architecture.SCALES)
+            if of_range and low.value <= high.value:
                 end = low if claim.value < low.value else high
                 yield claim, _consistent(low.value <= claim.value <= high.value, told, end)
 
@@ -438,8 +413,8 @@ def bounded(paper: Paper) -> Found:
     for bound in pick(paper, metric="accuracy_difference_below"):
         scores = pick(paper, metric="accuracy", dataset=bound.dataset, model=bound.model, expression="")
         for train, test in product(pick(scores, split="train"), pick(scores, split="test")):
-            (low, high), (test_low, test_high) = arithmetic.bounds(train.value), arithmetic.bounds(test.value)
-            least, apart = max(low - test_high, test_low - high, Decimal(0)), abs(train.value - test.value)
+            least = max(train.low - test.high, test.low - train.high, Decimal(0))
+            apart = abs(train.value - test.value)
             told = f"{train.value} and {test.value} are {apart} apart, before rounding at least {least}."
             yield bound, _consistent(least < bound.value, told, train, test)
     for best, trained in product(paper, pick(paper, metric="epochs")):
@@ -458,36 +433,23 @@ def errors(paper: Paper) -> Found:
             yield claim, _consistent(right in arithmetic.counts(other.value, claim.n), told, other, n=claim.n)
 
 
-# --------------------------------------------------------------------------------------- what others published
-
-
 def network(paper: Paper) -> Found:
-    """A statement about the layers of EfficientNet holds for the network of Tan and Le 2019 (table 1, scaled)."""
-    for claim in [c for c in paper if EFFICIENTNET.fullmatch(c.model)]:
-        built, sequence = architecture.layout(claim.model), pick(paper, metric="channels", model=claim.model)
-        counted = {
-            "mbconv_blocks": (len(built.blocks), "MBConv blocks"),
-            "stem.filters": (built.stem, "filters at its stem"),
-        }
-        counted["features"] = (built.features, "features after pooling")
+    """A statement about the channels of EfficientNet holds for the network of Tan and Le 2019 (table 1, scaled)."""
+    for claim in [c for c in paper if c.model in architecture.SCALES]:
+        stages, sequence = architecture.stages(claim.model), pick(paper, metric="channels", model=claim.model)
         if claim in sequence:
-            stages = [built.widths(stage) for stage in range(2, len(architecture.STAGES) + 1)]
-            same = len(sequence) == len(stages) and all(
-                int(c.value) in s for c, s in zip(sequence, stages, strict=True)
-            )
-            printed, widest = (", ".join(map(str, some)) for some in ([c.value for c in sequence], map(max, stages)))
+            after = [{*within, out} for _, within, out in stages[1:]]  # what follows the stage without expansion
+            same = len(sequence) == len(after) and all(c.value in s for c, s in zip(sequence, after, strict=True))
+            printed, widest = (", ".join(map(str, some)) for some in ([c.value for c in sequence], map(max, after)))
             told = f"As one sequence, {printed}: {claim.model}'s stages have at most {widest} channels"
             yield claim, _fact(same, told, published.TAN)
         elif claim.metric == "mbconv_channels":
-            within = {inside for _, inside, _ in built.blocks}
-            told = f"{claim.model}'s MBConv blocks have from {min(within):,} to {max(within):,} channels within"
-            yield claim, _fact(within == {int(claim.value)}, told, published.TAN)
+            every = {channels for _, within, _ in stages for channels in within}
+            told = f"{claim.model}'s MBConv blocks have from {min(every):,} to {max(every):,} channels within"
+            yield claim, _fact(every == {int(claim.value)}, told, published.TAN)
         elif claim.what == "stem.padding":
             told = "For images of even size Keras pads 0 pixels before and 1 behind; 1 on both sides is PyTorch's way."
             yield claim, Finding(AMBIGUOUS if claim.value == 1 else FALSE, told)
-        elif claim.what in counted:
-            true, told = counted[claim.what]
-            yield claim, _fact(claim.value == true, f"{claim.model} has {true:,} {told}", published.TAN)
 
 
 def published_figure(paper: Paper) -> Found:
@@ -495,34 +457,32 @@ def published_figure(paper: Paper) -> Found:
     for claim in [c for c in paper if not c.expression]:
         metric, rival = claim.metric.removesuffix("_low"), re.search(r"than ([\w-]+)", claim.note)
         keys = [(claim.dataset, metric, claim.split, of) for of in ("", claim.model)]
-        of_network = [claim.what.removesuffix("_low"), metric, f"{metric} than {rival[1] if rival else ''}"]
-        keys += [
-            ("efficientnet", key, "", of) for key, of in product(of_network, ("", claim.model)) if not claim.dataset
-        ]
-        key = next((key for key in keys if key in published.FIGURES), None)
+        if not claim.dataset and claim.model in ("", *architecture.SCALES):
+            of_network = (claim.what.removesuffix("_low"), metric, f"{metric} than {rival[1] if rival else ''}")
+            keys += [("efficientnet", key, "", of) for key, of in product(of_network, ("", claim.model))]
         if claim.metric == "image_size" and "default of EfficientNet" in claim.note:
             fitting = [variant for variant, side in architecture.SIDES.items() if side == claim.value]
-            told = (
-                f"True of {' and '.join(fitting) or 'none'}; B0 to B7 were made for {list(architecture.SIDES.values())}"
-            )
-            yield claim, Finding(AMBIGUOUS if fitting else FALSE, f"{told} pixels ({published.TAN}).")
-        if key is None or (key[0] == "efficientnet" and claim.model and not EFFICIENTNET.fullmatch(claim.model)):
+            told = f"True of {' and '.join(fitting) or 'none'}; B0 to B7 were made for "
+            told += f"{list(architecture.SIDES.values())} pixels ({published.TAN})."
+            yield claim, Finding(AMBIGUOUS if fitting else FALSE, told)
+        key = next((key for key in keys if key in published.FIGURES), None)
+        if key is None:
             continue
-        (values, source), (low, high) = published.FIGURES[key], arithmetic.bounds(claim.value)
-        told = f"{name(key[0])}: {', '.join(_plain(n) + ' ' + values[n] for n in values)}"
+        values, source = published.FIGURES[key]
+        told, printed = f"{name(key[0])}: {', '.join(_plain(n) + ' ' + values[n] for n in values)}", _plain(claim.value)
         by, true_by = re.search(r"released by ([\w ]+)", claim.note), published.RELEASED_BY.get(claim.dataset, "")
         parts = [found[0].value for split in ("train", "val", "test") if (found := images(paper, claim.dataset, split))]
         if by and true_by and by[1] not in true_by:
             yield claim, _fact(False, f"{told}, released by {true_by}, not {by[1]}", source)
-        elif any(low <= n < high for n in values) or (claim.metric.endswith("_low") and claim.value <= max(values)):
+        elif any(claim.low <= n < claim.high for n in values) or (
+            claim.metric.endswith("_low") and claim.value <= max(values)
+        ):
             yield claim, _fact(True, told, source)
         elif (claim.metric, claim.split, sum(parts)) == ("images", "all", claim.value):
-            told += (
-                f"; {_plain(claim.value)} is right as the images used, which the parts make, not as all that there are"
-            )
+            told += f"; {printed} is right as the images used, which the parts make, not as all that there are"
             yield claim, Finding(AMBIGUOUS, f"{told} ({source}).")
         else:
-            yield claim, _fact(False, f"{told}; {_plain(claim.value)} is none of these", source)
+            yield claim, _fact(False, f"{told}; {printed} is none of these", source)
 
 
 CHECKS: tuple[Callable[[Paper], Found], ...] = (

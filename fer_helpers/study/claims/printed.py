@@ -7,32 +7,22 @@ import pandas as pd
 from fer_helpers import paths
 
 KINDS = ("result", "count", "architecture", "setting", "cited")
-COLUMNS = (
-    *("claim", "paper", "statement", "where", "kind", "dataset", "split", "protocol", "model", "metric", "expression"),
-    *("value", "unit", "decimals", "n", "note"),
-)
+COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "protocol", "model", "metric")
+COLUMNS += ("expression", "value", "unit", "decimals", "n", "note")
 NEEDED = ("paper", "metric", "value", "decimals")
 
 
 def load(paper: str = "") -> pd.DataFrame:
-    """The printed numbers, of one paper or of all; columns `COLUMNS`, shares as fractions of 1.
+    """The printed numbers of the study's papers, or of one of them, as `read` gives them."""
+    return read(paths.PROJECT / "data" / "claims.csv", paper)
+
+
+def read(file: Path, paper: str = "") -> pd.DataFrame:
+    """Anybody's table of printed numbers: columns `COLUMNS`, of which only `NEEDED` have to be there.
 
     Raises:
-        ValueError: no claim of that paper, or a fault in the file (`read`).
-    """
-    file = paths.PROJECT / "data" / "claims.csv"
-    claims = read(file)
-    if paper and paper not in set(claims["paper"]):
-        known = ", ".join(sorted(set(claims["paper"])))
-        raise ValueError(f"{file} holds no claim of {paper!r}: its papers are {known}")
-    return claims[claims["paper"] == paper].reset_index(drop=True) if paper else claims
-
-
-def read(file: Path) -> pd.DataFrame:
-    """Anybody's table of printed numbers: columns `NEEDED`, and any others of `COLUMNS`; what is missing is filled in.
-
-    Raises:
-        ValueError: a fault, with row (the header is row 1) and column; a missing file is pandas' error.
+        ValueError: no claim of that paper, or a fault, with row (the header is row 1) and column.
+        OSError: no such file.
     """
     rows = pd.read_csv(file, dtype=str, keep_default_na=False)
     missing, unknown = [name for name in NEEDED if name not in rows], sorted(set(rows.columns) - set(COLUMNS))
@@ -41,34 +31,35 @@ def read(file: Path) -> pd.DataFrame:
         raise ValueError(f"{file}: row 1 {problem}; see python -m fer_helpers.study.claims --help")
     rows = rows.assign(**{name: "" for name in COLUMNS if name not in rows})[list(COLUMNS)]
     numbered = [f"{row.paper}.row{place}" for place, row in enumerate(rows.itertuples(), 2)]
-    rows["claim"] = rows["claim"].where(rows["claim"] != "", numbered)
-    rows["kind"] = rows["kind"].where(rows["kind"] != "", "result")
-    for name in ("where", "statement"):
-        rows[name] = rows[name].where(rows[name] != "", rows["claim"])
+    numbered = [f"{paper}.row{place}" for place, paper in enumerate(rows["paper"], 2)]
+    for name, default in (
+        ("claim", numbered),
+        ("kind", "result"),
+        ("where", rows["claim"]),
+        ("statement", rows["claim"]),
+    ):
+        rows[name] = rows[name].where(rows[name] != "", default)
     numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in ("value", "decimals", "n")}
-    whole = numbers["n"].isna() | (numbers["n"] % 1 == 0)
-    faults = {
-        "paper": (rows["paper"] == "", "is empty"),
-        "metric": (rows["metric"] == "", "is empty"),
-        "kind": (~rows["kind"].isin(KINDS), f"is not one of {', '.join(KINDS)}"),
-        "value": (numbers["value"].isna(), "is not a number"),
-        "decimals": (
-            ~numbers["decimals"].between(0, 12) | (numbers["decimals"] % 1 != 0),
-            "is not a whole number from 0 to 12",
-        ),
-        "n": (
-            (rows["n"] != "") & ~(numbers["n"] >= 1) | ~whole,
-            "is not a whole number of 1 or more; leave it empty if none is printed",
-        ),
-        "claim": (rows["claim"].duplicated(), "stands above already: every id is used once"),
+    share, whole = rows["unit"] == "share", {name: numbers[name] % 1 == 0 for name in ("decimals", "n")}
+    in_place = {
+        "paper": (rows["paper"] != "", "is empty"),
+        "metric": (rows["metric"] != "", "is empty"),
+        "kind": (rows["kind"].isin(KINDS), f"is not one of {', '.join(KINDS)}"),
+        "value": (numbers["value"].notna(), "is not a number"),
+        "decimals": (numbers["decimals"].between(0, 12) & whole["decimals"], "is not a whole number from 0 to 12"),
+        "n": ((rows["n"] == "") | (numbers["n"] >= 1) & whole["n"], "is not a whole number of 1 or more, or empty"),
+        "claim": (~rows["claim"].duplicated(), "stands above already: every id is used once"),
+        "unit": (~share | numbers["value"].between(0, 1), "makes the value a fraction of 1: write 71.02 % as 0.7102"),
     }
-    share = (rows["unit"] == "share") & ~numbers["value"].between(0, 1)
-    faults["unit"] = (share, "makes the value a fraction of 1, from 0 to 1: write 71.02 % as 0.7102 with 4 decimals")
-    for column, (wrong, problem) in faults.items():
-        if wrong.any():
-            row = int(wrong.to_numpy().argmax())
+    for column, (right, problem) in in_place.items():
+        if not right.all():
+            row = int(right.to_numpy().argmin())
             raise ValueError(f"{file}: row {row + 2}, column {column}: {rows[column][row]!r} {problem}")
-    return rows.assign(**numbers).astype({"n": "Int64", "decimals": "Int64"})
+    papers = sorted(set(rows["paper"]))
+    if paper and paper not in papers:
+        raise ValueError(f"{file} holds no claim of {paper!r}: its papers are {', '.join(papers)}")
+    rows = rows.assign(**numbers).astype({"n": "Int64", "decimals": "Int64"})
+    return rows[rows["paper"] == paper].reset_index(drop=True) if paper else rows
 
 
 def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
@@ -78,25 +69,18 @@ def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
         The columns of `results.csv`, `where`, and `paper`: the printed number in place of the paper's key.
     """
     printed = claims[["claim", "where", "value"]].rename(columns={"value": "paper"})
-    return printed.merge(results.drop(columns="paper"), on="claim", how="inner")
+    return printed.merge(results.drop(columns="paper"), on="claim")
 
 
 def printed_table(results: pd.DataFrame, claims: pd.DataFrame, where: str) -> pd.DataFrame:
-    """A table as the paper prints it, cited competitors included, with ours beside the rows that we have results for.
-
-    Args:
-        results: rows of `results.csv`.
-        claims: rows of `data/claims.csv`.
-        where: the printed table, as in `table 1`: one of the places of a claim.
+    """A table as the paper prints it (`where` is as in `table 1`), with ours beside the rows that we have results for.
 
     Returns:
         Columns claim, where, model (the method, as printed), metric, expression, paper (as printed), then ours: value,
         ci_low, ci_high, n, protocol, split, init, seed; a row for each result that names the claim, or one with ours
-        missing.
+        missing, as for competitors that are cited.
     """
     there = claims["where"].str.split("; ").map(lambda places: where in places)
-    printed = claims.loc[there, ["claim", "where", "model", "metric", "expression", "value"]].rename(
-        columns={"value": "paper"}
-    )
+    printed = claims[there].drop(columns="paper").rename(columns={"value": "paper"})
     ours = results[["claim", "value", "ci_low", "ci_high", "n", "protocol", "split", "init", "seed"]]
-    return printed.merge(ours, on="claim", how="left")
+    return printed[["claim", "where", "model", "metric", "expression", "paper"]].merge(ours, on="claim", how="left")

@@ -4,19 +4,16 @@ Ours has an interval over test images (by person, or by group of identical image
 With the paper's network, initial weights, data and protocol a result is *reproduced* if the whole 90 % interval lies
 within printed +- M (two one-sided tests at 5 %: an interval that is too wide can't reproduce), *not reproduced* if the
 whole 95 % interval lies outside, else *undecided*. M is 2 points for an accuracy, 5 for a number of one class. The
-nearest relative, EfficientNet-Lite*k* with ImageNet's weights for B*k*, can do
-neither: it makes a number *supported* if its 95 % interval under the setting fixed beforehand (that whose results name
-the claim) meets printed +- M, and *doubtful* if in the most favourable of several settings its upper end is still more
-than 5 points below.
-
-Before all that stand the checks (`checks`): *impossible* is arithmetic alone, *false* contradicts what was published,
-*contradicts itself* is said of both sides, unless one of them is impossible, false or ambiguous by itself.
+nearest relative, EfficientNet-Lite*k* with ImageNet's weights for B*k*, makes a number *supported* if its 95 % interval
+under the setting fixed beforehand (that whose results name the claim) meets printed +- M, and *doubtful* if in the most
+favourable of several settings its upper end is still more than 5 points below. Before all that stand the checks
+(`checks`): *contradicts itself* is said of both sides, unless one of them is impossible, false or ambiguous by itself.
 """
 
 import json
+from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,18 +21,17 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from fer_helpers import evaluation
-from fer_helpers.study.claims import arithmetic
+from fer_helpers.study.claims import architecture
 from fer_helpers.study.claims import checks as consistency
 from fer_helpers.study.claims import printed as tables
-from fer_helpers.study.claims.checks import AGREES, AMBIGUOUS, CONTRADICTS, DOUBTFUL, EFFICIENTNET, FALSE, IMPOSSIBLE
+from fer_helpers.study.claims.checks import AGREES, AMBIGUOUS, CONTRADICTS, DOUBTFUL, FALSE, IMPOSSIBLE
 from fer_helpers.study.claims.published import UNDER_AGREEMENT
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
 SUPPORTED, NOT_TESTED, NOTHING = "supported", "not tested", "nothing to test"
-WORDS = (
-    *(REPRODUCED, NOT_REPRODUCED, UNDECIDED, IMPOSSIBLE, CONTRADICTS, DOUBTFUL, SUPPORTED),
-    *(AMBIGUOUS, FALSE, AGREES, NOT_TESTED, NOTHING),
-)
+WORDS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, IMPOSSIBLE, CONTRADICTS, DOUBTFUL, SUPPORTED, AMBIGUOUS, FALSE, AGREES)
+WORDS += (NOT_TESTED, NOTHING)
+OF_SEVERAL = {IMPOSSIBLE: "impossible as printed", CONTRADICTS: "contradict themselves", AGREES: "agree"}
 MARGIN, MARGIN_OF_CLASS = 0.02, 0.05
 FAR = 0.05  # a relative that ends so far below a printed number makes it doubtful
 SAME_SIZE = 0.02  # of the printed number of images: copies lose a few files
@@ -46,11 +42,9 @@ SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size",
 MEASURED = ("claim", *SETTING, "seeds", "value", "low", "high", "low90", "high90", "n", "differs", "relative")
 OURS = {"value": "ours", "low": "ours_low", "high": "ours_high", "run": "run", "protocol": "protocol"}
 OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "seeds": "seeds", "differs": "differs"}
-COLUMNS = (
-    *("claim", "paper", "statement", "where", "kind", "dataset", "split", "model", "metric", "expression"),
-    *("word", "reason", "printed", "unit", "decimals", "n", "printed_low", "printed_high", "floor"),
-    *(*OURS.values(), "compared_with", "apart", "images_apart", "smallest"),
-)
+COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "model", "metric", "expression", "word")
+COLUMNS += ("reason", "printed", "unit", "decimals", "n", "printed_low", "printed_high", "floor", *OURS.values())
+COLUMNS += ("compared_with", "apart", "images_apart", "smallest")
 
 
 def finished_runs(profile: Path) -> list[SimpleNamespace]:
@@ -60,26 +54,16 @@ def finished_runs(profile: Path) -> list[SimpleNamespace]:
     """
     found = []
     for file in sorted(profile.glob("*/run.json")):
-        about = json.loads(file.read_text(encoding="utf-8"))
+        about, said = json.loads(file.read_text(encoding="utf-8")), file.with_name("predictions.csv.gz")
         if about["status"] == "finished" and about["notebook"] != SCOREBOARD:
-            said = file.with_name("predictions.csv.gz")
             read = pd.read_csv(said, dtype={"group": "string"}, low_memory=False) if said.exists() else pd.DataFrame()
             results = pd.read_csv(file.with_name("results.csv"))
             found.append(SimpleNamespace(about=about, results=results, predictions=read))
     return found
 
 
-# ------------------------------------------------------------------------------------------------------- the interval
-
-
-class Interval(NamedTuple):
-    """A number with its 95 % and 90 % intervals."""
-
-    value: float
-    low: float
-    high: float
-    low90: float
-    high90: float
+Interval = namedtuple("Interval", "value low high low90 high90")  # a number with its 95 % and 90 % intervals
+Verdict = namedtuple("Verdict", "sentence table")  # what a notebook says of its paper, and its results with their words
 
 
 def interval(hits: np.ndarray, counted: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Interval:
@@ -89,19 +73,15 @@ def interval(hits: np.ndarray, counted: np.ndarray, groups: np.ndarray, training
     trainings, one fewer than there are, which makes the variance of few unbiased (Rao and Wu 1988, JASA 83). The
     variance gives the number of independent images that would vary so much, and that Wilson's interval, with Student's
     quantile where trainings vary (Satterthwaite's degrees of freedom): of one training on independent images it is
-    Wilson's own.
-
-    Args:
-        hits, counted: for each prediction whether it is in the share, and whether in what it is a share of; bool or 0
-        and 1.
-        groups, trainings: for each prediction what it is drawn with; a training is a seed and a fold.
+    Wilson's own. For each prediction `hits` says whether it is in the share and `counted` whether in what it is a share
+    of (bool, or 0 and 1), `groups` and `trainings` (a training is a seed and a fold) with what it is drawn.
     """
     group, training = (np.unique(np.asarray(names, str), return_inverse=True)[1] for names in (groups, trainings))
     size, many = group.max() + 1, training.max() + 1
-    cells = np.zeros((2, size, many))
-    for half, number in zip(cells, (hits, counted), strict=True):
-        np.add.at(half, (group, training), number)
-    patterns, alike = np.unique(np.concatenate(cells, axis=1), axis=0, return_counts=True)  # equal groups drawn as one
+    cells = np.zeros((size, 2 * many))
+    np.add.at(cells, (group, training), hits)
+    np.add.at(cells, (group, many + training), counted)
+    patterns, alike = np.unique(cells, axis=0, return_counts=True)  # equal groups drawn as one
     random, one = np.random.default_rng(0), np.ones((RESAMPLES, 1))
 
     def variance(images: np.ndarray) -> float:
@@ -146,20 +126,12 @@ def _of_setting(run, rows: pd.DataFrame) -> Interval:
     return Interval(value, below, above, value - narrow * (value - below), value + narrow * (above - value))
 
 
-# ----------------------------------------------------------------------------------------------------------- what ran
-
-
 def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
     """Every score of ours that bears on a printed result: one row for each claim, run and setting, columns `MEASURED`.
 
-    Args:
-        printed: rows of claims.csv.
-        runs: runs at work or finished, with `about`, `results` and `predictions`.
-
-    Returns:
-        `differs` says what keeps a score from judging the claim; `relative` that it is its nearest relative's with
-        ImageNet's weights, under the setting fixed beforehand, whose results name the claim, or under another one of
-        the same paper's runs.
+    `differs` says what keeps a score from judging the claim; `relative` that it is its nearest relative's with
+    ImageNet's weights, under the setting fixed beforehand, whose results name the claim, or under another one of the
+    same paper's runs. Arguments as of `judge`.
     """
     found = []
     for run in runs:
@@ -168,11 +140,10 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
         rows[text] = rows[text].astype(object).where(rows[text].notna(), "")
         scores = rows[(rows["init"] != "") & (rows["protocol"] != "") & rows["value"].notna()]
         for claim in printed[printed["kind"] == "result"].to_dict("records"):
-            named = scores["claim"] == claim["claim"]
-            alike = ["paper", "metric", "expression", "dataset"]
+            named, alike = scores["claim"] == claim["claim"], ["paper", "metric", "expression", "dataset"]
             same = (scores[alike] == [claim[name] for name in alike]).all(axis=1) & (scores["init"] == "imagenet")
             same &= scores["split"].isin([claim["split"], *scores.loc[named, "split"]])
-            same &= scores["model"].map(lambda model, of=claim["model"]: _is_relative(model, of))
+            same &= scores["model"].map(lambda model, of=claim["model"]: _is_relative(model, of)).astype(bool)
             for keys, setting in scores[named | same].groupby(SETTING, dropna=False, sort=False):
                 differs = _differences(claim, setting.iloc[0], run.about, printed)
                 other = [] if (setting["claim"] == claim["claim"]).any() else ["another setting"]
@@ -184,12 +155,12 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
 
 
 def _is_relative(model: str, of: str) -> bool:
-    return bool(EFFICIENTNET.fullmatch(of)) and model.partition(",")[0] == f"Lite{of[1:]}"
+    return of in architecture.SCALES and model.partition(",")[0] == f"Lite{of[1:]}"
 
 
 def paper_init(claim: dict) -> str:
     """The initial weights of the network that a claim is about: ImageNet's for every EfficientNet, none for another."""
-    return "imagenet" if not claim["model"] or EFFICIENTNET.fullmatch(claim["model"]) else "scratch"
+    return "imagenet" if claim["model"] in ("", *architecture.SCALES) else "scratch"
 
 
 def _differences(claim: dict, row: pd.Series, about: dict, printed: pd.DataFrame) -> list[str]:
@@ -222,32 +193,25 @@ def _of_data(paper: str, dataset: str, entry: dict | None, printed: pd.DataFrame
     return f"{entry['images']:,} images of {consistency.name(dataset)}, not {told}"
 
 
-# ----------------------------------------------------------------------------------------------------------- the rule
-
-
 def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     """Every claim with its word, a reason, and what stands beside it: a row a claim, columns `COLUMNS`.
 
-    Args:
-        printed: rows of claims.csv, as `claims.load` gives them: all of a paper.
-        runs: runs at work or finished (`finished_runs`), with `about`, `results` and `predictions`.
-
-    Returns:
-        `printed_low` and `printed_high` are Wilson's interval of the printed share where n is known, `floor` what the
-        most frequent expression alone gives (for a loss the entropy of the labels), `apart` the difference to the
-        nearest other network that the paper prints on the same images, `images_apart` the same in images, and
-        `smallest` the least difference that so many images can show.
+    `printed` holds all rows of each paper, as `claims.load` gives them, `runs` those at work or finished
+    (`finished_runs`), with `about`, `results` and `predictions`. `printed_low` and `printed_high` are Wilson's interval
+    of the printed share where n is known, `floor` what the most frequent expression alone gives (for a loss the entropy
+    of the labels), `apart` and `images_apart` how far the nearest other network is that the paper prints, and
+    `smallest` the least difference that so many images can show.
     """
     runs, checks = runs or [], consistency.check(printed)
     scores, parsed = measured(printed, runs), consistency.parse(printed)
     entries = [entry for run in runs for entry in run.about.get("data", [])]
     at_fault = set(checks.loc[checks["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS]), "claim"])
-    blameless = checks["against"].map(lambda ids: bool(at_fault & set(ids.split())))
-    checks = checks[~((checks["word"] == CONTRADICTS) & blameless)]
+    blameless = checks["against"].map(lambda ids: not at_fault.isdisjoint(ids.split()))
+    checks = checks[(checks["word"] != CONTRADICTS) | ~blameless]
     rows = []
     for claim, of_claim in zip(printed.to_dict("records"), parsed, strict=True):
         mine, found = scores[scores["claim"] == claim["claim"]], checks[checks["claim"] == claim["claim"]]
-        ours = _nearest(mine, claim)
+        ours, of_paper = _nearest(mine, claim), consistency.pick(parsed, paper=claim["paper"])
         here = [e["dataset"] for e in entries if not _of_data(claim["paper"], e["dataset"], e, printed)]
         missing = [name for name in claim["dataset"].split(" to ") if name in UNDER_AGREEMENT and name not in here]
         word, reason = (
@@ -256,9 +220,8 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
             or (_from_scores(claim, mine) if claim["kind"] == "result" else None)
             or _not_tested(claim, missing, ours["differs"])
         )
-        context = _context(of_claim, consistency.pick(parsed, paper=of_claim.paper), found)
-        about = {name: claim[name] for name in COLUMNS if name in claim} | {"printed": claim["value"]}
-        rows.append(about | {"word": word, "reason": reason} | context | ours)
+        judged = {"printed": claim["value"], "word": word, "reason": reason}
+        rows.append(claim | judged | _context(of_claim, of_paper, found) | ours)
     whole = dict.fromkeys(("decimals", "n", "image_size", "seeds", "images_apart"), "Int64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
@@ -285,11 +248,6 @@ def _counted(claim: dict, found: pd.DataFrame, runs: list) -> tuple[str, str] | 
     return None
 
 
-def margin(claim: dict) -> float:
-    """M: by how much ours may differ from the printed number and be equivalent."""
-    return MARGIN_OF_CLASS if claim["expression"] else MARGIN
-
-
 def equivalence(value: float, ours: Interval, margin: float) -> str:
     """Reproduced, not reproduced or undecided: two one-sided tests at 5 %, and the 95 % interval wholly outside."""
     if value - margin <= ours.low90 and ours.high90 <= value + margin:
@@ -299,7 +257,7 @@ def equivalence(value: float, ours: Interval, margin: float) -> str:
 
 def _from_scores(claim: dict, scores: pd.DataFrame) -> tuple[str, str] | None:
     """What our scores make of a result, with the numbers; None if they can't judge it."""
-    value, m = claim["value"], margin(claim)
+    value, m = claim["value"], MARGIN_OF_CLASS if claim["expression"] else MARGIN
     same, relatives = scores[scores["differs"] == ""], scores[scores["relative"]]
     if len(same):
         ours = Interval(*same[list(Interval._fields)].iloc[0])
@@ -359,7 +317,7 @@ def _context(claim: consistency.Claim, paper: list[consistency.Claim], found: pd
     if sizes and accuracy and not claim.expression:
         context["floor"] = max(sizes.values()) / sum(sizes.values())
     elif sizes and claim.metric.startswith("loss"):
-        context["floor"] = arithmetic.entropy(list(sizes.values()))
+        context["floor"] = stats.entropy(list(sizes.values()))
     elif sizes and claim.metric == "precision":
         context["floor"] = sizes.get(claim.expression, np.nan) / sum(sizes.values())
     alike = consistency.pick(paper, dataset=claim.dataset, split=claim.split, metric=claim.metric, expression="")
@@ -372,9 +330,6 @@ def _context(claim: consistency.Claim, paper: list[consistency.Claim], found: pd
     return context
 
 
-# ------------------------------------------------------------------------------------------------------- in sentences
-
-
 def statements(judged: pd.DataFrame) -> pd.DataFrame:
     """One row for each statement, that with the gravest word: several rows make some, as the channels of a sequence."""
     gravest = judged.sort_values("word", key=lambda words: words.map(WORDS.index), kind="stable")
@@ -384,25 +339,17 @@ def statements(judged: pd.DataFrame) -> pd.DataFrame:
 def tally(judged: pd.DataFrame) -> pd.DataFrame:
     """How many statements of each kind got which word: rows `KINDS`, columns those of `WORDS` that occur."""
     once = statements(judged)
-    counts = pd.crosstab(once["kind"], once["word"])
-    return counts.reindex(
-        index=[k for k in tables.KINDS if k in counts.index], columns=[w for w in WORDS if w in counts]
-    )
+    counts, kinds = pd.crosstab(once["kind"], once["word"]), [k for k in tables.KINDS if k in set(once["kind"])]
+    return counts.reindex(index=kinds, columns=[word for word in WORDS if word in counts])
 
 
 def headline(judged: pd.DataFrame) -> str:
     """One sentence about the results alone: of how many, how many got which word."""
     once = statements(judged)
     counts = once.loc[once["kind"] == "result", "word"].value_counts()
-    named = [word for word in WORDS if word in counts or word in (REPRODUCED, NOT_REPRODUCED)]
-    return f"Of {counts.sum()} results, {', '.join(f'{counts.get(word, 0)} {word}' for word in named)}."
-
-
-class Verdict(NamedTuple):
-    """What a notebook says of its paper: a sentence, and a table of its results with their words."""
-
-    sentence: str
-    table: pd.DataFrame
+    counts = counts.reindex([w for w in WORDS if w in counts or w in (REPRODUCED, NOT_REPRODUCED)], fill_value=0)
+    told = (f"{number} {word if number == 1 else OF_SEVERAL.get(word, word)}" for word, number in counts.items())
+    return f"Of {counts.sum()} results, {', '.join(told)}."
 
 
 def verdict(run, paper: str) -> Verdict:

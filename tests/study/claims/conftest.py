@@ -7,12 +7,7 @@ import pytest
 
 from fer_helpers.study import claims
 
-EMPTY = dict.fromkeys(claims.COLUMNS, "") | {
-    "paper": "small_2020",
-    "where": "table 1",
-    "kind": "result",
-    "unit": "share",
-}
+EMPTY = dict.fromkeys(claims.COLUMNS, "") | {"paper": "small_2020", "where": "table 1", "kind": "result"}
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +19,7 @@ def paper() -> Callable[..., pd.DataFrame]:
         for row in rows:
             exact = {"value": float(row["value"]), "decimals": len(row["value"].partition(".")[2])}
             name = f"small_2020.{row['claim']}"
-            filled.append(EMPTY | {"n": None, "statement": name} | row | exact | {"claim": name})
+            filled.append(EMPTY | {"unit": "share", "n": None, "statement": name} | row | exact | {"claim": name})
         return pd.DataFrame(filled, columns=claims.COLUMNS).astype({"n": "Int64", "decimals": "Int64"})
 
     return make

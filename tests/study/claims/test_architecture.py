@@ -18,16 +18,20 @@ def test_layers_are_those_that_keras_builds(variant):
     blocks = [found.groups() for name in layers if (found := re.fullmatch(r"(block(\d)[a-z])_dwconv", name))]
     widths = [(layers[f"{name}_dwconv"].output.shape[-1], layers[f"{name}_project_conv"].filters) for name, _ in blocks]
     built = [(int(stage), *both) for (_, stage), both in zip(blocks, widths, strict=True)]
+    stages = architecture.stages(variant)
+    told = [(k, within, out) for k, (_, channels, out) in enumerate(stages, 1) for within in channels]
+    assert told == built and [len(channels) for _, channels, _ in stages] == [n for n, *_ in stages]
     stem, top = layers["stem_conv"], layers["top_conv"]
-    assert architecture.layout(variant) == (stem.filters, built, top.filters)
+    facts = {"mbconv_blocks": len(blocks), "stem.filters": stem.filters, "features": top.filters}
+    for metric, number in facts.items():
+        assert list(published.FIGURES["efficientnet", metric, "", variant].values) == [number]
     assert (stem.kernel_size[0], stem.strides[0], top.kernel_size[0]) == (3, 2, 1)
     assert layers["stem_conv_pad"].padding == ((0, 1), (0, 1))
 
 
 def test_b0_has_the_stages_of_tan_and_le():
-    blocks = architecture.layout("B0").blocks
-    assert [sum(at == stage for at, *_ in blocks) for stage in range(1, 8)] == [1, 2, 2, 3, 3, 4, 1]
-    assert list({at: out for at, _, out in blocks}.values()) == [16, 24, 40, 80, 112, 192, 320]
+    stages = [(blocks, out) for blocks, _, out in architecture.stages("B0")]
+    assert stages == [(1, 16), (2, 24), (2, 40), (3, 80), (3, 112), (4, 192), (1, 320)]
 
 
 def test_published_counts_are_those_that_the_data_sets_are_checked_against():
