@@ -1,4 +1,4 @@
-"""What several test modules share: hand-made images and folders, the real data sets where they are, and a network that is down."""
+"""What several test modules share: hand-made images and folders, real data sets if present, no network."""
 
 import io
 import os
@@ -61,7 +61,7 @@ def network_is_down(monkeypatch):
 
 @pytest.fixture(scope="session")
 def encode() -> Callable[..., bytes]:
-    """An array, or an image of Pillow, as the bytes of an image file: written by Pillow, since the package reads with OpenCV."""
+    """An array, or an image of Pillow, as the bytes of an image file, by Pillow: the package reads with OpenCV."""
 
     def encoded(image: np.ndarray | Image.Image, suffix: str = ".png", **options) -> bytes:
         image = image if isinstance(image, Image.Image) else Image.fromarray(image)
@@ -74,7 +74,7 @@ def encode() -> Callable[..., bytes]:
 
 @pytest.fixture(scope="session")
 def write_files() -> Callable[[Path, dict[str, bytes | str]], Path]:
-    """Write files, content by name, below a folder or into a zip, as the suffix of the target says; returns the target."""
+    """Write files, content by name, below a folder or, by the suffix, into a zip; returns the target."""
 
     def write(target: Path, files: dict[str, bytes | str]) -> Path:
         if target.suffix == ".zip":

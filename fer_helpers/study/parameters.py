@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -35,12 +36,16 @@ def _is_weights(value: str) -> bool:
     return value in ("imagenet", "scratch") or paths.resolve(value).is_file()
 
 
+def _is_detector(value: str) -> bool:
+    return value in ("none", "haar", "box") or (value == "dlib" and find_spec("dlib") is not None)
+
+
 # Patterns of names, what a value (or each value of a list) must be, and a test; the first pattern that fits counts.
 RULES: list[tuple[str, str, Callable]] = [
     ("variant *variants", *_one_of(*VARIANTS)),
     ("dataset data_sets", *_one_of(*datasets.LOADERS)),
     ("weights", "imagenet, scratch, or a file that exists", _is_weights),
-    ("detector", *_one_of("none", "haar", "dlib", "box")),
+    ("detector", "one of none, haar, box, or dlib after pip install -e .[dlib]", _is_detector),
     ("pooling", *_one_of("avg", "max")),
     ("optimizer", *_one_of("adam", "adamax", "adamw", "sgd")),
     ("schedule", *_one_of("constant", "cosine", "staircase")),

@@ -331,6 +331,7 @@ def test_killed_without_warning_a_study_goes_on_where_it_was(project):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 def test_training_killed_within_an_epoch_ends_with_the_numbers_of_one_that_was_not(project):
     """First the kernel is killed, then, an epoch later, the study."""
     shutil.copy(FIXTURES / "trains.ipynb", project.folder / "notebooks" / "00_trains.ipynb")
