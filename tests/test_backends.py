@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import yaml
 
 from fer_helpers import paths
 
@@ -222,3 +225,23 @@ def test_no_module_of_the_package_needs_tensorflow():
     """
     files = [file for file in (paths.PROJECT / "fer_helpers").rglob("*.py") if not file.stem.startswith("__")]
     assert int(run_python(NO_TENSORFLOW + textwrap.dedent(code)).splitlines()[-1]) >= len(files)
+
+
+@pytest.mark.slow
+def test_a_notebook_runs_to_its_end_without_tensorflow(tmp_path):
+    """Notebook 03, smaller than in the profile `smoke`, where importing TensorFlow fails as if it were not there."""
+    (tmp_path / "tensorflow.py").write_text("raise ModuleNotFoundError('No module named tensorflow')")
+    smoke = paths.PROJECT / "notebooks" / "profiles" / "smoke" / "03_singh_2022.yaml"
+    smaller = {"data_sets": ["ckplus"], "seeds": [0], "epochs": 3, "alternatives": {}, "trained_epochs": 0}
+    parameters = tmp_path / "03_singh_2022.yaml"
+    parameters.write_text(yaml.safe_dump(yaml.safe_load(smoke.read_text()) | smaller))
+    path = os.pathsep.join([str(tmp_path), str(paths.PROJECT)])
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": path}
+    run = paths.PROJECT / "data" / "cache" / "without_tensorflow" / "03_singh_2022"  # a run's folder is in the project
+    command = [sys.executable, "-m", "fer_helpers.study.runner", str(parameters), "--run-dir", str(run)]
+    done = subprocess.run(command, cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
+    assert json.loads((run / "run.json").read_text())["status"] == "finished"
+    numbers = pd.read_csv(run / "results.csv")
+    assert set(numbers["backend"]) == {"jax"} and "accuracy" in set(numbers["metric"])
+    shutil.rmtree(run.parent)
