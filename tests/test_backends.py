@@ -104,10 +104,11 @@ def test_networks_say_the_same_and_lose_the_same_on_tensorflow_and_on_jax(comput
     assert np.ptp(expected["probabilities"], axis=0).min() > 0.05  # the images are told apart
     assert np.ptp(expected["lite"], axis=0).max() > 0.05
     for answers in ("probabilities", "lite", "b0"):
-        np.testing.assert_allclose(ours[answers], expected[answers], atol=1e-4)
+        assert np.abs(ours[answers] - expected[answers]).max() < 1e-4 * np.abs(expected[answers]).max()
     losses = expected["losses"]
     assert losses[0] > losses[1] + 0.01 > losses[2] + 0.02  # each step shows what the one before it has changed
-    np.testing.assert_allclose(ours["losses"], losses, atol=1e-3)
+    np.testing.assert_allclose(ours["losses"], losses, atol=5e-3)  # steps enlarge what rounding began
+    assert ours["losses"][0] == pytest.approx(losses[0], abs=1e-5)
 
 
 @pytest.mark.slow
