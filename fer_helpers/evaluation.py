@@ -1,16 +1,12 @@
 """Scores with their intervals, calibration, spread over seeds, and which of two models is better on how many images."""
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import stats
 from sklearn.metrics import confusion_matrix, log_loss
-from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_confint
 
 PROPORTIONS = ("accuracy", "precision", "recall")
@@ -173,49 +169,6 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bi
     return float(np.average((filled["accuracy"] - filled["confidence"]).abs(), weights=filled["n"]))
 
 
-class McNemar(NamedTuple):
-    """Images that only one of two models gets right, and the p-value of both being right equally often."""
-
-    first_only: int
-    second_only: int
-    p: float
-
-
-def mcnemar(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> McNemar:
-    """McNemar's exact test of two models' predictions (n,) on the same images (McNemar 1947, Psychometrika 12).
-
-    The images must be independent: where frames of one person come together, p is too small.
-
-    Raises:
-        ValueError: the three are not of the same length.
-    """
-    if not len(labels) == len(first) == len(second):
-        raise ValueError(f"{len(labels)} labels, {len(first)} and {len(second)} predictions are not of the same images")
-    table = confusion_matrix(np.equal(first, labels), np.equal(second, labels), labels=[True, False])
-    return McNemar(int(table[0, 1]), int(table[1, 0]), float(mcnemar_test(table, exact=True).pvalue))
-
-
-def compare_all(predictions: dict[str, np.ndarray], labels: np.ndarray) -> pd.DataFrame:
-    """McNemar's exact test for every pair of models, with Holm's correction over the pairs (Holm 1979).
-
-    Args:
-        predictions: for each of two models or more its predictions, int array (n,), of the same images in one order.
-        labels: int array (n,).
-
-    Returns:
-        One row a pair: `first`, `second` (the models), `n`, `first_only`, `second_only` (images that only it gets
-        right), `difference` (accuracy of the first less that of the second), `p`, `p_holm`.
-    """
-    rows = [
-        {"first": first, "second": second} | mcnemar(labels, predictions[first], predictions[second])._asdict()
-        for first, second in combinations(predictions, 2)
-    ]
-    frame = pd.DataFrame(rows)
-    frame.insert(2, "n", len(labels))
-    frame.insert(5, "difference", (frame["first_only"] - frame["second_only"]) / len(labels))
-    return frame.assign(p_holm=multipletests(frame["p"], method="holm")[1])
-
-
 class Difference(NamedTuple):
     """The accuracy of one model less that of another, and its 95 % interval."""
 
@@ -267,15 +220,9 @@ def smallest_difference(n: int, accuracy: float, power: float = 0.8, alpha: floa
         power: probability that the difference is found.
         alpha: level of the test.
     """
-    start, end = np.arcsin(np.sqrt(accuracy)), np.pi / 2
-
-    def missing(angle: float) -> float:
-        return NormalIndPower().power(2 * (angle - start), nobs1=n, alpha=alpha) - power
-
-    if missing(end) < 0:
-        return float("nan")
-    angle = optimize.brentq(missing, start, end, xtol=1e-13)  # solve_power stops at seven digits
-    return float(np.sin(angle) ** 2 - accuracy)
+    needed = (stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) / np.sqrt(2 * n)
+    angle = np.arcsin(np.sqrt(accuracy)) + needed
+    return float(np.sin(angle) ** 2 - accuracy) if angle <= np.pi / 2 else float("nan")
 
 
 def smallest_paired_difference(n: int, discordant: float, power: float = 0.8, alpha: float = 0.05) -> float:
