@@ -69,7 +69,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 
 lock: $(TESTS)
 	$(LOCK) pyproject.toml --extra tensorflow --extra jax --extra export --extra dlib --extra dev --output-file requirements-test.lock
-	$(LOCK) pyproject.toml --extra tensorflow --extra litert --constraint requirements-test.lock --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra tensorflow --extra litert --extra dlib --constraint requirements-test.lock --output-file requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["gpu"], sep="\n")' \
 	    | $(LOCK) - --constraint requirements-test.lock --output-file requirements-gpu.lock
 

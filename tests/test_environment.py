@@ -18,7 +18,7 @@ PYPROJECT = tomllib.loads((paths.PROJECT / "pyproject.toml").read_text())["proje
 LOCK, TEST_LOCK, GPU_LOCK = ((paths.PROJECT / f"requirements{name}.lock").read_text() for name in ("", "-test", "-gpu"))
 CONDA = yaml.safe_load((paths.PROJECT / "environment.yml").read_text())["dependencies"]
 EXTRAS = PYPROJECT["optional-dependencies"]
-STUDY_EXTRAS = ("tensorflow", "litert")
+STUDY_EXTRAS = ("tensorflow", "litert", "dlib")
 TEST_EXTRAS = ("tensorflow", "jax", "export", "dlib", "dev")
 
 
@@ -40,7 +40,7 @@ def test_a_lock_fulfils_every_requirement_of_pyproject(lock, extras):
 
 
 def test_the_study_installs_one_backend_and_nothing_that_only_tests_need():
-    for_tests = {"jax", "jaxlib", "onnx", "onnxruntime", "tf2onnx", "dlib-bin", "playwright", "pytest", "ruff", "uv"}
+    for_tests = {"jax", "jaxlib", "onnx", "onnxruntime", "tf2onnx", "playwright", "pytest", "ruff", "uv"}
     assert not for_tests & locked_versions(LOCK).keys()
     assert for_tests <= locked_versions(TEST_LOCK).keys()
 
