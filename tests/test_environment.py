@@ -103,20 +103,3 @@ def test_conda_takes_the_pythons_that_pyproject_allows():
     named = next(entry for entry in CONDA if isinstance(entry, str) and entry.startswith("python"))
     assert SpecifierSet(named.removeprefix("python")) == SpecifierSet(PYPROJECT["requires-python"])
     assert f"{sys.version_info.major}.{sys.version_info.minor}" in SpecifierSet(PYPROJECT["requires-python"])
-
-
-@pytest.mark.slow
-def test_what_conda_installs_with_pip_runs_the_package(tmp_path):
-    listed = next(entry["pip"] for entry in CONDA if isinstance(entry, dict))
-    requirements = tmp_path / "requirements.txt"
-    requirements.write_text("\n".join(listed))
-    uv = [sys.executable, "-m", "uv"]
-    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run(
-        [*uv, "pip", "install", "--quiet", "--python", python, "-r", requirements], cwd=paths.PROJECT, check=True
-    )
-    code = "import papermill, snakemake; from fer_helpers.models import efficientnet"
-    code += "; print(efficientnet('B0', 32).count_params())"
-    printed = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert printed.split()[-1] == "4049571"  # EfficientNet-B0 without its top

@@ -147,6 +147,7 @@ def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_ask
 
 
 def test_of_several_data_sets_one_is_enough(tmp_path, monkeypatch):
+    monkeypatch.delenv("FER_DATA_DIR", raising=False)
     monkeypatch.setattr(paths, "PROJECT", tmp_path)
     cell = "present, absent = datasets.load_present(data_sets, data, options)"
     file = write(tmp_path, 'data_sets = ["jaffe", "ckplus"]\ndata = "real"', cell)
