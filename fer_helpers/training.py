@@ -33,6 +33,7 @@ def seed_everything(seed: int) -> None:
         import tensorflow
 
         tensorflow.config.experimental.enable_op_determinism()
+        tensorflow.get_logger().setLevel("ERROR")  # it warns that each new network is traced, which is no fault
 
 
 @dataclass(frozen=True)
