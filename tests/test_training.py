@@ -128,14 +128,16 @@ def spoil(folder: Path, how: str) -> None:
         weights.write_bytes(content)
 
 
-@pytest.mark.parametrize("how", ["gone", "no weights", "no state", "half a state", "one bit"])
-@pytest.mark.parametrize("which", ["the last", "the best"])
+@pytest.mark.parametrize(
+    ("which", "how"),
+    [*(("last", how) for how in ("gone", "no weights", "no state", "half a state", "one bit")), ("best", "gone")],
+)
 def test_damaged_backup_is_removed_and_the_training_ends_where_an_unbroken_one_ends(finished, tmp_path, how, which):
     original, network, unbroken = finished
     folder = shutil.copytree(original, tmp_path / "training")
     best = {unbroken.best_by(column) for column in unbroken.keep}
     assert min(best) < 4  # so that there is another one to lose
-    spoil(folder / f"epoch_{min(best) if which == 'the best' else 4:04d}", how)
+    spoil(folder / f"epoch_{min(best) if which == 'best' else 4:04d}", how)
     resumed, backup = train(folder, 4)
     assert backup.history.drop(columns="seconds").equals(unbroken.history.drop(columns="seconds"))
     assert same_numbers(resumed, network)
