@@ -118,7 +118,8 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     """What `findings.j2` makes its sentences of: for each at most one row, without a measurement none.
 
     `split` is what a split by image is worth beside one with no person on both sides, for the network that it flatters
-    most; `printed` the printed accuracy that lies furthest above ours, of those that the verdict speaks against; `copies` the test set with the most images; `best` the best accuracy on the largest test set.
+    most; `printed` the printed accuracy that lies furthest above ours, of those that the verdict speaks against;
+    `copies` the test set with the most images; `best` the best accuracy on the largest test set.
     """
     accuracies = results[(results["metric"] == "accuracy") & (results["expression"] == "")]
     network = ["run", "dataset", "model", "init", "image_size", "seed"]
