@@ -64,7 +64,7 @@ def table_html(frame: pd.DataFrame, caption: str, formats: Formats = None, resul
     formats = dict.fromkeys(columns, formats) if isinstance(formats, str) else dict(formats or {})
     if not caption.strip() or not formats.keys() <= set(columns):
         raise ValueError(f"caption {caption!r}, formats for {[*formats]}: needs a caption, and columns of {columns}")
-    labelled = not isinstance(frame.index, pd.RangeIndex) or frame.index.name is not None
+    labelled = frame.index.name is not None or not pd.api.types.is_integer_dtype(frame.index)
     labels = [(label if isinstance(label, tuple) else (label,)) if labelled else () for label in frame.index]
     specs = [formats.get(name, ".3f") for name in columns]
     cells = [map(_content, values, specs) for values in frame.astype(object).to_numpy()]

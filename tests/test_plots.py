@@ -112,3 +112,9 @@ def test_a_mean_face_is_the_mean_and_blank_where_too_few_people_are_in_it(as_num
     assert np.all(happy.images[0].get_array() == 40)
     assert np.all(sad.images[0].get_array() == 255)
     assert "too few" in sad.get_title()
+
+
+def test_row_numbers_that_a_filter_has_left_are_no_headings():
+    filtered = pd.DataFrame({"value": [1.5, 2.5, 3.5]}).iloc[[0, 2]]
+    assert 'scope="row"' not in plots.table_html(filtered, "A caption.")
+    assert plots.table_html(filtered.rename_axis("fold"), "A caption.").count('scope="row"') == 2
