@@ -171,7 +171,8 @@ def test_nothing_that_comes_from_data_runs_or_is_fetched(tmp_path, write_run, op
                 "<svg onload=document.title='ran'></svg><iframe src='//example.org'></iframe><a href=javascript:x>a</a>"
             ),
             html(
-                "<math><mi><style><img src=x onerror=document.title='ran'></style></mi></math><img src='https://example.org/a'>"
+                "<math><mi><style><img src=x onerror=document.title='ran'></style></mi></math>"
+                "<img src='https://example.org/a'>"
             ),
             printed(HOSTILE),
             new_output("error", ename="E", evalue=HOSTILE, traceback=[HOSTILE]),
