@@ -230,7 +230,8 @@ def test_a_notebook_runs_to_its_end_without_tensorflow(tmp_path):
     """Notebook 03, smaller than in the profile `smoke`, where importing TensorFlow fails as if it were not there."""
     (tmp_path / "tensorflow.py").write_text("raise ModuleNotFoundError('No module named tensorflow')")
     smoke = paths.PROJECT / "notebooks" / "profiles" / "smoke" / "03_singh_2022.yaml"
-    smaller = {"data_sets": ["ckplus"], "weights": "scratch", "seeds": [0], "epochs": 3, "alternatives": {}, "trained_epochs": 0}
+    smaller = {"data_sets": ["ckplus"], "seeds": [0], "epochs": 3, "alternatives": {}, "trained_epochs": 0}
+    smaller["weights"] = "scratch"
     parameters = tmp_path / "03_singh_2022.yaml"
     parameters.write_text(yaml.safe_dump(yaml.safe_load(smoke.read_text()) | smaller))
     path = os.pathsep.join([str(tmp_path), str(paths.PROJECT)])
