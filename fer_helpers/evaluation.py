@@ -109,7 +109,8 @@ def proportion_interval(count: int, total: int) -> tuple[float, float]:
     if total == 0:
         return float("nan"), float("nan")
     low, high = proportion_confint(count, total, alpha=0.05, method="wilson")
-    return float(low), float(high)
+    share = count / total  # at 0 and 1 rounding can leave it just outside
+    return min(float(low), share), max(float(high), share)
 
 
 class OverSeeds(NamedTuple):

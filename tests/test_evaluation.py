@@ -129,6 +129,14 @@ def test_proportion_of_nothing_has_no_interval():
     assert np.isnan(proportion_interval(0, 0)).all()
 
 
+def test_an_interval_holds_its_own_share_where_statsmodels_rounds_past_it():
+    """0 of 7 and 7 of 7 among others: a figure draws no negative error bar."""
+    for total in range(1, 60):
+        for count in (0, total):
+            low, high = proportion_interval(count, total)
+            assert low <= count / total <= high
+
+
 def test_accuracy_precision_and_recall_carry_wilsons_interval_and_losses_none():
     labels, probabilities = random_case(3)
     predicted = probabilities.argmax(axis=1)
