@@ -27,8 +27,10 @@ FORMATS = (".onnx", ".tflite")
 Network = Callable[[np.ndarray], np.ndarray]  # images (n, side, side, 3) from 0 to 255 -> probabilities (n, classes)
 
 
-def save(model: "keras.Model", path: Path) -> None:
+def save(model: "keras.Model", path: Path, eight_bits: bool = False) -> None:
     """Write a network of float32 with its weights as one file `.onnx` or `.tflite`, for any number of images at a time.
+
+    With `eight_bits` a `.tflite` keeps weights as whole numbers of 8 bits, a quarter of the size.
 
     An older file of that name is replaced only by a whole one.
 
@@ -52,7 +54,10 @@ def save(model: "keras.Model", path: Path) -> None:
         if path.suffix == ".onnx":
             _save_onnx(model, exported)
         else:
-            model.export(exported, format="litert", verbose=False)
+            import tensorflow
+
+            quantised = {"optimizations": [tensorflow.lite.Optimize.DEFAULT]} if eight_bits else {}
+            model.export(exported, format="litert", verbose=False, **quantised)
         with paths.written_whole(path) as partial:
             shutil.copyfile(exported, partial)
 
