@@ -1,69 +1,164 @@
-"""What a network trained here says of your own photographs and videos, without Keras.
+"""What a network trained here makes of your own photographs and videos, without Keras.
 
     python -m fer_helpers.predict PHOTO_OR_FOLDER... --csv out.csv
 
-A face's answer is `no clear expression` below a threshold. What no network can know is what a person feels: faces show
-little of it, and differently (Barrett et al. 2019). Use it on people who have agreed to it.
+No network can know what a person feels: faces show little of it, and not alike (Barrett et al. 2019). Use it on people
+who have agreed to it.
 """
 
-import json
-from dataclasses import dataclass
+import argparse
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
-from fer_helpers import export, paths
+from fer_helpers import faces, images, network, paths
+from fer_helpers.datasets.files import IMAGE_SUFFIXES, read_file
+from fer_helpers.network import Network
 
-FOLDER = paths.PROJECT / "data" / "network"  # the network that comes with the project, and its card
 UNCLEAR = "no clear expression"
 THRESHOLD = 0.4  # of calibrated confidence; among seven expressions chance is 0.14
-COLUMNS = ("file", "second", "face", "x", "y", "width", "height", "answer", "confidence")
-STEP = 64  # faces that go through the network together
+COLUMNS = ("file", "second", "face", "x", "y", "width", "height", "answer", "confidence", "note")
+TRAINED_SIDE = 48  # pixels of a training photograph, which was enlarged to what the network takes
+VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
+SAME_FACE = 0.3  # share of their union that two boxes have in common, from one frame looked at to the next
 
 
-@dataclass(frozen=True)
-class Network:
-    """An exported network with what its card says of it."""
+def predict(
+    where: list[Path], trained: Network, threshold: float = THRESHOLD, every: float = 1.0, detector: str = "haar"
+) -> pd.DataFrame:
+    """What the network says of every face in photographs, folders and videos.
 
-    card: dict  # classes (expressions in the order of its answers), side of its crops in pixels, temperature, ...
-    answer: export.Network
+    Args:
+        where: files and folders; a folder stands for the photographs and videos in it.
+        trained: as `network.load` returns it.
+        threshold: of confidence, below which the answer is `no clear expression`.
+        every: seconds from one frame of a video that is looked at to the next.
+        detector: haar, or dlib.
 
-    def probabilities(self, crops: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities (n, classes) of uint8 crops (n, side, side, 1 or 3); colours count as grey."""
-        answers = [np.empty((0, len(self.card["classes"])))]
-        for start in range(0, len(crops), STEP):
-            grey = crops[start : start + STEP].mean(axis=3, keepdims=True)
-            answers.append(self.answer(np.repeat(grey, 3, axis=3)))
-        return tempered(np.concatenate(answers), self.card["temperature"])
-
-
-def load(folder: Path = FOLDER) -> Network:
-    """The network of a folder, `network.tflite` and `card.json`, as 01_huang_2024 writes both.
-
-    FileNotFoundError where one is missing, ValueError where one is damaged or they do not belong together.
+    Returns:
+        `COLUMNS`, and `p_<expression>` of each class. One row a face, the largest first; in a video a face keeps its
+        number from frame to frame. A file without a face, or that can't be read, is a row whose `note` says so.
     """
+    find, rows = faces.FaceCropper(faces.CropSettings(detector=detector)), []
+    for file in tqdm(files_in(where), "photographs", unit="file", delay=2):
+        try:
+            pictures = list(_frames(file, every)) if file.suffix.lower() in VIDEOS else [(None, _photograph(file))]
+            found = list(_faces_of(pictures, find, trained))
+        except (OSError, ValueError) as error:
+            found = [{"note": str(error)}]
+        rows += [{"file": str(file)} | row for row in found or [{"note": "no face was found"}]]
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *(f"p_{name}" for name in trained.card["classes"])])
+    unclear = table["confidence"] < threshold
+    return table.assign(answer=table["answer"].mask(unclear, UNCLEAR), note=table["note"].fillna(""))
+
+
+def files_in(where: list[Path]) -> list[Path]:
+    """The files meant: those named, and the photographs and videos in a folder; one without any stays in the list."""
+    files = []
+    for path in where:
+        inside = sorted(path.rglob("*")) if path.is_dir() else []
+        files += [file for file in inside if file.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEOS)] or [path]
+    return files
+
+
+def _photograph(file: Path) -> np.ndarray:
+    """A photograph, upright, as RGB; ValueError or OSError that says why there is none."""
+    if file.is_dir():
+        raise ValueError("holds no photograph and no video")
+    if not file.exists():
+        raise FileNotFoundError("there is no such file")
+    content = read_file(str(file))
+    if content[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"):
+        raise ValueError("is a HEIC photograph, which is not read: save it as JPEG or PNG")
+    return images.decode(content, channels=3)
+
+
+def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
+    """Second and RGB pixels of a video's frames, one each `every` seconds; ValueError where there is none."""
+    video = cv2.VideoCapture(str(file))
+    rate, frames = video.get(cv2.CAP_PROP_FPS), int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    step = max(1, round(every * rate)) if rate > 0 else 1
+    wanted = 0
+    for number in tqdm(range(max(frames, 1)), file.name, unit="frame", delay=2, leave=False):
+        if not video.grab():
+            break
+        if number == wanted:
+            read, picture = video.retrieve()
+            wanted += step
+            if read:
+                yield round(number / max(rate, 1), 2), cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    video.release()
+    if not wanted:
+        raise ValueError("can't be decoded: it is damaged, or no video that OpenCV reads; save it as MP4 with H.264")
+
+
+def _faces_of(pictures: list, find: faces.FaceCropper, trained: Network) -> Iterator[dict]:
+    """A row for each face of a photograph, or of the frames of one video, whose boxes are followed."""
+    before: list[tuple[int, faces.Box]] = []
+    for second, picture in pictures:
+        boxes = find.boxes(picture)
+        now, known = [], list(before)
+        for box in boxes:
+            same = max(known, key=lambda other: _overlap(other[1], box), default=None)
+            if same and _overlap(same[1], box) >= SAME_FACE:
+                known.remove(same)
+                now.append((same[0], box))
+            else:
+                now.append((1 + max([0, *(number for number, _ in [*before, *now])]), box))
+        before = now or before
+        for (number, box), chances in zip(now, trained.probabilities(crops(picture, boxes, trained)), strict=True):
+            best = int(chances.argmax())
+            row = {"second": second, "face": number, "answer": trained.card["classes"][best]}
+            row |= dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"confidence": chances[best]}
+            yield row | {f"p_{name}": chance for name, chance in zip(trained.card["classes"], chances, strict=True)}
+
+
+def crops(picture: np.ndarray, boxes: list[faces.Box], trained: Network) -> np.ndarray:
+    """Faces (n, side, side, 1) cut out of an RGB picture, grey and enlarged from 48 pixels as in training."""
+    side, grey = trained.card["side"], cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
+    small = [images.resize(faces.cut_square(grey, box, 0.0, "bicubic"), TRAINED_SIDE, "area") for box in boxes]
+    return np.array([images.resize(face, side, "bicubic") for face in small], "uint8").reshape(-1, side, side, 1)
+
+
+def _overlap(first: faces.Box, other: faces.Box) -> float:
+    """Intersection over union of two boxes."""
+    across, down = (
+        max(0, min(first[a] + first[a + 2], other[a] + other[a + 2]) - max(first[a], other[a])) for a in (0, 1)
+    )
+    return across * down / (first[2] * first[3] + other[2] * other[3] - across * down)
+
+
+def main() -> int:
+    """Answer from the command line; the exit status is 1 where not one face got an answer."""
+    parser = argparse.ArgumentParser(prog="python -m fer_helpers.predict", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "photos", nargs="+", type=Path, metavar="PHOTO", help="a photograph, a video, or a folder of them"
+    )
+    parser.add_argument("--csv", type=Path, help="write all columns into this file")
+    parser.add_argument(
+        "--threshold", type=float, default=THRESHOLD, help="of confidence, below it: no clear expression"
+    )
+    parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="between frames of a video")
+    options = parser.parse_args()
     try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        whole = card["sha256"] == paths.file_sha256(folder / "network.tflite")
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"there is no {error.filename}: restore it from git, or name another folder") from None
-    except (ValueError, KeyError, TypeError):
-        whole = False
-    if not whole:
-        raise ValueError(f"the network in {folder} or its card is damaged: restore both from git")
-    return Network(card, export.load(folder / "network.tflite"))
+        table = predict(options.photos, network.load(), options.threshold, options.every)
+    except (OSError, ValueError, ImportError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for row in table.itertuples():
+        when = f" at {row.second:g} s" if row.second == row.second else ""
+        said = row.note or f"face {row.face:.0f}: {row.answer} ({row.confidence:.0%})"
+        print(f"{row.file}{when}: {said}")
+    if options.csv:
+        with paths.written_whole(options.csv.resolve()) as partial:
+            table.to_csv(partial, index=False)
+    return int(table["face"].isna().all())
 
 
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities (n, classes) whose logarithms are divided by a temperature (Guo et al. 2017, ICML, sec. 4.2)."""
-    powers = np.clip(probabilities.astype("float64"), 1e-12, 1) ** (1 / temperature)
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature with the least log loss on images that validate: labels (n,), probabilities (n, classes)."""
-    from scipy.optimize import minimize_scalar  # which a prediction does not need
-
-    right = np.arange(len(labels)), labels
-    loss = minimize_scalar(lambda value: -np.log(tempered(probabilities, value)[right]).mean(), bounds=(0.2, 5))
-    return round(float(loss.x), 4)
+if __name__ == "__main__":
+    sys.exit(main())
