@@ -1,0 +1,69 @@
+"""A trained network in a folder: its card, its temperature, and that a damaged one is not used."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax, softmax
+
+from fer_helpers import network, paths
+from fer_helpers.network import Network, fit_temperature, tempered
+
+
+def test_a_temperature_divides_logits():
+    logits = np.random.default_rng(0).normal(0, 3, (50, 7))
+    assert tempered(softmax(logits, axis=1), 2.5) == pytest.approx(softmax(logits / 2.5, axis=1), abs=1e-6)
+
+
+@pytest.mark.parametrize("true", [0.6, 1.0, 1.8, 3.0])
+def test_the_temperature_of_simulated_answers_is_found(true):
+    """Labels are drawn from softmax(logits / true): a network that gives softmax(logits) is that much too sure."""
+    random = np.random.default_rng(1)
+    logits = random.normal(0, 3, (20_000, 7))
+    labels = (log_softmax(logits / true, axis=1) + random.gumbel(size=logits.shape)).argmax(axis=1)
+    assert fit_temperature(labels, softmax(logits, axis=1)) == pytest.approx(true, rel=0.05)
+
+
+def test_crops_pass_in_steps_and_grey_whatever_their_number():
+    seen = []
+
+    def answer(images):
+        seen.append(images.shape)
+        assert (images[..., 0] == images[..., 2]).all()
+        share = images.mean(axis=(1, 2, 3)) / 255
+        return np.stack([share, 1 - share], axis=1)
+
+    trained = Network({"classes": ["happy", "sad"], "temperature": 1.0}, answer)
+    crops = np.random.default_rng(2).integers(1, 255, (2 * network.STEP + 3, 8, 8, 3), "uint8")
+    expected = crops.mean(axis=(1, 2, 3)) / 255
+    assert trained.probabilities(crops)[:, 0] == pytest.approx(expected)
+    assert [shape[0] for shape in seen] == [network.STEP, network.STEP, 3]
+    assert trained.probabilities(crops[:0]).shape == (0, 2)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a card and a file that belongs to it."""
+    (tmp_path / "network.tflite").write_bytes(b"no network")
+    card = {"classes": ["happy"], "side": 48, "temperature": 1.0}
+    card["sha256"] = paths.file_sha256(tmp_path / "network.tflite")
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("card.json", None, "restore it from git"),
+        ("network.tflite", None, "restore it from git"),
+        ("card.json", b"{", "is damaged"),
+        ("card.json", b"[]", "is damaged"),
+        ("card.json", b'{"side": 48}', "is damaged"),
+        ("network.tflite", b"no netw", "is damaged"),
+    ],
+)
+def test_a_missing_or_damaged_network_is_named_and_not_used(folder, file, content, told):
+    (folder / file).unlink() if content is None else (folder / file).write_bytes(content)
+    with pytest.raises((FileNotFoundError, ValueError), match=told) as error:
+        network.load(folder)
+    assert str(folder) in str(error.value)

@@ -1,0 +1,150 @@
+"""Photographs, folders and videos of one's own: every face a row, every file without one a row that says why."""
+
+import subprocess
+import sys
+import zlib
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from fer_helpers import network, paths, predict
+from fer_helpers.drawn.drawing import draw_face, draw_identity
+from fer_helpers.network import Network
+
+
+def portrait(seed=0, expression="happy", side=240):
+    """A drawn portrait in RGB."""
+    random = np.random.default_rng(seed)
+    return draw_face(draw_identity(random), expression, 1.0, side, random, 3, "portrait")[0]
+
+
+@pytest.fixture
+def trained():
+    """A network that is surer of happy the brighter a crop is."""
+
+    def answer(crops):
+        share = crops.mean(axis=(1, 2, 3)) / 255
+        return np.stack([share, 1 - share], axis=1)
+
+    return Network({"classes": ["happy", "sad"], "side": 96, "temperature": 1.0}, answer)
+
+
+def written(path, pixels):
+    assert cv2.imwrite(str(path), pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    return path
+
+
+def box(row):
+    return np.array([row.x, row.y, row.width, row.height])
+
+
+def test_every_face_of_a_picture_gets_a_row(tmp_path, trained):
+    both = np.hstack([portrait(0), portrait(3)])
+    table = predict.predict([written(tmp_path / "two.png", both)], trained)
+    assert table["face"].tolist() == [1, 2] and (table["note"] == "").all()
+    left = table.sort_values("x")
+    assert left["x"].iloc[0] + left["width"].iloc[0] / 2 < 240 < left["x"].iloc[1] + left["width"].iloc[1] / 2
+    assert table[["p_happy", "p_sad"]].sum(axis=1).to_numpy() == pytest.approx(1)
+    assert table["confidence"].to_numpy() == pytest.approx(table[["p_happy", "p_sad"]].max(axis=1))
+
+
+def test_the_same_face_is_found_in_every_kind_of_file(tmp_path, trained):
+    """Colour and grey, with transparency, 16 bits, and a photograph that its EXIF data turns upright."""
+    picture = portrait()
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    written(tmp_path / "a.png", picture)
+    written(tmp_path / "b_grey.png", grey)
+    written(tmp_path / "c_deep.png", grey.astype("uint16") * 257)
+    Image.fromarray(picture).convert("RGBA").save(tmp_path / "d_rgba.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored turned by 90 degrees against the clock
+    Image.fromarray(np.rot90(picture).copy()).save(tmp_path / "e_phone.jpg", exif=exif, quality=95)
+    table = predict.predict([tmp_path], trained)
+    assert table["face"].tolist() == [1] * 5
+    assert all(abs(box(row) - box(table.iloc[0])).max() <= 6 for row in table.itertuples())
+
+
+def huge_png():
+    """A whole PNG of 20,000 x 20,000 black pixels in some kilobytes."""
+    side = (20_000).to_bytes(4, "big")
+    parts = {b"IHDR": side + side + bytes([1, 0, 0, 0, 0]), b"IDAT": zlib.compress(bytes(20_000 * 2_501)), b"IEND": b""}
+    chunks = [
+        len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+        for kind, body in parts.items()
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_what_can_t_be_answered_is_a_row_with_the_reason_and_the_rest_is_done(tmp_path, trained):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.jpg").write_text("not a photograph")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "phone.jpg").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(64))
+    (tmp_path / "film.mp4").write_bytes(b"no film" * 100)
+    (tmp_path / "huge.png").write_bytes(huge_png())
+    written(tmp_path / "sky.png", np.full((200, 200, 3), 180, "uint8"))
+    whole = written(tmp_path / "whole.jpg", portrait()).read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[:300])
+    names = [
+        "folder",
+        "missing.jpg",
+        "text.jpg",
+        "empty.png",
+        "phone.jpg",
+        "film.mp4",
+        "huge.png",
+        "sky.png",
+        "cut.jpg",
+    ]
+    table = predict.predict([tmp_path / name for name in [*names, "whole.jpg"]], trained)
+    notes = table.set_index(table["file"].map(lambda file: file.rpartition("/")[2]))["note"]
+    told = {"folder": "no photograph", "missing.jpg": "no such file", "phone.jpg": "HEIC", "film.mp4": "no video"}
+    told |= {"huge.png": "pixels", "sky.png": "no face", "cut.jpg": "damaged", "text.jpg": "no image"}
+    assert {name: text for name, text in told.items() if text not in notes[name]} == {}
+    assert notes["whole.jpg"] == "" and table["face"].notna().sum() == 1
+
+
+def test_an_answer_below_the_threshold_is_no_clear_expression(tmp_path, trained):
+    photo = written(tmp_path / "a.png", portrait())
+    sure = predict.predict([photo], trained, threshold=0.0).iloc[0]
+    unsure = predict.predict([photo], trained, threshold=sure["confidence"] + 0.01).iloc[0]
+    assert sure["answer"] in ("happy", "sad") and unsure["answer"] == predict.UNCLEAR
+    assert unsure["confidence"] == sure["confidence"]
+
+
+def test_a_face_keeps_its_number_through_a_film_and_another_gets_its_own(tmp_path, trained):
+    """One person throughout; another beside in the second half, whose box is larger and so comes first."""
+    film = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (520, 300))
+    for number in range(40):
+        frame = np.full((300, 520, 3), 128, "uint8")
+        frame[40:240, 10 + number // 4 : 210 + number // 4] = portrait(0, side=200)
+        if number >= 20:
+            frame[20:280, 250:510] = portrait(3, side=260)
+        film.write(frame[..., ::-1])
+    film.release()
+    table = predict.predict([tmp_path / "film.avi"], trained, every=0.5)
+    assert sorted(table["second"].unique()) == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]
+    first, second = table[table["x"] < 200], table[table["x"] >= 200]
+    assert set(first["face"]) == {1} and len(first) == 8
+    assert set(second["face"]) == {2} and len(second) == 4
+
+
+def test_from_the_shell_a_table_is_written_and_no_backend_imported(tmp_path):
+    code = "import sys, fer_helpers.predict; print({'keras', 'tensorflow', 'jax', 'matplotlib'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=paths.PROJECT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_path, trained, monkeypatch, capsys):
+    monkeypatch.setattr(network, "load", lambda: trained)
+    photo, out = written(tmp_path / "a.png", portrait()), tmp_path / "out.csv"
+    monkeypatch.setattr(sys, "argv", ["predict", str(photo), "--csv", str(out)])
+    assert predict.main() == 0
+    assert f"{photo}: face 1: " in capsys.readouterr().out
+    assert pd.read_csv(out)["face"].tolist() == [1]
+    monkeypatch.setattr(sys, "argv", ["predict", str(tmp_path / "none.jpg")])
+    assert predict.main() == 1
+    assert "no such file" in capsys.readouterr().out
