@@ -1,7 +1,4 @@
-"""Scores with their intervals, calibration, spread over seeds, and which of two models is better on how many images."""
-
-from collections.abc import Sequence
-from typing import NamedTuple
+"""Scores with their intervals, calibration, and which of two models is better on how many images."""
 
 import numpy as np
 import pandas as pd
@@ -33,9 +30,9 @@ def scores(
         groups: for each image the group it belongs to, as its subject; None if images are independent.
 
     Returns:
-        Columns metric, expression (empty for the whole), value, n, ci_low, ci_high. The n of a precision counts the
-        images predicted as that expression, that of a recall and F1 those labelled so. Expressions that the set does
-        not hold have no row. A precision of nothing is missing (NaN), and counts as 0 in the macro precision.
+        Columns metric, expression (empty for the whole), value, n (of a precision the images predicted as that
+        expression, of a recall and F1 those labelled so), ci_low, ci_high. Expressions that the set does not hold have
+        no row. A precision of nothing is missing (NaN), and counts as 0 in the macro precision.
     """
     predicted = probabilities.argmax(axis=1)
     counts, total, random = confusion(labels, predicted, len(classes)), len(labels), np.random.default_rng(seed)
@@ -61,11 +58,8 @@ def scores(
         else:
             interval = np.nanpercentile(resampled[metric, place], [2.5, 97.5])
         rows.append((metric, "" if place is None else classes[place], value, n, *interval))
-    for metric, value in (
-        ("log_loss", cross_entropy(labels, probabilities)),
-        ("ece", expected_calibration_error(labels, probabilities)),
-    ):
-        rows.append((metric, "", value, total, np.nan, np.nan))
+    for metric, of in {"log_loss": cross_entropy, "ece": expected_calibration_error}.items():
+        rows.append((metric, "", of(labels, probabilities), total, np.nan, np.nan))
     return pd.DataFrame(rows, columns=["metric", "expression", "value", "n", "ci_low", "ci_high"])
 
 
@@ -113,44 +107,12 @@ def proportion_interval(count: int, total: int) -> tuple[float, float]:
     return min(float(low), share), max(float(high), share)
 
 
-class OverSeeds(NamedTuple):
-    """A number over the seeds of a training: its mean, standard deviation (n - 1) and Student's 95 % interval."""
-
-    mean: float
-    sd: float
-    ci_low: float
-    ci_high: float
-
-
-def over_seeds(values: Sequence[float]) -> OverSeeds:
-    """Mean and spread of one number over seeds; of one seed there is no spread and no interval (NaN).
-
-    The interval is about the mean over all seeds on these test images; it says nothing about other images.
-
-    Raises:
-        ValueError: there is no value.
-    """
-    if not len(values):
-        raise ValueError("no values to take the mean of: score at least one seed")
-    mean = float(np.mean(values))
-    if len(values) == 1:
-        return OverSeeds(mean, *[float("nan")] * 3)
-    sd = float(np.std(values, ddof=1))
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * sd / len(values) ** 0.5
-    return OverSeeds(mean, sd, mean - half, mean + half)
-
-
 def calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS) -> pd.DataFrame:
     """How often a model is right when it is so sure: a reliability diagram's numbers (Guo et al. 2017, ICML, sec. 2).
 
-    Args:
-        labels: int array (n,), columns of `probabilities`.
-        probabilities: float array (n, classes); the greatest of a row is the model's confidence in its prediction.
-        bins: number of bins of equal width, each closed on the right.
-
-    Returns:
-        One row a bin: `low`, `high` (its ends), `n` images, `confidence` (their mean), `accuracy`, `ci_low`, `ci_high`
-        (Wilson's). An empty bin has no confidence, accuracy or interval (NaN).
+    Labels are an int array (n,), columns of `probabilities` (n, classes), whose greatest is a prediction's confidence.
+    Bins are of equal width and closed on the right. Each is a row: `low`, `high` (its ends), `n` images, `confidence`
+    (their mean), `accuracy`, `ci_low`, `ci_high` (Wilson's); an empty one has only its ends and n, and else NaN.
     """
     edges, confidence = np.linspace(0, 1, bins + 1), probabilities.max(axis=1)
     # rounded probabilities may be a little over 1
@@ -170,56 +132,39 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bi
     return float(np.average((filled["accuracy"] - filled["confidence"]).abs(), weights=filled["n"]))
 
 
-class Difference(NamedTuple):
-    """The accuracy of one model less that of another, and its 95 % interval."""
-
-    value: float
-    ci_low: float
-    ci_high: float
-
-
 def paired_difference(
     first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None, seed: int = 0
-) -> Difference:
-    """How much more often one model is right on the same images than another, with a bootstrap interval.
+) -> tuple[float, float, float]:
+    """The accuracy of one model less that of another on the same images, and the ends of its 95 % interval.
 
-    Images are drawn anew, or whole groups of them. Where the two never differ, they may yet do so on as many as
-    Wilson's interval of none allows.
+    Images, or whole groups of them, are drawn anew (bootstrap). Where the two never differ, they may yet do so on as
+    many as Wilson's interval of none allows.
 
     Args:
-        first, second: bool arrays (n,): whether a model is right on each image.
+        first, second: bool arrays (n,): whether a model is right on each image; ValueError unless of one length.
         groups: for each image the group it belongs to, as its subject; None if images are independent.
         seed: of the bootstrap.
-
-    Raises:
-        ValueError: the two are not of the same length.
     """
     if len(first) != len(second):
         raise ValueError(f"{len(first)} and {len(second)} answers are not of the same images")
     gained = np.asarray(first).astype(int) - np.asarray(second)
-    units = (
-        np.arange(len(gained)) if groups is None else np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
-    )
+    units = np.arange(len(gained)) if groups is None else pd.factorize(np.asarray(groups).astype(str), sort=True)[0]
     sums = np.stack([np.bincount(units, weights=gained), np.bincount(units)], axis=1)
     if not gained.any():
         half = proportion_interval(0, len(sums))[1]
-        return Difference(0.0, -half, half)
+        return 0.0, -half, half
     kinds, counts = np.unique(sums, axis=0, return_counts=True)  # to draw units anew is to draw their kinds
     drawn = np.random.default_rng(seed).multinomial(len(sums), counts / len(sums), size=RESAMPLES) @ kinds
-    return Difference(gained.mean(), *np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5]))
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
+    return gained.mean(), low, high
 
 
 def smallest_difference(n: int, accuracy: float, power: float = 0.8, alpha: float = 0.05) -> float:
-    """The smallest gain in accuracy that two sets of n images show: the two-sided z-test of two proportions.
+    """The smallest gain over an accuracy that two sets of n images show: the two-sided z-test of two proportions.
 
-    For models scored on different images, or on images of which nothing else is known; on the arcsine scale (Cohen
-    1988, ch. 6). NaN if even a faultless model could not be told apart.
-
-    Args:
-        n: images that each model is scored on.
-        accuracy: of the worse model, as a fraction of 1; so is the result.
-        power: probability that the difference is found.
-        alpha: level of the test.
+    `power` is the probability that the difference is found, `alpha` the level of the test. For models scored on
+    different images, or on images of which nothing else is known; on the arcsine scale (Cohen 1988, ch. 6). NaN if even
+    a faultless model could not be told apart.
     """
     needed = (stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) / np.sqrt(2 * n)
     angle = np.arcsin(np.sqrt(accuracy)) + needed
@@ -230,14 +175,9 @@ def smallest_paired_difference(n: int, discordant: float, power: float = 0.8, al
     """The smallest difference in accuracy that two models scored on the same n images can show: McNemar's test.
 
     From the test's usual sample size, n d² = (a √q + b √(q − d²))², solved for d, where q is the share of discordant
-    images, and a and b are the normal quantiles of 1 − alpha / 2 and of the power (Connor 1987, Biometrics 43). The
-    exact test needs a little more. NaN where even one model right on all discordant images would not do.
-
-    Args:
-        n: images.
-        discordant: share of the images that exactly one of the two gets right.
-        power: probability that the difference is found.
-        alpha: level of the two-sided test.
+    images, which exactly one of the two gets right, and a and b are the normal quantiles of 1 − alpha / 2 and of the
+    power (Connor 1987, Biometrics 43). The exact test needs a little more. NaN where even one model right on all
+    discordant images would not do.
     """
     a, b = stats.norm.ppf(1 - alpha / 2), stats.norm.ppf(power)
     beneath_root = n - a**2 + b**2

@@ -30,22 +30,16 @@ Network = Callable[[np.ndarray], np.ndarray]  # images (n, side, side, 3) from 0
 def save(model: "keras.Model", path: Path, eight_bits: bool = False) -> None:
     """Write a network of float32 with its weights as one file `.onnx` or `.tflite`, for any number of images at a time.
 
-    With `eight_bits` a `.tflite` keeps weights as whole numbers of 8 bits, a quarter of the size.
-
-    An older file of that name is replaced only by a whole one.
-
-    Raises:
-        ValueError: another ending, a network of 16-bit numbers, or a backend other than TensorFlow.
-        ImportError: the extra `export` is not installed.
-        RuntimeError: the converter failed; the message ends with its last line.
+    With `eight_bits` a `.tflite` keeps its weights as whole numbers of 8 bits, in a quarter of the size.
+    An older file of that name is replaced only by a whole one. ValueError for another ending, a network of 16-bit
+    numbers, or a backend other than TensorFlow; ImportError without the extra `export`; RuntimeError where the
+    converter failed, with its last line.
     """
     import keras
 
     _check_ending(path)
     if keras.backend.backend() != "tensorflow":  # through whose graph both formats are made
-        raise ValueError(
-            "export needs TensorFlow: load the network's weights in a process with KERAS_BACKEND=tensorflow"
-        )
+        raise ValueError("export needs TensorFlow: load the weights in a process with KERAS_BACKEND=tensorflow")
     if model.compute_dtype != "float32":
         raise ValueError(f"a network of {model.compute_dtype} can't be exported: build it in float32, load its weights")
     logging.getLogger("tensorflow").setLevel(logging.WARNING)  # without notes on where it puts temporary files
@@ -77,10 +71,7 @@ def _save_onnx(model: "keras.Model", path: Path) -> None:
 def load(path: Path, threads: int = CORES) -> Network:
     """A network that `save` wrote, to be called with images on so many processor threads, without Keras.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: another ending.
-        ImportError: the extra `export` is not installed.
+    FileNotFoundError without the file, ValueError for another ending, ImportError without the extra `export`.
     """
     _check_ending(path)
     if not path.is_file():

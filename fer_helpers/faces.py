@@ -8,10 +8,8 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import product, repeat
+from itertools import product
 
 import cv2
 import numpy as np
@@ -45,9 +43,8 @@ class CropSettings:
     """How faces are cut out; ValueError for a setting that has no such value."""
 
     size: int = 48  # height and width of a crop in pixels
-    detector: str = "haar"  # haar, dlib, or box: the table's own boxes
+    detector: str = "haar"  # haar, dlib, or box: the table's own boxes, by `box_cut`
     no_face: str = "keep"  # an image without a face is resized as a whole, whatever its proportions; drop: left out
-    margin: float = 0.0  # added on each side of the face, as a fraction of the longer side of its box
     align: bool = True  # turn a face until its eyes stand level, where both are found
     interpolation: str = "bicubic"  # one of `images.INTERPOLATIONS`, as OpenCV has them: only area averages
     channels: int = 1  # 1 for grey, 3 for RGB
@@ -57,8 +54,8 @@ class CropSettings:
         for name, allowed in (choices | {"interpolation": INTERPOLATIONS}).items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {getattr(self, name)!r}")
-        if not (self.size >= 1 and self.margin >= 0):
-            raise ValueError(f"size is at least 1 and margin at least 0, not {self.size!r} and {self.margin!r}")
+        if self.size < 1:
+            raise ValueError(f"size is at least 1, not {self.size!r}")
 
 
 @dataclass(frozen=True)
@@ -67,26 +64,23 @@ class Crops:
 
     pixels: np.ndarray  # uint8 (n, size, size, channels), RGB where channels is 3
     table: pd.DataFrame  # the n rows that were kept, in the same order, numbered from 0
-    # Of each image of the whole table: image, detector; outcome (cropped; without a face whole or dropped; unreadable;
-    # box outside); found, and how many faces; box of the largest, before the margin; aligned, and the angle in degrees
-    # by which its eyes stood out of level, clockwise, and by which it was turned back; reason, if something is wrong.
+    # Of each image of the whole table: image; outcome (cropped; without a face whole or dropped; unreadable, and the
+    # reason); found, and how many faces; box of the largest; aligned, and the angle in degrees by which its eyes stood
+    # out of level, clockwise, and by which it was turned back.
     report: pd.DataFrame
-    skipped: pd.DataFrame  # columns `image` and `reason`: what was left out because something is wrong with it
+    skipped: pd.DataFrame  # columns `image` and `reason`: what could not be read
 
 
 def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int = CORES, cached: bool = True) -> Crops:
     """Cut the face out of every image of a table, of several faces the largest, whatever the number of threads.
 
     Unless `cached` is false, crops are kept in the cache's folder and read there for the same settings, rows and files.
-
-    Raises:
-        ValueError: the table is empty, lacks the boxes that `detector="box"` needs, or none of its images can be read.
-        ImportError: `detector="dlib"` without dlib.
+    ValueError where the table is empty, none of its images can be read, or the detector is `box`: see `box_cut`.
     """
+    if settings.detector == "box":
+        raise ValueError("faces at the table's own boxes are cut when images are read: give box_cut to ImageFiles")
     if not len(table):
         raise ValueError("there is no face to crop: the table is empty")
-    if settings.detector == "box" and ("box" not in table or table["box"].isna().all()):
-        raise ValueError("detector='box' needs a data set that gives boxes, and this one has none: choose haar or dlib")
     cut = Memory(paths.cache_dir() / "crops" if cached else None, verbose=0).cache(_cut_all, ["table", "workers"])
     arguments = table, settings, workers, _key(table) if cached else ""
     pixels, report, digest = cut(*arguments)
@@ -98,31 +92,29 @@ def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int = CORES
 
 
 def box_cut(settings: CropSettings) -> Cut:
-    """A function that cuts the face out of an image at its box, for `ImageFiles` and `images.unreadable`.
+    """A function that cuts the square around its box out of an image, for `ImageFiles` and `images.unreadable`.
 
-    It raises ValueError for a box more than half outside the image, and for a missing one if `no_face` is `drop`. The
-    settings must need no detector, of faces or of eyes, since threads can't share one.
+    It raises ValueError for a box more than half outside the image, and for a missing one if `no_face` is `drop`; else
+    an image without a box is kept whole. Eyes are not looked for, since threads can't share a detector.
     """
     if settings.detector != "box" or settings.align:
         raise ValueError("faces are cut one by one only with detector='box' and align=False: else use crop_faces")
-    cropper = FaceCropper(settings)
 
     def cut(image: np.ndarray, box: object) -> np.ndarray:
-        pixels, found = cropper.crop(image, _as_box(box))
-        if pixels is None:
-            raise ValueError(found.get("reason", "no box is given for the face, and no_face is 'drop'"))
-        return pixels
+        if np.ndim(box) == 0 and pd.isna(box):
+            if settings.no_face == "drop":
+                raise ValueError("no box is given for the face, and no_face is 'drop'")
+            return image
+        if np.shape(box) != (4,) or not np.isfinite(np.asarray(box, "float64")).all():
+            raise ValueError(f"the box {box!r} is not four numbers (x, y, width, height): mend it, or leave it empty")
+        x, y, width, height = box = tuple(_rounded(box))
+        inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0].size
+        if min(width, height) <= 0 or 2 * inside < width * height:
+            size = f"{image.shape[1]} x {image.shape[0]} pixels"
+            raise ValueError(f"less than half of the box {box} (x, y, width, height) lies inside the image of {size}")
+        return cut_square(image, box, 0.0, settings.interpolation)
 
     return cut
-
-
-def _as_box(value: object) -> Box | None:
-    """A cell of the column `box`, in whole pixels; None where it is missing."""
-    if np.ndim(value) == 0 and pd.isna(value):
-        return None
-    if np.shape(value) != (4,) or not np.isfinite(np.asarray(value, "float64")).all():
-        raise ValueError(f"the box {value!r} is not four numbers (x, y, width, height): mend it, or leave it empty")
-    return tuple(_rounded(value))
 
 
 def _rounded(values: ArrayLike) -> list[int]:
@@ -131,32 +123,24 @@ def _rounded(values: ArrayLike) -> list[int]:
 
 
 class FaceCropper:
-    """Cuts the face out of one image after the other; not for two threads at once, unless the boxes are given."""
+    """Cuts the face out of one image after the other; not for two threads at once."""
 
     def __init__(self, settings: CropSettings):
         self.settings = settings
         self._find = _detector(settings)
         self._eyes = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_eye.xml")
 
-    def crop(self, image: np.ndarray, box: Box | None = None) -> tuple[np.ndarray | None, dict]:
+    def crop(self, image: np.ndarray) -> tuple[np.ndarray | None, dict]:
         """The face in a uint8 image (height, width, channels), of the same kind, and what `Crops.report` says of it."""
         settings = self.settings
-        by_box = settings.detector == "box"
-        if by_box and box is not None:
-            x, y, width, height = box
-            inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0].size
-            if min(width, height) <= 0 or 2 * inside < width * height:
-                size = f"{image.shape[1]} x {image.shape[0]} pixels"
-                reason = f"less than half of the box {box} (x, y, width, height) lies inside the image of {size}"
-                return None, {"outcome": "box outside", "box": box, "reason": reason}
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[..., 0]
-        faces = [box] * (box is not None) if by_box else self._faces(grey)
+        faces = self._faces(grey)
         if not faces and settings.no_face == "drop":
             return None, {"outcome": "dropped"}
         if not faces:
             return resize(image, settings.size, settings.interpolation), {"outcome": "whole"}
         angle = self._tilt(grey, faces[0]) if settings.align else None
-        face = cut_square(image, faces[0], settings.margin, angle or 0.0, settings.interpolation)
+        face = cut_square(image, faces[0], angle or 0.0, settings.interpolation)
         found = {"outcome": "cropped", "faces": len(faces), "box": faces[0], "angle": angle}
         return resize(face, settings.size, settings.interpolation), found
 
@@ -172,7 +156,7 @@ class FaceCropper:
 
     def _tilt(self, grey: np.ndarray, box: Box) -> float | None:
         """`eye_tilt` of the face in a box."""
-        face = cut_square(grey[..., None], box, 0.0, 0.0, self.settings.interpolation)
+        face = cut_square(grey[..., None], box, 0.0, self.settings.interpolation)
         face = resize(face, EYE_SIDE, "area" if len(face) > EYE_SIDE else "bicubic")
         top, bottom = (round(EYE_SIDE * share) for share in EYE_ROWS)
         least, most = ((round(EYE_SIDE * width),) * 2 for width in EYE_WIDTHS)
@@ -211,14 +195,14 @@ def eye_tilt(eyes: list[tuple[float, float, float]]) -> float | None:
     return tilt
 
 
-def cut_square(image: np.ndarray, box: Box, margin: float, angle: float, interpolation: str) -> np.ndarray:
+def cut_square(image: np.ndarray, box: Box, angle: float, interpolation: str) -> np.ndarray:
     """The square around a box's centre, turned back about it by an angle; beyond the image its edge goes on.
 
-    Its side is the box's longer one and `margin` of that on each side. The content stands turned clockwise by `angle`
-    degrees; with 0 each pixel is copied as it is. For `area`, which does not exist for a rotation, that is bilinear.
+    Its side is the box's longer one. The content stands turned clockwise by `angle` degrees; with 0 each pixel is
+    copied as it is. For `area`, which does not exist for a rotation, that is bilinear.
     """
     x, y, width, height = box
-    side = max(1, _rounded(max(width, height) * (1 + 2 * margin)))
+    side = max(1, width, height)
     turn = cv2.getRotationMatrix2D(((side - 1) / 2,) * 2, -angle, 1)  # from the crop to the image
     turn[:, 2] += _rounded((x + (width - side) / 2, y + (height - side) / 2))
     flags = INTERPOLATIONS[interpolation.replace("area", "bilinear")] | cv2.WARP_INVERSE_MAP
@@ -228,33 +212,29 @@ def cut_square(image: np.ndarray, box: Box, margin: float, angle: float, interpo
 
 def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int, key: str) -> tuple:
     """The pixels of the images kept (n, size, size, channels), the report on all images, and a digest of both."""
-    boxes = map(_as_box, table["box"]) if settings.detector == "box" else repeat(None)
     files = table["path"].tolist()
-    decoded = images.decoded(files, settings.channels) if images.of_csv(files) else repeat(None)
+    read = images.reader(files, settings.channels)
     mine = threading.local()  # a detector for each thread: none may be used by two at once
 
-    def cut(path: str, box: Box | None, image: np.ndarray | None) -> tuple[np.ndarray | None, dict]:
-        try:
-            image = images.read(path, settings.channels, box=box) if image is None else image
-        except ValueError as error:
-            return None, {"outcome": "unreadable", "reason": str(error)}
+    def cut(path: str) -> tuple[np.ndarray | None, dict]:
         mine.cropper = getattr(mine, "cropper", None) or FaceCropper(settings)
-        face, found = mine.cropper.crop(image, box)
-        return face, found | ({"reason": f"{path}: {found['reason']}"} if "reason" in found else {})
+        return mine.cropper.crop(read(path))
 
     pixels, kept = np.empty((len(table), settings.size, settings.size, settings.channels), "uint8"), 0
     rows, threads = [], cv2.getNumThreads()
     cv2.setNumThreads(1)  # in each of ours: with several, chance would order the boxes that a cascade finds
     try:
-        with ThreadPoolExecutor(workers) as pool, closing(pool.map(cut, files, boxes, decoded)) as crops:
-            for face, found in tqdm(crops, f"faces ({settings.detector})", len(table), unit="image", mininterval=1):
-                rows.append({"faces": 0, "box": None, "angle": None, "reason": ""} | found)
-                if face is not None:
-                    pixels[kept], kept = face, kept + 1
+        crops = images.in_threads(cut, files, workers)
+        for crop in tqdm(crops, f"faces ({settings.detector})", len(table), unit="image", mininterval=1):
+            failed = isinstance(crop, ValueError)
+            face, found = (None, {"outcome": "unreadable", "reason": str(crop)}) if failed else crop
+            rows.append({"faces": 0, "box": None, "angle": None, "reason": ""} | found)
+            if face is not None:
+                pixels[kept], kept = face, kept + 1
     finally:
         cv2.setNumThreads(threads)
-    report = pd.DataFrame(rows).assign(image=table["image"].tolist(), detector=settings.detector)
-    report = report.astype({"angle": "float64"} | dict.fromkeys(("image", "detector", "outcome", "reason"), "string"))
+    report = pd.DataFrame(rows).assign(image=table["image"].tolist())
+    report = report.astype({"angle": "float64"} | dict.fromkeys(("image", "outcome", "reason"), "string"))
     report = report.assign(found=report["faces"] > 0, aligned=report["angle"].notna())
     if (report["outcome"] == "unreadable").all():
         raise ValueError(f"none of {len(report):,} images could be read, the first: {report['reason'].iloc[0]}")
@@ -269,7 +249,7 @@ def _key(table: pd.DataFrame) -> str:
             path = os.path.dirname(path)
         states.add((path, os.path.getsize(path), os.stat(path).st_mtime_ns))
     code = [cv2.__version__, *map(paths.file_sha256, (__file__, images.__file__))]
-    rows = table[[name for name in ("image", "path", "box") if name in table]].to_csv(index=False)
+    rows = table[["image", "path"]].to_csv(index=False)
     return hashlib.sha256(repr((sorted(states), code, rows)).encode()).hexdigest()
 
 

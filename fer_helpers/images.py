@@ -21,7 +21,7 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "PPM", "WEBP")  # by Pillow's names
 MOST_PIXELS = Image.MAX_IMAGE_PIXELS  # 89 million, a quarter of a gigabyte in colour
 NO_IMAGE = "can't be decoded: the file is damaged or no image"
 DEPTHS = (8, 10, 12, 14, 16)  # bits a value that cameras and scanners give, which files of 16 bits have room for
-BATCH = 1_000  # images decoded ahead of who asks for them
+BATCH, MOST_A_PART = 1_000, 32  # images decoded ahead of who asks for them, and of these by one thread at a time
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Cut = Callable[[np.ndarray, object], np.ndarray]  # (image, box of the table) -> the part to keep; may raise ValueError
@@ -38,12 +38,9 @@ class Images:
 
 
 def read_images(table: pd.DataFrame, side: int, channels: int = 1, interpolation: str = "bicubic") -> Images:
-    """Decode every image of the table into memory; damaged ones are left out and listed.
+    """Decode every image of the table into memory; damaged ones are left out and listed, ValueError if none is left.
 
     Images are resized to `side` pixels whatever their proportions; `channels` is 1 for grey, 3 for RGB.
-
-    Raises:
-        ValueError: the table is empty, or none of its images could be read; the message names the first.
     """
     _check(table, interpolation)
     pixels = np.empty((len(table), side, side, channels), "uint8")
@@ -106,11 +103,16 @@ def unreadable(table: pd.DataFrame, cut: Cut | None = None) -> pd.DataFrame:
 
 def decoded(paths: list[str], channels: int) -> Iterator[np.ndarray | ValueError]:
     """Each image as uint8 (height, width, channels), or the error that says why there is none, in order."""
+    return in_threads(reader(paths, channels), paths)
+
+
+def reader(paths: list[str], channels: int) -> Callable[[str], np.ndarray]:
+    """A function that reads the image at one of these paths; rows of a CSV file are read here, as a whole."""
     if not of_csv(paths):
-        return in_threads(lambda path: read(path, channels), paths)
-    rows = [int(path.rpartition("/")[2]) for path in paths]
-    pixels = fer2013.read_csv_pixels(paths[0].rpartition("/")[0], set(rows))
-    return (np.repeat(pixels[row][..., None], channels, axis=2) for row in rows)
+        return lambda path: read(path, channels)
+    file = paths[0].rpartition("/")[0]
+    pixels = fer2013.read_csv_pixels(file, {int(path.rpartition("/")[2]) for path in paths})
+    return lambda path: np.repeat(pixels[int(path.rpartition("/")[2])][..., None], channels, axis=2)
 
 
 def of_csv(paths: list[str]) -> bool:
@@ -118,15 +120,15 @@ def of_csv(paths: list[str]) -> bool:
     return bool(paths) and ".csv/" in paths[0].lower()
 
 
-def in_threads(work: Callable, items: Sequence) -> Iterator:
+def in_threads(work: Callable, items: Sequence, workers: int = CORES) -> Iterator:
     """What `work` returns for each item, or the ValueError it raises, in order, by a thread for each core.
 
     A thread is given many items at a time: handing over a single one takes as long as decoding a face of 48 pixels.
     """
-    with ThreadPoolExecutor(CORES) as threads:
+    with ThreadPoolExecutor(workers) as threads:
         for start in range(0, len(items), BATCH):
             batch = items[start : start + BATCH]
-            size = -(-len(batch) // (2 * CORES))
+            size = min(MOST_A_PART, -(-len(batch) // (2 * workers)))
             parts = [batch[first : first + size] for first in range(0, len(batch), size)]
             for results in threads.map(lambda part: [_attempt(work, item) for item in part], parts):
                 yield from results
@@ -152,9 +154,7 @@ def decode(content: bytes, channels: int, oriented: bool = True) -> np.ndarray:
     """An image file as uint8 (height, width, channels), RGB where channels is 3; values of up to 16 bits become 8.
 
     A photograph is turned upright as its EXIF data says only if `oriented`: boxes are for pixels as they are stored.
-
-    Raises:
-        ValueError: it has more than `MOST_PIXELS`, by its header; is damaged; or is of none of `FORMATS`.
+    ValueError if it has more than `MOST_PIXELS`, by its header; is damaged; or is of none of `FORMATS`.
     """
     try:
         width, height = Image.open(io.BytesIO(content), formats=FORMATS).size  # reads no more than the header

@@ -66,7 +66,7 @@ def efficientnet(
         variant: a key of `VARIANTS`.
         side: height and width of the images in pixels, at least 32.
         weights: `imagenet` (B0 to B7: Keras's file, fetched once; Lite: a package), `scratch` (random), or the path of
-            a file of this body: HDF5 (`save_weights`, or Keras's `_notop.h5`), for Lite also its package's `.pth`.
+            an HDF5 file of this body (`save_weights`, or Keras's `_notop.h5`).
         pooling: `avg` or `max` over the last feature map.
         frozen: train nothing; the body then runs in inference mode inside any network, and drops no block, ever.
         batchnorm_momentum: of the running statistics; Keras's 0.99 lags behind when an epoch has few steps.
@@ -86,7 +86,9 @@ def efficientnet(
         body = build(include_top=False, weights=None, input_shape=(side, side, 3), pooling=pooling)
     else:
         body = _lite(variant, side, pooling)
-    if weights != "scratch":
+    if weights == "imagenet" and variant.startswith("Lite"):
+        lite_weights.load(body, lite_weights.find(variant))
+    elif weights != "scratch":
         _load(body, variant, _imagenet_file(variant) if weights == "imagenet" else paths.resolve(weights))
     for layer in body.layers:
         if isinstance(layer, layers.Normalization):  # Keras's files hold std where the layer expects its square
@@ -142,8 +144,6 @@ def _scaled(channels: int, width: float) -> int:
 def _imagenet_file(variant: str) -> Path:
     if variant == "Mini":
         raise ValueError("Mini, a network for smoke runs, has no ImageNet weights: take scratch, or Lite0")
-    if variant.startswith("Lite"):
-        return lite_weights.find(variant)
     keras_code = sys.modules[keras.applications.EfficientNetB0.__module__]  # knows address and MD5 of its files
     name, digest = f"efficientnet{variant.lower()}_notop.h5", keras_code.WEIGHTS_HASHES[variant.lower()][1]
     url, home = keras_code.BASE_WEIGHTS_PATH + name, Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
@@ -162,9 +162,6 @@ def _imagenet_file(variant: str) -> Path:
 def _load(body: keras.Model, variant: str, path: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"no weights file {path}: name imagenet, scratch, or an existing .weights.h5 file")
-    if path.suffix == ".pth" and variant.startswith("Lite"):
-        lite_weights.load(body, path)
-        return
     try:
         body.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
@@ -189,9 +186,6 @@ def load_hdf5(path: Path) -> keras.Model:
     """A whole network that was saved as HDF5, as `load_model` is meant to give it back (alam_2022, sec. 4.3).
 
     Keras 3.15 forgets the normalisation that follows from the weights of its layer; `.keras` files have no such gap.
-
-    Raises:
-        ValueError: Keras can't read the file.
     """
     network = keras.saving.load_model(path)
     for layer in network._flatten_layers():
@@ -200,22 +194,11 @@ def load_hdf5(path: Path) -> keras.Model:
     return network
 
 
-def set_trainable(body: keras.Model, trainable: bool) -> None:
-    """Let all layers of a body learn, or none, however they were set before; then compile the model around it again."""
-    for layer in (body, *body.layers):
-        layer.trainable = trainable
-
-
 def unfreeze_last(body: keras.Model, count: int, train_batchnorm: bool) -> list[str]:
     """Train the last layers of a frozen body, and return the names of those that learn; then compile the model again.
 
-    Args:
-        body: as `efficientnet` builds it.
-        count: layers from the end, pooling not counted; those without weights count too, as in `layers[-count:]`.
-        train_batchnorm: let BatchNorm layers among them learn, and use the batch's statistics; else they stay frozen.
-
-    Raises:
-        ValueError: the body has fewer layers.
+    `count` layers from the end, pooling left out, those without weights not, as in `layers[-count:]`; ValueError if the
+    body has fewer. With `train_batchnorm` BatchNorm layers among them learn too, and use the batch's statistics.
     """
     *before_pooling, _ = body.layers
     if not 0 < count <= len(before_pooling):

@@ -61,7 +61,7 @@ def show_table(frame: pd.DataFrame, caption: str, formats: Formats = None, resul
 def table_html(frame: pd.DataFrame, caption: str, formats: Formats = None, results: bool = True) -> str:
     """The HTML of `show_table`: a box that scrolls, in it the table; columns of numbers have the class `number`."""
     columns = [" · ".join(filter(None, map(str, name if isinstance(name, tuple) else (name,)))) for name in frame]
-    formats = dict.fromkeys(columns, formats) if isinstance(formats, str) else dict(formats or {})
+    formats = dict.fromkeys(columns, formats) if isinstance(formats, str) else formats or {}
     if not caption.strip() or not formats.keys() <= set(columns):
         raise ValueError(f"caption {caption!r}, formats for {[*formats]}: needs a caption, and columns of {columns}")
     labelled = frame.index.name is not None or not pd.api.types.is_integer_dtype(frame.index)

@@ -33,17 +33,11 @@ def check_expressions(table: pd.DataFrame) -> None:
 
 
 def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
-    """The fold, from 0, in which each image is tested, stratified by expression as far as the groups allow.
+    """The fold, from 0, in which each image of the table is tested, stratified by expression as far as groups allow.
 
-    Args:
-        table: the one table; the result has its index.
-        by: `random` (each image for itself), or `sequence` or `subject`, which stay on one side with all their images.
-        count: number of folds; as many as there are subjects leaves one subject out at a time.
-        seed: of the order.
-
-    Raises:
-        ValueError: no such way to split, an image without its group, fewer groups than folds, fewer images of an
-            expression than folds, or an expression of one group alone: it could not be learned.
+    Folds are made by `random` (each image for itself), or by `sequence` or `subject`, which stay on one side with all
+    their images: as many folds as there are subjects leave one subject out at a time. ValueError for another way to
+    split, an image without its group, or too few groups or images of an expression.
     """
     if by not in WAYS:
         raise ValueError(f"a split is made by {', '.join(WAYS)}, not {by!r}")

@@ -6,8 +6,8 @@ same weights in half the time.
 
 import json
 import random as python_random
-import shutil
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
@@ -65,13 +65,10 @@ class Batches(keras.utils.PyDataset):
     Args:
         inputs: array (n, ...), or what is indexed like one; grey images (n, side, side, 1) are repeated to RGB.
         targets: int array (n,), places in the list of classes.
-        batch_size: images a step; the last batch holds what is left.
+        batch_size: images a step, ValueError unless devices can share it equally; the last batch holds what is left.
         seed: of order and augmentation, drawn anew each epoch by `EpochBackup`; None: in order, as for validation.
         augment: called with the images of a batch and a random generator.
-        workers: threads that prepare batches, by default one a core; the batches are the same whatever their number.
-
-    Raises:
-        ValueError: the devices that share a batch can't share it equally.
+        workers: threads that prepare batches, which are the same whatever their number.
     """
 
     def __init__(
@@ -149,7 +146,7 @@ class EpochBackup(keras.callbacks.Callback):
     def resume(self, model: keras.Model) -> int:
         """Load the last finished epoch into a compiled model; returns its number, `fit`'s `initial_epoch`, 0 for none.
 
-        An epoch that is incomplete or damaged is removed, and so is one whose best epoch before it is.
+        An epoch that is damaged is removed, and so is one whose best epoch before it is.
         """
         if keras.backend.backend() == "jax":
             # Left to itself `fit` takes a batch from the threads to build by before the epoch's order is drawn, and
@@ -157,14 +154,15 @@ class EpochBackup(keras.callbacks.Callback):
             model._symbolic_build(data_batch=self.train[0])
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        for folder in sorted(self.folder.glob("epoch_????"), reverse=True):
-            self.history = pd.DataFrame((self._state(folder) or {}).get("history", []))
-            if len(self.history) and all(map(self._state, self._needed())):
-                self.load(model, len(self.history))
-                print(f"resumed after epoch {len(self.history)}", flush=True)
-                return len(self.history)
-            print(f"removed {folder}: it, or the best epoch before it, is incomplete or damaged")
-            shutil.rmtree(folder)
+        for file in sorted(self.folder.glob("epoch_????.npz"), reverse=True):
+            if kept := _read(file):
+                self.history = pd.DataFrame(json.loads(str(kept["history"])))
+                if all(map(_read, self._needed())):
+                    self.load(model, len(self.history))
+                    print(f"resumed after epoch {len(self.history)}", flush=True)
+                    return len(self.history)
+            print(f"removed {file}: it, or the best epoch before it, is damaged")
+            file.unlink()
         self.history = pd.DataFrame()
         return 0
 
@@ -174,11 +172,7 @@ class EpochBackup(keras.callbacks.Callback):
         return self.best_by(self.keep[0]) if self.keep else len(self.history)
 
     def best_by(self, column: str) -> int:
-        """The first epoch, from 1, with the lowest loss, or the highest of any other column.
-
-        Raises:
-            ValueError: there is no such column.
-        """
+        """The first epoch, from 1, with the lowest loss, or the highest of any other column; ValueError without it."""
         if column not in self.history:
             raise ValueError(
                 f"no {column} to tell the best epoch by: give `fit` validation_data, or name another in keep"
@@ -187,17 +181,12 @@ class EpochBackup(keras.callbacks.Callback):
         return 1 + int(values.argmin() if column.endswith("loss") else values.argmax())
 
     def load(self, model: keras.Model, epoch: int) -> None:
-        """Put a model into its state after an epoch: weights, optimiser, and Dropout's random generators.
-
-        Raises:
-            FileNotFoundError: that epoch was not kept, or is damaged.
-        """
-        state = self._state(folder := self._folder(epoch))
-        if not state:
-            raise FileNotFoundError(f"{folder} was not kept, or is damaged: name its column in `keep`, and train again")
-        model.load_weights(folder / "model.weights.h5")
-        for variable, values in zip(_random_states(model), state["random_states"], strict=True):
-            variable.assign(np.array(values, variable.dtype))
+        """Put a model into its state after an epoch; FileNotFoundError if that was not kept, or is damaged."""
+        kept = _read(file := self._file(epoch))
+        if not kept:
+            raise FileNotFoundError(f"{file} was not kept, or is damaged: name its column in `keep`, and train again")
+        for place, variable in enumerate(_state(model)):
+            variable.assign(kept[f"arr_{place}"])
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Have this epoch's batches drawn."""
@@ -211,7 +200,7 @@ class EpochBackup(keras.callbacks.Callback):
         self._stop_unless_finite(logs)
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
-        """Score the other sets, extend the history, write the epoch's folder, remove those no longer needed."""
+        """Score the other sets, extend the history, write the epoch's file, remove those no longer needed."""
         for name, batches in self.also.items():
             scores = self.model.evaluate(batches, verbose=0, return_dict=True)
             logs |= {f"{name}_{metric}": value for metric, value in scores.items()}
@@ -222,14 +211,11 @@ class EpochBackup(keras.callbacks.Callback):
         row = {"epoch": epoch + 1} | {name: logs[name] for name in order}
         row |= {"learning_rate": self._learning_rate, "seconds": seconds}
         self.history = pd.concat([self.history, pd.DataFrame([row])], ignore_index=True)
-        with paths.written_whole(self._folder(epoch + 1)) as partial:
-            partial.mkdir()
-            self.model.save_weights(weights := partial / "model.weights.h5")
-            states = [keras.ops.convert_to_numpy(variable).tolist() for variable in _random_states(self.model)]
-            state = {"sha256": paths.file_sha256(weights), "random_states": states}
-            (partial / "state.json").write_text(json.dumps(state | {"history": self.history.to_dict("records")}))
-        for folder in set(self.folder.glob("epoch_????")) - self._needed():
-            shutil.rmtree(folder)
+        values = map(keras.ops.convert_to_numpy, _state(self.model))
+        with paths.written_whole(self._file(epoch + 1)) as partial, open(partial, "wb") as file:
+            np.savez(file, *values, history=json.dumps(self.history.to_dict("records")))
+        for file in set(self.folder.glob("epoch_????.npz")) - self._needed():
+            file.unlink()
         if self.print_every and (epoch + 1) % self.print_every == 0:
             scores = ", ".join(f"{name} {logs[name]:.4f}" for name in order)
             print(f"epoch {epoch + 1} of {self.params['epochs']}: {scores}, {seconds} s", flush=True)
@@ -242,24 +228,25 @@ class EpochBackup(keras.callbacks.Callback):
                 f"learning rate {float(self.model.optimizer.learning_rate):.3g}; try a tenth of that, or a warm-up"
             )
 
-    def _folder(self, epoch: int) -> Path:
-        return self.folder / f"epoch_{epoch:04d}"
+    def _file(self, epoch: int) -> Path:
+        return self.folder / f"epoch_{epoch:04d}.npz"
 
     def _needed(self) -> set[Path]:
-        return {self._folder(epoch) for epoch in (len(self.history), *map(self.best_by, self.keep))}
-
-    def _state(self, folder: Path) -> dict | None:
-        """What was kept of an epoch beside the weights; None if either is incomplete, or the weights have changed."""
-        try:
-            state = json.loads((folder / "state.json").read_text())
-            return state if state["sha256"] == paths.file_sha256(folder / "model.weights.h5") else None
-        except (OSError, ValueError, KeyError):
-            return None
+        return {self._file(epoch) for epoch in (len(self.history), *map(self.best_by, self.keep))}
 
 
-def _random_states(model: keras.Model) -> list:
-    """States of the random generators of all Dropout layers, which Keras leaves out of a weights file."""
-    return [variable for variable in model.non_trainable_variables if variable.name == "seed_generator_state"]
+def _state(model: keras.Model) -> list:
+    """All that a compiled model remembers: weights, BatchNorm's statistics, Dropout's generators, its optimiser's."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _read(file: Path) -> dict[str, np.ndarray] | None:
+    """The arrays of an epoch's file; None if it is not there or any of its checksums is wrong."""
+    try:
+        with zipfile.ZipFile(file) as archive, np.load(file) as arrays:
+            return None if archive.testzip() else dict(arrays)
+    except Exception:  # a damaged zip raises almost anything
+        return None
 
 
 def beginning_of(model: keras.Model) -> Callable[[], None]:
@@ -268,8 +255,7 @@ def beginning_of(model: keras.Model) -> Callable[[], None]:
     The first step of a network that was compiled anew takes up to a minute: folds can share one this way.
     """
     model.optimizer.build(model.trainable_variables)
-    variables = (*model.variables, *model.optimizer.variables)
-    state = [(variable, keras.ops.convert_to_numpy(variable)) for variable in variables]
+    state = [(variable, keras.ops.convert_to_numpy(variable)) for variable in _state(model)]
 
     def begin_again() -> None:
         for variable, value in state:
@@ -281,11 +267,8 @@ def beginning_of(model: keras.Model) -> Callable[[], None]:
 def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 256, progress: str = "") -> np.ndarray:
     """Probabilities (n, classes), or features (n, width) of a body, float32.
 
-    Args:
-        model: takes images, or features for a head.
-        inputs: array (n, ...), or what is indexed like one; grey images (n, side, side, 1) are repeated to RGB.
-        batch_size: inputs a step.
-        progress: text of a progress bar; none if empty.
+    Inputs are an array (n, ...), or what is indexed like one; grey images (n, side, side, 1) are repeated to RGB.
+    `progress` is the text of a progress bar; none if empty.
     """
     starts = tqdm(range(0, len(inputs), batch_size), desc=progress, disable=not progress, mininterval=5)
     batches = (as_rgb(inputs[start : start + batch_size]) for start in starts)
@@ -297,9 +280,7 @@ def use_all_devices() -> int:
     """Let all devices train one network together, each on a part of every batch, and return how many there are.
 
     Call it before the network is built. A step is that of one device up to the order of sums, BatchNorm included.
-
-    Raises:
-        RuntimeError: the backend is not JAX; TensorFlow would train on one device without a word.
+    RuntimeError unless the backend is JAX: TensorFlow would train on one device without a word.
     """
     if keras.backend.backend() != "jax":
         raise RuntimeError(
@@ -317,12 +298,9 @@ def sharing_devices() -> int:
 
 
 def batch_that_fits(model: keras.Model, batch_size: int = MOST_A_STEP) -> int:
-    """The largest batch, halving from `batch_size`, for whose training step there is memory.
+    """The largest batch, halving from `batch_size`, for whose training step there is memory; MemoryError if none is.
 
     The compiled model is left as it was. Where devices share a batch, the result divides by their number.
-
-    Raises:
-        MemoryError: not even the smallest batch fits.
     """
     put_back, smallest, shape = beginning_of(model), sharing_devices(), model.input_shape[1:]
     size = batch_size // smallest * smallest

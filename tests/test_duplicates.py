@@ -54,12 +54,9 @@ def test_groups_of_the_same_pixels_are_those_found_by_hand():
     assert groups.to_numpy().tolist() == expected
 
 
-def test_image_without_a_split_counts_as_another_split():
+def test_image_without_a_split_counts_as_another_split_and_copies_in_train_are_images_outside_it():
     table = table_of(("a", "happy", "train"), ("b", "happy", None))
     assert duplicate_groups(table, pixel_hashes(faces(1)[[0, 0]]))["splits"].tolist() == ["none+train"]
-
-
-def test_copies_in_train_are_the_images_outside_it_that_stand_in_it_too():
     assert copies_in_train(TABLE, pixel_hashes(PIXELS)).tolist() == [False, False, False, False, True, False]
 
 
@@ -67,8 +64,9 @@ def test_brightened_and_re_encoded_copies_are_near_duplicates_and_other_faces_ar
     originals = faces(20)
     brightened = (originals[3] * 0.8 + 40).astype("uint8")
     noisy = np.clip(originals[7] + np.random.default_rng(1).normal(0, 4, originals[7].shape), 0, 255).astype("uint8")
-    pairs = near_duplicates(np.stack([*originals, brightened, noisy]))
-    assert pairs[["first", "second"]].to_numpy().tolist() == [[3, 20], [7, 21]]
+    plain = np.full_like(noisy, 128)
+    pixels = np.stack([*originals, brightened, noisy, plain]).repeat(3, axis=3)  # colours, compared by their grey
+    assert near_duplicates(pixels)[["first", "second"]].to_numpy().tolist() == [[3, 20], [7, 21]]
 
 
 def test_correlations_are_pearsons_of_the_thumbnails():
@@ -80,12 +78,6 @@ def test_correlations_are_pearsons_of_the_thumbnails():
     assert list(zip(pairs["first"], pairs["second"], strict=True)) == places
     np.testing.assert_allclose(pairs["correlation"], [correlations[pair] for pair in places], atol=1e-4)
     assert (0, 8) in places and correlations[0, 8] == pytest.approx(1)
-
-
-def test_colour_images_are_compared_by_their_grey_and_a_plain_one_is_near_no_face():
-    pixels = np.repeat(faces(3)[[0, 1, 0, 2]], 3, axis=3)
-    pixels[3] = 128
-    assert near_duplicates(pixels)[["first", "second"]].to_numpy().tolist() == [[0, 2]]
 
 
 @pytest.mark.parametrize(

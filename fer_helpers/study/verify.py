@@ -75,7 +75,7 @@ def _from_other_rows(row: pd.Series, results: pd.DataFrame) -> dict[str, float]:
     if over := OVER_SEEDS.fullmatch(row["metric"]):
         same = ["expression", *(name for name in KEYS if name != "seed")]
         values = results.loc[(results["metric"] == over[1]) & (results[same] == row[same]).all(axis=1), "value"]
-        return {"value": getattr(evaluation.over_seeds(values.astype(float).to_numpy()), over[2]), "n": len(values)}
+        return {"value": values.astype(float).agg({"mean": "mean", "sd": "std"}[over[2]]), "n": len(values)}
     given = [name for name in ("dataset", "model", "init", "image_size", "seed") if row[name]]
     same = (results["metric"] == "accuracy") & (results[given] == row[given]).all(axis=1)
     accuracies = results.loc[same, "value"].astype(float)
