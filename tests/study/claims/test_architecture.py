@@ -49,5 +49,5 @@ def test_classes_are_expressions_and_add_up_and_every_data_set_has_a_name():
     assert set(published.CLASS_IMAGES) == {(name, size) for name, of in sizes.items() for size in of}
     assert all(set(by_class) <= set(EXPRESSIONS) for by_class in published.CLASS_IMAGES.values())
     assert {dataset for dataset, *_ in published.FIGURES} <= set(published.NAMES)
-    sizes = {sum(of.values()) for of in published.WHOLE_SETS["ckplus"].values()}
+    sizes = {sum(of.values()) for of in published.SETS["whole_set"]["ckplus"].values()}
     assert {309, 327, 593, 618, 636, 654, 981, 1_308} <= sizes
