@@ -75,13 +75,8 @@ def accuracy_range(
 ) -> tuple[float, float] | None:
     """The lowest and highest accuracy of the confusion matrices that class counts and precisions allow; None if none.
 
-    An integer program. Assumed: every class was predicted at least once (else it has no precision), and each image has
-    one prediction.
-
-    Args:
-        images: labelled as each class.
-        precisions: of each of these classes, as printed.
-        recalls: the same, where known; what papers call the accuracy of a class.
+    An integer program over images of each class (`images`), the printed precisions of these classes and, where known,
+    recalls. Assumed: every class was predicted at least once (else it has no precision), each image once.
     """
     from scipy.optimize import LinearConstraint, milp  # takes half a second to import
 

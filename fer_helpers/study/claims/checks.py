@@ -6,10 +6,10 @@ paper. What can't be true beside another claim is found of both.
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import combinations, permutations, product
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from scipy import stats
@@ -18,66 +18,50 @@ from fer_helpers.study.claims import architecture, arithmetic, published
 
 WORDS = ("impossible", "false", "ambiguous", "contradicts itself", "doubtful", "agrees", "possible", "unknown")
 IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS, DOUBTFUL, AGREES, POSSIBLE, UNKNOWN = WORDS
-COLUMNS = ("claim", "check", "printed", "n", "word", "against", "note")
+COLUMNS = ("claim", "check", "printed", "word", "against", "note")
 SHARES_OF_IMAGES = ("accuracy", "accuracy_low", "accuracy_high", "accuracy_first_epoch", "accuracy_top5", "recall")
 SCORES = (*SHARES_OF_IMAGES, "precision", "f1", "loss", "loss_first_epoch")
 PLACE = re.compile(r"[^.]+\.(?:abstract|sec[\d.]*\d|table\d+|fig\d+)\.")
 STATED = "as the paper states"
 
 
-class Finding(NamedTuple):
-    """What a check says of a claim; `n` is the number of images tried, `against` what it can't be true beside."""
-
-    word: str
-    note: str
-    n: int | None = None
-    against: tuple[str, ...] = ()
-
-
 Claim = Any  # a row of claims.csv as `parse` returns it
 Paper = list[Claim]
-Found = Iterator[tuple[Claim, Finding]]
+Found = Iterator[tuple]  # claim, one of WORDS or whether it can be true beside others, sentence without its dot, others
 
 
 def parse(claims: pd.DataFrame) -> list[Claim]:
-    """The claims as named tuples, with the value as it is printed and what follows from the columns.
+    """The claims as named tuples, with the value as it is printed (Decimal) and what follows from the columns.
 
-    Added: `low` and `high` (its bounds before it was rounded), `what` (the id without paper and place, the same for a
-    statement that is made twice), `tested` (the data set scored, the second of `rafdb to ckplus`), `places` (sections,
-    tables and figures without the paragraph), `place` (the first of them), and `scored_as`, which two scores of one
-    model on the same images share.
+    Added: `low` and `high` (its bounds before it was rounded), `what` (the id without paper and place), `tested` (the
+    data set scored, the second of `rafdb to ckplus`), `places` (sections, tables and figures without the paragraph),
+    `place` (the first of them), and `scored_as`, which two scores of one model on the same images share.
     """
     places = claims["where"].map(lambda where: [re.split(r"[,(]", place)[0].strip() for place in where.split("; ")])
     exact = [Decimal(f"{row.value:.{row.decimals}f}") for row in claims.itertuples()]
     low, high = zip(*map(arithmetic.bounds, exact), strict=True)
-    added = {
-        "n": claims["n"].astype(object).where(claims["n"].notna(), None),
-        "what": claims["claim"].map(lambda claim: PLACE.sub("", claim)),
-        "tested": claims["dataset"].str.split(" to ").str[-1],
-        "place": places.str[0],
-        "scored_as": claims["dataset"] + "," + claims["split"] + "," + claims["model"],
-    }
-    claims = claims.assign(value=exact, low=low, high=high, places=places.map(set), **added)
+    claims = claims.assign(value=exact, low=low, high=high, places=places.map(set), place=places.str[0])
+    claims["n"] = claims["n"].astype(object).where(claims["n"].notna(), None)
+    claims["what"] = claims["claim"].map(lambda claim: PLACE.sub("", claim))
+    claims["tested"] = claims["dataset"].str.split(" to ").str[-1]
+    claims["scored_as"] = claims["dataset"] + "," + claims["split"] + "," + claims["model"]
     return list(claims.itertuples(index=False, name="Claim"))
 
 
 def check(claims: pd.DataFrame) -> pd.DataFrame:
-    """Put every claim to every check: columns `COLUMNS`, a row for each claim and finding, in the order of the claims.
-
-    `against` holds ids, one space apart.
-    """
+    """Put every claim to every check: rows in the order of the claims, columns `COLUMNS`, `against` ids and spaces."""
     read, rows = parse(claims), []
-    for paper in claims["paper"].unique():
-        of_paper = pick(read, paper=paper)
-        for run, (claim, f) in ((check, found) for check in CHECKS for found in check(of_paper)):
-            both = [(claim, " ".join(f.against)), *((c, claim.claim) for c in of_paper if c.claim in f.against)]
-            rows += [(c.claim, run.__name__, str(c.value), f.n, f.word, against, f.note) for c, against in both]
-    found = {row[0] for row in rows}
+    for paper, run in product(claims["paper"].unique(), CHECKS):
+        for claim, word, told, *others in run(pick(read, paper=paper)):
+            word = {True: POSSIBLE, False: CONTRADICTS}.get(word, word)
+            others = [other.claim for other in others if word == CONTRADICTS]
+            both = [(claim.claim, " ".join(others)), *((other, claim.claim) for other in others)]
+            rows += [(id_, run.__name__, word, against, f"{told}.") for id_, against in both]
+    found = pd.DataFrame(rows, columns=["claim", "check", "word", "against", "note"]).drop_duplicates()
+    every = pd.DataFrame({"claim": [c.claim for c in read], "printed": [str(c.value) for c in read]})
     nothing = "Nothing to hold it against was printed or published."
-    rows += [(c.claim, "", str(c.value), None, UNKNOWN, "", nothing) for c in read if c.claim not in found]
-    order = {claim.claim: place for place, claim in enumerate(read)}
-    rows = sorted(dict.fromkeys(rows), key=lambda row: order[row[0]])
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64"})
+    every = every.merge(found, how="left").fillna({"word": UNKNOWN, "note": nothing})
+    return every.fillna("")[list(COLUMNS)]
 
 
 def pick(claims: Paper, **columns) -> Paper:
@@ -108,47 +92,50 @@ def class_images(claim: Claim, paper: Paper) -> dict[str, int]:
     return printed or next(filter(None, (published.CLASS_IMAGES.get((claim.tested, n)) for n in sizes)), {})
 
 
-def _consistent(holds: bool, told: str, *others: Claim, n: int | None = None) -> Finding:
-    return Finding(POSSIBLE if holds else CONTRADICTS, f"{told}.", n, () if holds else tuple(c.claim for c in others))
-
-
-def _fact(holds: bool, told: str, source: str) -> Finding:
-    return Finding(AGREES if holds else FALSE, f"{told} ({source}).")
-
-
 def _plain(value: Decimal) -> str:
     return f"{value:,}" if value > 9_999 else str(value)
 
 
+def _listed(numbers: Iterable[tuple[int | Decimal, str]]) -> str:
+    return ", ".join(f"{_plain(number)} ({about})" for number, about in numbers)
+
+
 def whole_images(paper: Paper) -> Found:
     """A share of n images is k/n for a whole k, however it is rounded (GRIM, Brown and Heathers 2017)."""
-    for claim in pick(paper, unit="share"):
-        of_images = claim.metric in SHARES_OF_IMAGES or claim.metric.startswith("share_predicted_")
-        if not of_images or (claim.kind == "cited" and not claim.n):
-            continue
+    for claim in [c for c in paper if is_of_images(c)]:
         value, totals = claim.value, plausible_totals(claim, paper)
-        fits = {n: found[0] for n in totals if (found := arithmetic.counts(value, n))}
-        n = min(totals, key=lambda n: (not totals[n].startswith(STATED), n not in fits), default=None)
-        if n is None:
-            yield claim, Finding(UNKNOWN, "Of how many images it is a share is neither printed nor known.")
-            continue
-        rescue, short = [f"{k:,} of {other:,} ({totals[other]})" for other, k in fits.items()], value.normalize()
+        n, fits = likely_total(claim, paper)
+        ways, short = [f"{k:,} of {n:,} images ({totals[n]})" for n, k in fits.items()], value.normalize()
         if arithmetic.step(short) > 10 * arithmetic.step(value) and arithmetic.counts(short, n):
-            rescue.append(f"{short} of {n:,} with zeros appended")
-        if n in fits:
-            yield claim, Finding(POSSIBLE, f"{fits[n]:,} of {n:,} images ({totals[n]}).", n)
-        elif rescue:
+            ways.append(f"{short} with zeros appended")
+        if not totals:
+            yield claim, UNKNOWN, "Of how many images it is a share is neither printed nor known"
+        elif n in fits:
+            yield claim, POSSIBLE, f"{fits[n]:,} of {n:,} images ({totals[n]})"
+        elif ways:
             told = f"No whole number of {n:,} images ({totals[n]}) gives {value}"
-            yield claim, Finding(DOUBTFUL, f"{told}; it could be {' or '.join(rescue)}.", n)
+            yield claim, DOUBTFUL, f"{told}; it could be {' or '.join(ways)}"
         else:
-            yield claim, Finding(IMPOSSIBLE, f"{_impossible(claim, paper, totals, n)}.", n)
+            yield claim, IMPOSSIBLE, _impossible(claim, paper, totals, n)
+
+
+def likely_total(claim: Claim, paper: Paper) -> tuple[int, dict[int, int]]:
+    """The number of images that a share is most likely of, 0 if unknown; and by each that fits, how many of them."""
+    totals = plausible_totals(claim, paper)
+    fits = {n: found[0] for n in totals if (found := arithmetic.counts(claim.value, n))}
+    return min(totals, key=lambda n: (not totals[n].startswith(STATED), n not in fits), default=0), fits
+
+
+def is_of_images(claim: Claim) -> bool:
+    """Whether a number is a share of images; others' numbers are, where n is printed."""
+    named = claim.metric in SHARES_OF_IMAGES or claim.metric.startswith("share_predicted_")
+    return claim.unit == "share" and named and bool(claim.kind != "cited" or claim.n)
 
 
 def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> str:
     below, slips = math.floor(claim.value * n), arithmetic.slips(claim.value, n)
-    tried = ", ".join(f"{total:,} ({reason})" for total, reason in totals.items())
     near = " and ".join(f"{k}/{n} = {k / n:.4f}" for k in (below, below + 1))
-    told = f"No whole number of images gives {claim.value}, rounded or cut off, of {tried}: {near}"
+    told = f"No whole number of images gives {claim.value}, rounded or cut off, of {_listed(totals.items())}: {near}"
     told += f"; with one digit changed it would be {' or '.join(slips)}" * bool(slips)
     of_class = class_images(claim, paper)
     if not of_class or claim.expression or claim.value <= 1 - Decimal(4) / n:
@@ -162,28 +149,23 @@ def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> s
 def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     """How many images a score can be of, with the reason; what the paper states comes first, and its reason begins so.
 
-    The claim's own n; what the paper says of the same data set, split and expression, of a share of it or, where a
-    network meets another data set, of frames of its sequences and of the whole; then the sizes that the set's authors
-    gave it. A confusion may go either way.
+    The claim's own n; what the paper says of the data set, split and expression, of a share of it or, where a network
+    meets another data set, of its frames and of the whole; then the sizes that the set's authors gave it.
     """
     crossed, split, expression = " to " in claim.dataset, claim.split or "test", claim.expression
-    known = published.SETS["test_set"].get(claim.tested, {}) if split == "test" else {}
     sizes = [(claim.n, STATED)]
-    if claim.metric.startswith("share_predicted_"):
-        ways = product(permutations((expression, claim.metric.removeprefix("share_predicted_"))), known.items())
-        sizes += [(of[a], f"{a} taken for {b}, {told}") for (a, b), (told, of) in ways if a in of]
-    else:
-        sizes += [(c.value, f"{STATED} in {c.place}") for c in images(paper, claim.tested, split, expression)]
-        if crossed:
-            sizes += [(n, f"{STATED} by {told}") for n, told, _ in _frames(claim.tested, paper)]
-            sizes += [(c.value, f"the whole, {c.place}") for c in images(paper, claim.tested, "all", expression)]
-            known = known | published.SETS["whole_set"].get(claim.tested, {})
-        sizes += [(n, f"the {split} share of the whole, {rule}") for rule, n in _share_sizes(claim, paper).items()]
-        sizes += [(of.get(expression) if expression else sum(of.values()), told) for told, of in known.items()]
+    sizes += [(c.value, f"{STATED} in {c.place}") for c in images(paper, claim.tested, split, expression)]
+    if crossed:
+        sizes += [(n, f"{STATED} by {told}") for n, told, _ in _frames(claim.tested, paper)]
+        sizes += [(c.value, f"the whole, {c.place}") for c in images(paper, claim.tested, "all", expression)]
+    sizes += [(n, f"the {split} share of the whole, {rule}") for rule, n in _share_sizes(claim, paper).items()]
+    for kind in ["test_set"] * (split == "test") + ["whole_set"] * crossed:
+        for told, of in published.SETS[kind].get(claim.tested, {}).items():
+            sizes.append((of.get(expression) if expression else sum(of.values()), told))
     totals: dict[int, str] = {}
-    for n, told in sizes:
-        totals.setdefault(int(n or 0), told)  # the first reason counts
-    return {n: told for n, told in totals.items() if n}
+    for n, told in [(int(n), told) for n, told in sizes if n]:
+        totals.setdefault(n, told)  # the first reason counts
+    return totals
 
 
 def _frames(dataset: str, paper: Paper) -> Iterator[tuple[int, str, Paper]]:
@@ -195,7 +177,7 @@ def _frames(dataset: str, paper: Paper) -> Iterator[tuple[int, str, Paper]]:
 
 
 def _share_sizes(claim: Claim, paper: Paper) -> dict[str, int]:
-    """Sizes, by rule of rounding, of the share of a whole data set that the paper says it tests on."""
+    """Sizes, by rule of rounding, of the share of a whole data set that the paper says a split is."""
     shares = [s for s in own(paper, metric=f"{claim.split}_share") if s.dataset in ("", claim.dataset)]
     wholes = [int(whole.value) for whole in images(paper, claim.dataset, "all")]
     if claim.expression or not shares or not wholes:
@@ -211,14 +193,12 @@ def one_split_rule(paper: Paper) -> Found:
         if claim.dataset == other.dataset or claim.split != other.split:
             continue
         mine, theirs = _share_sizes(claim, paper), _share_sizes(other, paper)
-        fitting = {rule: mine[rule] for rule, n in theirs.items() if n == other.value and rule in mine}
-        needed = {rule: n for rule, n in mine.items() if arithmetic.counts(claim.value, n)}
+        fitting = [(mine[rule], rule) for rule, n in theirs.items() if n == other.value and rule in mine]
+        needed = [(n, rule) for rule, n in mine.items() if arithmetic.counts(claim.value, n)]
         if fitting and needed:
-            told = f"{name(other.dataset)}'s {other.value} images are its share {' or '.join(fitting)}, which makes "
-            told += f"{' or '.join(map(str, fitting.values()))} here; {claim.value} needs "
-            told += f"{' or '.join(f'{n} ({rule})' for rule, n in needed.items())}."
-            word = POSSIBLE if set(fitting.values()) & set(needed.values()) else DOUBTFUL
-            yield claim, Finding(word, told, next(iter(fitting.values())))
+            told = f"As {name(other.dataset)}'s {other.value} images are divided it is of {_listed(fitting)}"
+            word = POSSIBLE if {n for n, _ in fitting} & {n for n, _ in needed} else DOUBTFUL
+            yield claim, word, f"{told}; {claim.value} needs one of {_listed(needed)}"
 
 
 def confusion_matrix(paper: Paper) -> Found:
@@ -231,8 +211,8 @@ def confusion_matrix(paper: Paper) -> Found:
         total, precisions = sum(sizes.values()), {c.expression: c for c in alike if c.metric == "precision"}
         if claim.metric == "precision":
             enough = arithmetic.smallest_total(claim.value)
-            told = f"{claim.value} needs {enough} or more images predicted as {claim.expression}, of {total or 'some'}."
-            yield claim, Finding(IMPOSSIBLE if 0 < total < enough else UNKNOWN, told, total or None)
+            told = f"{claim.value} needs {enough} or more images predicted as {claim.expression}, of {total or 'some'}"
+            yield claim, IMPOSSIBLE if 0 < total < enough else UNKNOWN, told
         if not sizes or set(precisions) != set(sizes):
             continue
         by_class = claim.expression and claim.metric != "precision"
@@ -243,8 +223,7 @@ def confusion_matrix(paper: Paper) -> Found:
         inside = low <= high and (not overall or (float(claim.high) >= low and float(claim.low) <= high))
         told = f"With the precisions{' and accuracies by class' * bool(recalls)} of these {total:,} images "
         told += f"the accuracy is from {low:.3f} to {high:.3f}" if low <= high else "there is no confusion matrix"
-        others = [c for c in (*precisions.values(), *recalls.values()) if c != claim]
-        yield claim, _consistent(inside, told, *others, n=total)
+        yield claim, inside, told, *(c for c in (*precisions.values(), *recalls.values()) if c != claim)
 
 
 def loss_and_accuracy(paper: Paper) -> Found:
@@ -258,59 +237,59 @@ def loss_and_accuracy(paper: Paper) -> Found:
         if not paired or accuracy.scored_as != loss.scored_as:
             continue
         below, least = float(loss.high), (1 - min(1.0, float(accuracy.high))) * math.log(2)  # a wrong image costs ln 2
-        told = f"At an accuracy of {accuracy.value} a mean cross-entropy is at least {least:.2f} (ln 2 for each error)"
-        yield loss, _consistent(below > least, f"{told}; {loss.value} is printed", accuracy)
+        told = f"Beside an accuracy of {accuracy.value} a loss is at least {least:.2f} (ln 2 for each error)"
+        yield loss, below > least, f"{told}; {loss.value} is printed", accuracy
         sizes = [n for n in class_images(loss, paper).values() if n]
         if below <= least or not sizes:
             continue
-        floor, labels, k = max(sizes) / sum(sizes), float(stats.entropy(sizes)), max(2, round(math.exp(loss.value)))
+        floor, labels, k = max(sizes) / sum(sizes), stats.entropy(sizes), max(2, round(math.exp(loss.value)))
         told = f"The most frequent expression alone gives an accuracy of {floor:.3f}, the labels' shares a loss of "
         told += f"{labels:.2f}, chance of {len(sizes)} classes ln {len(sizes)} = {math.log(len(sizes)):.2f}"
         strange = accuracy.value < floor and below < labels
         if strange:
             told += f": {accuracy.value} is below the first, {loss.value} better than the second"
         near = math.isclose(math.log(k), loss.value, abs_tol=0.02) and math.isclose(1 / k, accuracy.value, abs_tol=0.02)
-        if strange and k < len(sizes) and near:
+        if strange and near and k < len(sizes):
             told += f"; both are chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})"
         for claim in (accuracy, loss):
-            yield claim, Finding(DOUBTFUL if strange else POSSIBLE, f"{told}.")
+            yield claim, DOUBTFUL if strange else POSSIBLE, told
 
 
 def adds_up(paper: Paper) -> Found:
     """Classes and parts make the whole, frames of sequences the images, phases the epochs, kinds the errors."""
-    for whole, told, total, parts in _sums(paper):
-        rest = whole.value - total
-        left_out = rest in published.images(whole.dataset, "val") or whole.value in published.images(
-            whole.dataset, "all"
-        )
-        explained = rest and left_out and whole.metric == "images" and {c.split for c in parts} == {"train", "test"}
-        unsaid = f"; of the other {rest:,} images the paper says nothing" if explained else ""
-        yield whole, _consistent(rest == 0 or explained, f"{told} {total:,}{unsaid}", *parts)
-
-
-def _sums(paper: Paper) -> Iterator[tuple[Claim, str, Decimal, Paper]]:
-    """Claims with what has to add up to them: a whole, the beginning of a sentence, the sum, and the parts."""
     for whole in own(paper, metric="images", expression=""):
         same = pick(paper, metric="images", dataset=whole.dataset)
         classes = [c for c in same if c.split == whole.split and c.expression]
-        parts = [c for c in same if c.split in ("train", "val", "test") and not c.expression]
         if classes:
-            yield whole, f"The {len(classes)} classes of this split make", sum(c.value for c in classes), classes
-        if whole.split == "all" and len(parts) > 1:
-            yield whole, f"The {' and '.join(c.split for c in parts)} images make", sum(c.value for c in parts), parts
-        for total, told, sources in _frames(whole.dataset, paper) if whole.split == "all" else ():
-            yield whole, f"{told} make", Decimal(total), sources
+            yield _sum(whole, f"The {len(classes)} classes of this split", classes)
+        if whole.split != "all":
+            continue
+        for total, told, sources in _frames(whole.dataset, paper):
+            yield whole, total == whole.value, f"{told} make {total:,}", *sources
+        parts = [c for c in same if c.split in ("train", "val", "test") and not c.expression]
+        rest, splits = whole.value - sum(c.value for c in parts), [c.split for c in parts]
+        known = whole.value in published.images(whole.dataset, "all")
+        if rest and set(splits) == {"train", "test"} and (known or rest in published.images(whole.dataset, "val")):
+            yield whole, True, f"Of the other {rest:,} images the paper says nothing"
+        elif len(parts) > 1:
+            yield _sum(whole, f"The {' and '.join(splits)} images", parts)
     for whole in paper:
         together = [c for c in pick(paper, model=whole.model) if c.places & whole.places]
         kinds = {"epochs_total": "epochs", "errors": "errors_predicted_"}.get(whole.metric)
         parts = [c for c in together if kinds and c.metric.startswith(kinds) and c.metric != "epochs_total"]
         if parts:
-            yield whole, "Those printed with it make", sum(c.value for c in parts), parts
-        for other in pick(together, metric="test_share", dataset=whole.dataset):
-            if whole.metric == "train_share":
-                yield whole, f"Beside {other.value} it should be", 1 - other.value, [other]
-        for other in images(paper, whole.dataset, "all") if whole.metric == "sample_size" else []:
-            yield whole, f"{other.place} has", other.value, [other]
+            yield _sum(whole, "Those printed with it", parts)
+        if whole.metric == "train_share":
+            for test in pick(together, metric="test_share", dataset=whole.dataset):
+                yield whole, whole.value + test.value == 1, f"{test.value} of the images are for testing", test
+        if whole.metric == "sample_size":
+            for images_of in images(paper, whole.dataset, "all"):
+                yield whole, whole.value == images_of.value, f"{images_of.place} has {images_of.value:,}", images_of
+
+
+def _sum(whole: Claim, told: str, parts: Paper) -> tuple:
+    total = sum(part.value for part in parts)
+    return whole, total == whole.value, f"{told} make {total:,}", *parts
 
 
 def official_classes(paper: Paper) -> Found:
@@ -320,29 +299,28 @@ def official_classes(paper: Paper) -> Found:
         official = published.CLASS_IMAGES.get((claim.dataset, total), {}).get(claim.expression)
         known = published.images(claim.dataset, claim.split)
         if official:
-            told = f"{name(claim.dataset)} has {official:,} of this class in a set of {total:,}"
-            yield claim, _fact(official == claim.value, told, "counted in its release")
+            told = f"{name(claim.dataset)} has {official:,} of these in a set of {total:,} (counted in its release)"
+            yield claim, AGREES if official == claim.value else FALSE, told
         elif known and not images(paper, claim.dataset, claim.split) and total not in known:
-            told = f"The classes make {total:,}, and there are {' or '.join(map(str, known))}"
-            yield claim, _fact(False, told, published.FIGURES[claim.dataset, "images", claim.split, ""].source)
+            source = published.FIGURES[claim.dataset, "images", claim.split, ""].source
+            yield claim, FALSE, f"The classes make {total:,}, and there are {' or '.join(map(str, known))} ({source})"
 
 
 def split_size(paper: Paper) -> Found:
     """A split is the printed share or ratio of the data set, rounded in a usual way, as a whole or class by class."""
-    for claim in pick(paper, metric="images", expression=""):
-        sizes = _share_sizes(claim, paper) if claim.split != "all" else {}
-        if sizes:
-            told = f"The printed share makes {', '.join(f'{n:,} ({rule})' for rule, n in sizes.items())}"
-            yield claim, _consistent(claim.value in sizes.values(), told, *own(paper, metric=f"{claim.split}_share"))
+    for claim in [c for c in pick(paper, metric="images", expression="") if c.split != "all"]:
+        if sizes := _share_sizes(claim, paper):
+            told = f"The printed share makes {_listed((n, rule) for rule, n in sizes.items())}"
+            yield claim, claim.value in sizes.values(), told, *own(paper, metric=f"{claim.split}_share")
     for ratio in pick(paper, metric="split_ratio"):
         of_train = pick(paper, metric="images", dataset=ratio.dataset, split="train")
         for train, test in [(c, t) for c in of_train for t in images(paper, c.dataset, "test", c.expression)]:
             fits = abs(test.value - (train.value + test.value) / (ratio.value + 1)) < 1
             told = f"{train.value:,} to {test.value:,} is {train.value / test.value:.4f} to 1, whole images allowed for"
             if not train.expression:
-                yield ratio, _consistent(fits, told, train, test)
+                yield ratio, fits, told, train, test
             else:  # a split need not be drawn class by class
-                yield ratio, Finding(POSSIBLE if fits else UNKNOWN, f"{train.expression}: {told}.")
+                yield ratio, POSSIBLE if fits else UNKNOWN, f"{train.expression}: {told}"
 
 
 def said_again(paper: Paper) -> Found:
@@ -357,13 +335,13 @@ def said_again(paper: Paper) -> Found:
         told = f"{_plain(claim.value)} in {claim.place}, {_plain(other.value)} in {other.place}"
         low, number = (claim, other) if claim.metric.endswith("_low") else (other, claim)
         if low.metric == f"{number.metric}_low" and low.dataset and not pick(paper, metric=f"{number.metric}_high"):
-            yield number, _consistent(number.value >= low.value, f"At least {told}", low)
+            yield number, number.value >= low.value, f"At least {told}", low
         if claim.metric != other.metric or claim.where == other.where:
             continue
         if claim.metric in SCORES and claim.dataset and claim.model == other.model:
-            yield claim, _consistent(claim.low < other.high and other.low < claim.high, told, other)
+            yield claim, claim.low < other.high and other.low < claim.high, told, other
         elif claim.metric not in SCORES and claim.what == other.what and len({claim.model, other.model, ""}) < 3:
-            yield claim, _consistent(claim.value == other.value, told, other)
+            yield claim, claim.value == other.value, told, other
 
 
 def names(paper: Paper) -> Found:
@@ -375,12 +353,12 @@ def names(paper: Paper) -> Found:
         if all(c.where == "abstract" for c in pick(paper, dataset=claim.dataset)):
             alike = pick(paper, metric=claim.metric, model=claim.model, value=claim.value)
             others = [f"; {c.place} prints the same for {name(c.dataset)}" for c in alike if c.dataset != claim.dataset]
-            told = f"For {name(claim.dataset)}, which the rest of the paper never mentions{''.join(others)}."
-            yield claim, Finding(AMBIGUOUS, told)
+            told = f"For {name(claim.dataset)}, which the rest of the paper never mentions{''.join(others)}"
+            yield claim, AMBIGUOUS, told
         for other in pick(paper, metric="precision", expression=claim.expression, scored_as=claim.scored_as):
             if claim.expression and claim.metric in ("accuracy", "recall", "f1") and other.value == claim.value:
                 told = f"Called {claim.metric} here and precision in {other.place}: the same only if as many images"
-                yield claim, Finding(AMBIGUOUS, f"{told} are predicted as {claim.expression} as are labelled so.")
+                yield claim, AMBIGUOUS, f"{told} are predicted as {claim.expression} as are labelled so"
 
 
 def within_range(paper: Paper) -> Found:
@@ -391,12 +369,12 @@ def within_range(paper: Paper) -> Found:
         if (low.metric, high.metric, high.where, high.scored_as) != ends:
             continue
         told = f"{low.place} has a range from {low.value} to {high.value}"
-        yield low, _consistent(low.value <= high.value, told, high)
-        for claim in own(paper, metric=metric, dataset=low.dataset, split=low.split):
-            of_range = low.model in (claim.model, "") and (low.model or (claim.model or "B0") in architecture.SCALES)
-            if of_range and low.value <= high.value:
+        yield low, low.value <= high.value, told, high
+        for claim in own(paper, metric=metric, dataset=low.dataset, split=low.split) if low.value <= high.value else []:
+            of_network = (claim.model or "B0") in architecture.SCALES if low.model == "" else claim.model == low.model
+            if of_network:
                 end = low if claim.value < low.value else high
-                yield claim, _consistent(low.value <= claim.value <= high.value, told, end)
+                yield claim, low.value <= claim.value <= high.value, told, end
 
 
 def bounded(paper: Paper) -> Found:
@@ -406,21 +384,22 @@ def bounded(paper: Paper) -> Found:
         for train, test in product(pick(scores, split="train"), pick(scores, split="test")):
             least = max(train.low - test.high, test.low - train.high, Decimal(0))
             told = f"{train.value} and {test.value} are before rounding at least {least} apart"
-            yield bound, _consistent(least < bound.value, told, train, test)
+            yield bound, least < bound.value, told, train, test
     for best, trained in product(paper, pick(paper, metric="epochs")):
         if best.metric.startswith("best_epoch") and best.model == trained.model:
             told = f"Epoch {best.value} is said to be the best of {trained.value} ({trained.place})"
-            yield best, _consistent(1 <= best.value <= trained.value, told, trained)
+            yield best, 1 <= best.value <= trained.value, told, trained
 
 
 def errors(paper: Paper) -> Found:
     """A number of errors leaves a number of right images, and so an accuracy."""
-    for claim in [c for c in pick(paper, metric="errors") if c.n]:
-        right = claim.n - int(claim.value)
-        for other in pick(paper, metric="accuracy", scored_as=claim.scored_as, expression=""):
-            told = f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}"
-            holds = right in arithmetic.counts(other.value, claim.n)
-            yield claim, _consistent(holds, f"{told}; {other.place} has {other.value}", other, n=claim.n)
+    for claim, other in product(pick(paper, metric="errors"), pick(paper, metric="accuracy", expression="")):
+        if claim.n and claim.scored_as == other.scored_as:
+            right = claim.n - int(claim.value)
+            told = (
+                f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}; {other.place} has {other.value}"
+            )
+            yield claim, right in arithmetic.counts(other.value, claim.n), told, other
 
 
 def network(paper: Paper) -> Found:
@@ -432,14 +411,15 @@ def network(paper: Paper) -> Found:
             after = [{*within, out} for _, within, out in stages[1:]]  # what follows the stage without expansion
             same = len(printed) == len(after) and all(n in of for n, of in zip(printed, after, strict=True))
             told = f"As one sequence, {', '.join(map(str, printed))}: {claim.model}'s stages have at most "
-            yield claim, _fact(same, told + f"{', '.join(map(str, map(max, after)))} channels", published.TAN)
+            told += f"{', '.join(str(max(of)) for of in after)} channels ({published.TAN})"
+            yield claim, AGREES if same else FALSE, told
         elif claim.metric == "mbconv_channels":
             every = {channels for _, within, _ in stages for channels in within}
             told = f"{claim.model}'s MBConv blocks have from {min(every):,} to {max(every):,} channels within"
-            yield claim, _fact(every == {int(claim.value)}, told, published.TAN)
+            yield claim, AGREES if every == {int(claim.value)} else FALSE, f"{told} ({published.TAN})"
         elif claim.what == "stem.padding":
-            told = "For images of even size Keras pads 0 pixels before and 1 behind; 1 on both sides is PyTorch's way."
-            yield claim, Finding(AMBIGUOUS if claim.value == 1 else FALSE, told)
+            told = "For images of even size Keras pads 0 pixels before and 1 behind; 1 on both sides is PyTorch's way"
+            yield claim, AMBIGUOUS if claim.value == 1 else FALSE, told
 
 
 def published_figure(paper: Paper) -> Found:
@@ -451,30 +431,26 @@ def published_figure(paper: Paper) -> Found:
             of_network = (claim.what.removesuffix("_low"), metric, f"{metric} than {rival[1] if rival else ''}")
             keys += [("efficientnet", key, "") for key in of_network]
         if claim.metric == "image_size" and "default of EfficientNet" in claim.note:
-            fitting = [variant for variant, side in architecture.SIDES.items() if side == claim.value]
-            told = f"True of {' and '.join(fitting) or 'none'}; B0 to B7 were made for "
-            told += f"{list(architecture.SIDES.values())} pixels ({published.TAN})."
-            yield claim, Finding(AMBIGUOUS if fitting else FALSE, told)
+            told = f"B0 to B7 were made for {', '.join(map(str, architecture.SIDES))} pixels ({published.TAN})"
+            yield claim, AMBIGUOUS if claim.value in architecture.SIDES else FALSE, told
         figures = [published.FIGURES.get((*key, of)) for key, of in product(keys, ("", claim.model))]
         values, source = next(filter(None, figures), ({}, ""))
         if not values:
             continue
-        told = ", ".join(f"{_plain(n)} {what}" for n, what in values.items())
-        told = f"{name(claim.dataset or 'efficientnet')}: {told}"
+        told, printed = f"{name(claim.dataset or 'efficientnet')}: {_listed(values.items())}", _plain(claim.value)
         by, true_by = re.search(r"released by ([\w ]+)", claim.note), published.RELEASED_BY.get(claim.dataset, "")
-        parts = [found[0].value for split in ("train", "val", "test") if (found := images(paper, claim.dataset, split))]
-        at_least = claim.metric.endswith("_low") and claim.value <= max(values)
+        parts = sum(c.value for split in ("train", "val", "test") for c in images(paper, claim.dataset, split)[:1])
+        word = FALSE
         if by and true_by and by[1] not in true_by:
-            yield claim, _fact(False, f"{told}, released by {true_by}, not {by[1]}", source)
-        elif at_least or any(claim.low <= n < claim.high for n in values):
-            yield claim, _fact(True, told, source)
-        elif (claim.metric, claim.split, sum(parts)) == ("images", "all", claim.value):
-            told += (
-                f"; {_plain(claim.value)} is right as the images used, which the parts make, not as all that there are"
-            )
-            yield claim, Finding(AMBIGUOUS, f"{told} ({source}).")
+            told += f", released by {true_by}, not {by[1]}"
+        elif any(n >= claim.value if claim.metric.endswith("_low") else claim.low <= n < claim.high for n in values):
+            word = AGREES
+        elif (claim.metric, claim.split, parts) == ("images", "all", claim.value):
+            word = AMBIGUOUS
+            told += f"; {printed} is right as the images used, which the parts make, not as all that there are"
         else:
-            yield claim, _fact(False, f"{told}; {_plain(claim.value)} is none of these", source)
+            told += f"; {printed} is none of these"
+        yield claim, word, f"{told}; {source}"
 
 
 CHECKS: tuple[Callable[[Paper], Found], ...] = (

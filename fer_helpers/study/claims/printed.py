@@ -60,8 +60,7 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
 def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     """Our numbers beside the printed ones: a row for each result that names one of the claims, in their order.
 
-    Returns:
-        The columns of `results.csv`, `where`, and `paper`: the printed number in place of the paper's key.
+    Columns of `results.csv`, `where`, and `paper`: the printed number in place of the paper's key.
     """
     printed = claims[["claim", "where", "value"]].rename(columns={"value": "paper"})
     return printed.merge(results.drop(columns="paper"), on="claim")
@@ -70,10 +69,8 @@ def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
 def printed_table(results: pd.DataFrame, claims: pd.DataFrame, where: str) -> pd.DataFrame:
     """A table as the paper prints it (`where` is as in `table 1`), with ours beside the rows that we have results for.
 
-    Returns:
-        Columns claim, where, model (the method, as printed), metric, expression, paper (as printed), then ours: value,
-        ci_low, ci_high, n, protocol, split, init, seed; a row for each result that names the claim, or one with ours
-        missing, as for competitors that are cited.
+    Columns claim, where, model (the method, as printed), metric, expression, paper (as printed), then ours: value,
+    ci_low, ci_high, n, protocol, split, init, seed; missing where no result names the claim, as for cited competitors.
     """
     there = claims["where"].str.split("; ").map(lambda places: where in places)
     printed = claims[there].drop(columns="paper").rename(columns={"value": "paper"})

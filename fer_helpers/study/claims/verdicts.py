@@ -1,13 +1,8 @@
 """One word for each printed number, by one rule, written down before the runs that it judges.
 
-Ours has an interval over test images (by person, or by group of identical images) and over seeds and folds together.
-With the paper's network, initial weights, data and protocol a result is *reproduced* if the whole 90 % interval lies
-within printed +- M (two one-sided tests at 5 %: an interval that is too wide can't reproduce), *not reproduced* if the
-whole 95 % interval lies outside, else *undecided*. M is 2 points for an accuracy, 5 for a number of one class. The
-nearest relative, EfficientNet-Lite*k* with ImageNet's weights for B*k*, makes a number *supported* if its 95 % interval
-under the setting fixed beforehand (that whose results name the claim) meets printed +- M, and *doubtful* if in the most
-favourable of several settings its upper end is still more than 5 points below. Before all that stand the checks
-(`checks`): *contradicts itself* is said of both sides, unless one of them is impossible, false or ambiguous by itself.
+The rule stands at the top of `notebooks/05_scoreboard.ipynb`. Ours has an interval over test images (by person, or by
+group of identical images) and over seeds and folds together; M is 2 points, or 5 for a number of one class. Before ours
+stand the checks: *contradicts itself* is said of both sides, unless one of them is at fault by itself.
 """
 
 import json
@@ -67,13 +62,11 @@ def finished_runs(profile: Path) -> list[SimpleNamespace]:
 def interval(hits: np.ndarray, counted: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Interval:
     """A share with its intervals over images and trainings together.
 
-    Its variance is that over groups of images and that over trainings, each drawn whole (Cameron, Gelbach and Miller
-    2011, J. Bus. Econ. Stat. 29; what they have in common is counted in both, which is on the safe side), and no less
-    than of independent predictions. It gives the number of independent images that would vary so much, and that
-    Wilson's interval, with Student's quantile where trainings vary (Satterthwaite's degrees of freedom): of one
-    training on independent images it is Wilson's own. For each prediction `hits` says whether it is in the share and
-    `counted` whether in what it is a share of (bool, or 0 and 1), `groups` and `trainings` (a training is a seed and a
-    fold) with what it is drawn.
+    Its variance is that over groups of images and that over trainings (a seed and a fold), each drawn whole (Cameron,
+    Gelbach and Miller 2011, J. Bus. Econ. Stat. 29; what they share is counted twice, which is on the safe side), and
+    no less than of independent predictions. It gives the number of independent images that would vary so much, and that
+    Wilson's interval, with Student's quantile where trainings vary (Satterthwaite's degrees of freedom). For each
+    prediction `hits` says whether it is in the share, `counted` whether in what it is a share of (bool, or 0 and 1).
     """
     rows = pd.DataFrame({"hit": hits, "group": groups, "training": trainings})[np.asarray(counted, bool)]
     value = float(rows["hit"].mean())
@@ -180,10 +173,9 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     """Every claim with its word, a reason, and what stands beside it: a row a claim, columns `COLUMNS`.
 
     `printed` holds all rows of each paper, as `claims.load` gives them, `runs` those at work or finished
-    (`finished_runs`), with `about`, `results` and `predictions`. `printed_low` and `printed_high` are Wilson's interval
-    of the printed share where n is known, `floor` what the most frequent expression alone gives (for a loss the entropy
-    of the labels), `apart` and `images_apart` how far the nearest other network is that the paper prints, and
-    `smallest` the least difference that so many images can show.
+    (`finished_runs`). `printed_low` and `printed_high` are Wilson's interval of the printed share where n is known,
+    `floor` what the most frequent expression alone gives (for a loss the entropy of the labels), `apart` and
+    `images_apart` how far the nearest other network is, `smallest` the least difference that so many images can show.
     """
     runs, checks = runs or [], consistency.check(printed)
     scores, parsed = measured(printed, runs), consistency.parse(printed)
@@ -201,10 +193,10 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
             _counted(claim, found, runs)
             or _from_checks(found)
             or (_from_scores(claim, mine) if claim.kind == "result" else None)
-            or _not_tested(claim, missing, ours.get("differs", ""))
+            or _not_tested(claim, missing, ours["differs"])
         )
         judged = {"printed": float(claim.value), "word": word, "reason": reason}
-        rows.append(claim._asdict() | judged | _context(claim, paper, found) | ours)
+        rows.append(claim._asdict() | judged | _context(claim, paper) | ours)
     whole = dict.fromkeys(("decimals", "n", "image_size", "seeds", "images_apart"), "Int64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
@@ -261,7 +253,7 @@ def _shown(row) -> str:
     return f"{row.value:.4f} [{row.low:.4f}, {row.high:.4f}]"
 
 
-def _not_tested(claim: consistency.Claim, missing: list[str], differs: str) -> tuple[str, str]:
+def _not_tested(claim: consistency.Claim, missing: list[str], differs: str | None) -> tuple[str, str]:
     """Why nothing tests a claim: data under agreement, not printed well enough, weights or hardware."""
     if claim.kind in ("setting", "cited"):
         return NOTHING, "A setting of the authors." if claim.kind == "setting" else "Not measured by this paper."
@@ -282,13 +274,13 @@ def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
     """What is shown as ours: the score that differs in least from what the claim is about; then by name of the run."""
     few = scores["differs"].str.count(";") + (scores["differs"] != "")
     ranked = scores.assign(few=few, other=scores["init"] != paper_init(claim)).sort_values(["few", "other", "run"])
-    return next(iter(ranked[list(OURS)].rename(columns=OURS).to_dict("records")), {})
+    return next(iter(ranked[list(OURS)].rename(columns=OURS).to_dict("records")), dict.fromkeys(OURS.values()))
 
 
-def _context(claim: consistency.Claim, paper: consistency.Paper, found: pd.DataFrame) -> dict:
+def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
     """What stands beside a printed number: n, its own interval, the floor, and what it is compared with."""
-    tried = found[(found["check"] == "whole_images") & (found["word"] != IMPOSSIBLE)]["n"].dropna()
-    n = claim.n or (int(tried.iloc[0]) if len(tried) else None)
+    n, fits = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {})
+    n = claim.n or (n if fits else None)
     context: dict = {"n": n}
     value, accuracy = float(claim.value), claim.metric.startswith("accuracy") and not claim.metric.endswith("_below")
     if n and accuracy:
@@ -318,10 +310,10 @@ def statements(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def tally(judged: pd.DataFrame) -> pd.DataFrame:
-    """How many statements of each kind got which word: rows `KINDS`, columns those of `WORDS` that occur."""
-    once = statements(judged)
-    counts, kinds = pd.crosstab(once["kind"], once["word"]), [k for k in tables.KINDS if k in set(once["kind"])]
-    return counts.reindex(index=kinds, columns=[word for word in WORDS if word in counts])
+    """How many statements of each kind got which word: those of `KINDS` and of `WORDS` that occur, in their order."""
+    counts = pd.crosstab(*(statements(judged)[name] for name in ("kind", "word")))
+    kinds, words = [k for k in tables.KINDS if k in counts.index], [w for w in WORDS if w in counts]
+    return counts.reindex(index=kinds, columns=words)
 
 
 def headline(judged: pd.DataFrame) -> str:
