@@ -150,7 +150,8 @@ def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     """How many images a score can be of, with the reason; what the paper states comes first, and its reason begins so.
 
     The claim's own n; what the paper says of the data set, split and expression, of a share of it or, where a network
-    meets another data set, of its frames and of the whole; then the sizes that the set's authors gave it.
+    meets another data set, of its frames and of the whole; then the sizes that the set's authors gave it. A confusion
+    may go either way.
     """
     crossed, split, expression = " to " in claim.dataset, claim.split or "test", claim.expression
     sizes = [(claim.n, STATED)]
@@ -159,9 +160,10 @@ def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
         sizes += [(n, f"{STATED} by {told}") for n, told, _ in _frames(claim.tested, paper)]
         sizes += [(c.value, f"the whole, {c.place}") for c in images(paper, claim.tested, "all", expression)]
     sizes += [(n, f"the {split} share of the whole, {rule}") for rule, n in _share_sizes(claim, paper).items()]
-    for kind in ["test_set"] * (split == "test") + ["whole_set"] * crossed:
+    either = dict.fromkeys((expression, claim.metric.partition("share_predicted_")[2] or expression))
+    for kind, shown in product(["test_set"] * (split == "test") + ["whole_set"] * crossed, either):
         for told, of in published.SETS[kind].get(claim.tested, {}).items():
-            sizes.append((of.get(expression) if expression else sum(of.values()), told))
+            sizes.append((of.get(shown) if shown else sum(of.values()), told))
     totals: dict[int, str] = {}
     for n, told in [(int(n), told) for n, told in sizes if n]:
         totals.setdefault(n, told)  # the first reason counts
