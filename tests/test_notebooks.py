@@ -24,9 +24,8 @@ MOST_CODE_CELLS_IN_A_ROW = 3
 FIRST_FIGURE = 8  # code cells
 MOST_BOOKKEEPING = 0.1  # of the lines of code
 ABSOLUTE_PATH = re.compile(r"^(~|/[A-Za-z]|[A-Za-z]:[\\/]|\\\\)")
-PATH_OF_A_MACHINE = re.compile(
-    r"(?<![\w.:/])(~|/(home|Users|root|tmp|work|mnt|media|opt|var|srv|content|kaggle|data))/|[A-Za-z]:\\"
-)
+FOLDERS = "home|Users|root|tmp|work|mnt|media|opt|var|srv|content|kaggle|data"
+PATH_OF_A_MACHINE = re.compile(rf"(?<![\w.:/])(~|/({FOLDERS}))/|[A-Za-z]:\\")
 
 every_notebook = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 every_profile = pytest.mark.parametrize("file", PROFILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
@@ -66,32 +65,18 @@ def notebook_of(profile: Path) -> Path:
 
 
 def test_there_are_notebooks_and_profiles():
-    assert FILES
-    assert PROFILES
-
-
-# ---------------------------------------------------------------------------------------------------------- the file
+    assert FILES and PROFILES
 
 
 @every_notebook
-def test_notebook_is_valid_and_its_cells_have_ids_of_their_own(file):
+def test_notebook_is_valid_and_carries_no_output_and_no_trace_of_an_execution(file):
     notebook = read(file)
     nbformat.validate(notebook)
-    ids = [cell.id for cell in notebook.cells]
-    assert len(set(ids)) == len(ids)
-
-
-@every_notebook
-def test_notebook_carries_no_output_and_no_trace_of_an_execution(file):
-    notebook = read(file)
+    assert [name for name, times in Counter(cell.id for cell in notebook.cells).items() if times > 1] == []
     assert [cell.id for cell in code_cells(notebook) if cell.outputs or cell.execution_count is not None] == []
     assert [cell.id for cell in notebook.cells if set(cell.metadata) - {"tags"}] == []
     assert "papermill" not in notebook.metadata
-
-
-@every_notebook
-def test_notebook_runs_in_the_kernel_that_every_machine_has(file):
-    assert read(file).metadata.kernelspec.name == "python3"
+    assert notebook.metadata.kernelspec.name == "python3"  # the kernel that every machine has
 
 
 @every_notebook
@@ -102,22 +87,13 @@ def test_notebook_names_no_path_of_a_machine(file):
     assert [cell.source for cell in notebook.cells if PATH_OF_A_MACHINE.search(cell.source)] == []
 
 
-# --------------------------------------------------------------------------------------------------------- parameters
-
-
 @every_notebook
-def test_parameters_are_literals_one_a_line_each_with_its_help(file):
+def test_parameters_are_literals_one_a_line_each_with_its_help_and_papermill_finds_the_same(file):
     source = parameters_cell(read(file)).source
     for line, statement in zip(source.splitlines(), ast.parse(source).body, strict=True):
         assert isinstance(statement, ast.Assign) and [type(target) for target in statement.targets] == [ast.Name], line
-        ast.literal_eval(statement.value)
         assert re.search(r"\S  # \S", line), f"no help behind: {line}"
-
-
-@every_notebook
-def test_papermill_finds_the_same_parameters(file):
-    """It reads them with a parser of its own, which overlooks what it does not understand."""
-    found = papermill.inspect_notebook(str(file))
+    found = papermill.inspect_notebook(str(file))  # by a parser of its own, which overlooks what it does not understand
     assert list(found) == list(default_values(read(file)))
     assert [name for name, about in found.items() if not about["help"]] == []
 
@@ -131,54 +107,33 @@ def test_run_bears_the_name_of_its_notebook_and_ends_in_the_last_code_cell(file)
     assert any("run.finish(" in cell.source for cell in code_cells(notebook)[-2:])
 
 
-# ------------------------------------------------------------------------------------------------------------- rhythm
-
-
 @every_notebook
-def test_notebook_begins_with_its_only_title(file):
-    notebook = read(file)
-    titles = [
-        place
-        for place, cell in enumerate(notebook.cells)
-        if cell.cell_type == "markdown" and re.search(r"^# ", cell.source, re.MULTILINE)
-    ]
-    assert titles == [0]
-
-
-@every_notebook
-def test_cells_are_short(file):
+def test_cells_are_short_and_few_lines_keep_books(file):
     cells = {cell.id: cell.source.splitlines() for cell in code_cells(read(file))}
     assert [name for name, lines in cells.items() if not 0 < len(lines) <= LONGEST_CELL] == []
     assert statistics.median(len(list(filter(str.strip, lines))) for lines in cells.values()) <= LONGEST_MEDIAN
-
-
-@every_notebook
-def test_few_lines_keep_books(file):
-    lines = [line.strip() for cell in code_cells(read(file)) for line in cell.source.splitlines() if line.strip()]
+    lines = [line.strip() for cell in cells.values() for line in cell if line.strip()]
     assert sum(line.startswith(("run.", "claims.", "results.")) for line in lines) <= MOST_BOOKKEEPING * len(lines)
 
 
 @every_notebook
-def test_a_figure_is_drawn_early_and_in_the_notebook(file):
+def test_a_figure_is_drawn_early_and_in_the_notebook_and_a_paper_s_regime_stands_in_plain_sight(file):
     cells = [cell.source for cell in code_cells(read(file))]
     if file.stem != "05_scoreboard":  # which has data of its own only once all others have run
         assert any("plots.show(" in source for source in cells[:FIRST_FIGURE])
     assert any("plt." in source or "sns." in source for source in cells)
-
-
-@pytest.mark.parametrize(
-    "file", [file for file in FILES if file.stem[:2] in ("01", "02", "03", "04")], ids=lambda f: f.stem
-)
-def test_a_paper_s_regime_stands_in_plain_sight(file):
-    code = "\n".join(cell.source for cell in code_cells(read(file)))
-    assert [word for word in (".compile(", ".fit(", "optimizers.") if word not in code] == []
+    if file.stem[:2] in ("01", "02", "03", "04"):
+        assert [word for word in (".compile(", ".fit(", "optimizers.") if word not in "\n".join(cells)] == []
 
 
 @every_notebook
-def test_prose_stands_before_every_step(file):
+def test_the_only_title_comes_first_and_prose_before_every_step(file):
     """A heading alone is no prose."""
+    cells = read(file).cells
+    is_title = [cell.cell_type == "markdown" and bool(re.search(r"^# ", cell.source, re.M)) for cell in cells]
+    assert is_title == [True] + [False] * (len(cells) - 1)
     prose = ""
-    for kind, group in groupby(read(file).cells, key=lambda cell: cell.cell_type):
+    for kind, group in groupby(cells, key=lambda cell: cell.cell_type):
         cells = list(group)
         if kind == "markdown":
             prose = "\n".join(line for line in cells[-1].source.splitlines() if not line.startswith("#")).strip()
@@ -188,33 +143,19 @@ def test_prose_stands_before_every_step(file):
 
 
 @every_notebook
-def test_imports_stand_at_the_top(file):
-    importing = [
-        place
-        for place, cell in enumerate(code_cells(read(file)))
-        if re.search(r"^\s*(import|from) ", cell.source, re.MULTILINE)
-    ]
+def test_imports_stand_at_the_top_no_class_is_defined_and_no_branch_is_switched_off(file):
+    cells = [cell.source for cell in code_cells(read(file))]
+    importing = [place for place, source in enumerate(cells) if re.search(r"^\s*(import|from) ", source, re.M)]
     assert importing in ([1], [1, 2])  # behind the parameters: the run alone, which loads nothing slow, then the rest
-
-
-@every_notebook
-def test_no_class_is_defined(file):
     assert [node.name for node in nodes(read(file)) if isinstance(node, ast.ClassDef)] == []
-
-
-def test_no_function_is_defined_in_two_notebooks():
-    functions = [node for file in FILES for node in nodes(read(file)) if isinstance(node, ast.FunctionDef)]
-    bodies = Counter(ast.dump(ast.Module(node.body[1:], [])) for node in functions)
-    assert [node.name for node in functions if bodies[ast.dump(ast.Module(node.body[1:], []))] > 1] == []
-
-
-@every_notebook
-def test_no_branch_is_switched_off(file):
     conditions = [node.test for node in nodes(read(file)) if isinstance(node, ast.If | ast.IfExp | ast.While)]
     assert [ast.unparse(condition) for condition in conditions if isinstance(condition, ast.Constant)] == []
 
 
-# ----------------------------------------------------------------------------------------------------------- profiles
+def test_no_function_is_defined_in_two_notebooks():
+    functions = [node for file in FILES for node in nodes(read(file)) if isinstance(node, ast.FunctionDef)]
+    names = Counter(ast.dump(ast.Module(node.body[1:], [])) for node in functions)
+    assert [node.name for node in functions if names[ast.dump(ast.Module(node.body[1:], []))] > 1] == []
 
 
 @every_profile
@@ -224,12 +165,8 @@ def test_profile_says_how_it_is_run_by_hand(file):
     assert f"# papermill notebooks/{notebook_of(file).name} out.ipynb -f {profile}" in comments
 
 
-@pytest.mark.parametrize("file", [file for file in PROFILES if file.parent.name == "smoke"], ids=lambda file: file.stem)
-def test_smoke_profile_needs_no_photographs(file):
-    if "data" in default_values(read(notebook_of(file))):
-        assert yaml.safe_load(file.read_text(encoding="utf-8"))["data"] == "generated"
-
-
 @every_notebook
-def test_every_notebook_has_a_smoke_profile(file):
-    assert [profile for profile in PROFILES if profile.parent.name == "smoke" and notebook_of(profile) == file]
+def test_every_notebook_has_a_smoke_profile_that_needs_no_photographs(file):
+    profiles = [profile for profile in PROFILES if profile.parent.name == "smoke" and notebook_of(profile) == file]
+    values = [yaml.safe_load(profile.read_text(encoding="utf-8")) for profile in profiles]
+    assert profiles and ("data" not in default_values(read(file)) or {of["data"] for of in values} == {"generated"})

@@ -17,10 +17,8 @@ this study's four papers are checked."""
 
 def main(arguments: list[str] | None = None) -> int:
     """Check every number and print a line for each finding; returns 1 for a file that can't be read."""
-    form = argparse.RawDescriptionHelpFormatter
     about = "Can printed numbers be true, and do they agree with each other and with what was published?"
-    name = "python -m fer_helpers.study.claims"
-    parser = argparse.ArgumentParser(prog=name, description=about, epilog=HOW, formatter_class=form)
+    parser = argparse.ArgumentParser("python -m fer_helpers.study.claims", description=about, epilog=HOW)
     parser.add_argument("file", nargs="?", type=Path, help="table of printed numbers; see below")
     parser.add_argument("--csv", action="store_true", help="print all findings as CSV")
     parser.add_argument("--paper", default="", help="only this paper")

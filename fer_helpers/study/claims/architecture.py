@@ -7,7 +7,7 @@ STAGES = ((1, 16, 1), (2, 24, 6), (2, 40, 6), (3, 80, 6), (3, 112, 6), (4, 192, 
 STEM = 32  # channels of B0
 SCALES = {"B0": (1.0, 1.0), "B1": (1.0, 1.1), "B2": (1.1, 1.2), "B3": (1.2, 1.4)}  # factors on channels and blocks
 SCALES |= {"B4": (1.4, 1.8), "B5": (1.6, 2.2), "B6": (1.8, 2.6), "B7": (2.0, 3.1)}
-SIDES = dict(zip(SCALES, (224, 240, 260, 300, 380, 456, 528, 600), strict=True))  # pixels each was made for
+SIDES = (224, 240, 260, 300, 380, 456, 528, 600)  # pixels as the side of the images that B0 to B7 were made for
 
 
 def channels(base: int, width: float) -> int:

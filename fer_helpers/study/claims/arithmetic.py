@@ -8,8 +8,7 @@ from itertools import combinations_with_replacement, permutations
 
 import numpy as np
 
-HALF = Fraction(1, 2)
-ROUNDINGS = {"rounded up": math.ceil, "rounded": lambda x: math.floor(x + HALF), "rounded down": math.floor}
+ROUNDINGS = {"rounded up": math.ceil, "rounded": lambda x: math.floor(x + Fraction(1, 2)), "rounded down": math.floor}
 
 
 def step(value: Decimal) -> Decimal:
@@ -20,11 +19,6 @@ def step(value: Decimal) -> Decimal:
 def bounds(value: Decimal) -> tuple[Decimal, Decimal]:
     """What a printed number was before it was rounded half up, to even or down: from the first to below the second."""
     return value - step(value) / 2, value + step(value)
-
-
-def rounded(share: Fraction, decimals: int) -> Decimal:
-    """A share, rounded half up, to so many decimals."""
-    return Decimal(math.floor(share * 10**decimals + HALF)).scaleb(-decimals)
 
 
 def counts(value: Decimal, total: int) -> range:
@@ -41,12 +35,10 @@ def smallest_total(value: Decimal) -> int:
     return next(total for total in range(1, int(1 / step(value)) + 1) if counts(value, total))
 
 
-def slips(value: Decimal, total: int) -> list[Decimal]:
+def slips(value: Decimal, total: int) -> list[str]:
     """Shares of `total` images that differ from a printed one in a single digit: likely slips of the pen."""
-    near, reach = int(value * total), total // 10 + 1
-    numbers = range(max(0, near - reach), min(total, near + reach) + 1)
-    forms = {rounded(Fraction(number, total), -value.as_tuple().exponent) for number in numbers}
-    return sorted(form for form in forms if sum(a != b for a, b in zip(str(form), str(value), strict=False)) == 1)
+    forms = {f"{number / total:.{-value.as_tuple().exponent}f}" for number in range(total + 1)}
+    return sorted(form for form in forms if sum(a != b for a, b in zip(form, str(value), strict=True)) == 1)
 
 
 def sizes_of_share(share: Decimal, images: int, by_class: dict[str, int] | None = None) -> dict[str, int]:
@@ -69,11 +61,11 @@ def averages(value: Decimal, sizes: tuple[int, ...], most_errors: int = 3) -> di
     wrong = np.array([np.bincount(way, minlength=side * side) for way in ways]).reshape(-1, side, side)
     right, weights = images - wrong.sum(axis=2), images / images.sum()
     predicted = right + wrong.sum(axis=1)
-    recalls, precisions, f1 = right / images, right / np.maximum(predicted, 1), 2 * right / (images + predicted)
-    of_class = {"macro recall": recalls, "macro precision": precisions, "macro F1": f1}
+    precisions, f1 = right / np.maximum(predicted, 1), 2 * right / (images + predicted)
+    of_class = {"macro recall": right / images, "macro precision": precisions, "macro F1": f1}
     found = {name: numbers.mean(axis=1) for name, numbers in of_class.items()}
     found |= {"weighted precision": precisions @ weights, "weighted F1": f1 @ weights}
-    low, high = (float(end) for end in bounds(value))
+    low, high = map(float, bounds(value))
     return {name: bool(((low <= numbers) & (numbers < high)).any()) for name, numbers in found.items()}
 
 
@@ -83,31 +75,26 @@ def accuracy_range(
 ) -> tuple[float, float] | None:
     """The lowest and highest accuracy of the confusion matrices that class counts and precisions allow; None if none.
 
-    An integer program. Assumed: every class was predicted at least once (else it has no precision), and each image has
-    one prediction.
-
-    Args:
-        images: labelled as each class.
-        precisions: of each of these classes, as printed.
-        recalls: the same, where known; what papers call the accuracy of a class.
+    An integer program over images of each class (`images`), the printed precisions of these classes and, where known,
+    recalls. Assumed: every class was predicted at least once (else it has no precision), each image once.
     """
-    from scipy.optimize import Bounds, LinearConstraint, milp  # takes half a second to import
+    from scipy.optimize import LinearConstraint, milp  # takes half a second to import
 
     known = zip(images, recalls or [None] * len(images), strict=True)
     allowed = [range(number + 1) if recall is None else counts(recall, number) for number, recall in known]
     if not all(allowed):
         return None
-    size, total = len(images), sum(images)
+    size = len(images)
     cells = np.eye(size * size).reshape(size, size, size * size)  # rows are labels, columns predictions
     right, predicted = cells[range(size), range(size)], cells.sum(axis=0)
-    least, most = np.zeros((size, size)), np.full((size, size), np.inf)
-    np.fill_diagonal(least, [numbers[0] for numbers in allowed])
-    np.fill_diagonal(most, [numbers[-1] for numbers in allowed])
-    constraints = [LinearConstraint(cells.sum(axis=1), images, images), LinearConstraint(predicted, 1)]
-    for value, hits, of in zip(precisions, right, predicted, strict=True):
-        low, high = map(float, bounds(value))
-        below = -float(step(value))  # `high` by at least one unit of the last decimal
-        constraints += [LinearConstraint(hits - low * of, 0), LinearConstraint(hits - high * of, ub=below)]
-    limits = {"integrality": np.ones(size * size), "bounds": Bounds(least.ravel(), most.ravel())}
-    lowest, highest = (milp(sign * right.sum(axis=0), constraints=constraints, **limits) for sign in (1, -1))
-    return (lowest.fun / total, -highest.fun / total) if lowest.success and highest.success else None
+    low, high, unit = np.array([(*bounds(value), step(value)) for value in precisions], float).T
+    constraints = [
+        LinearConstraint(cells.sum(axis=1), images, images),
+        LinearConstraint(predicted, 1),
+        LinearConstraint(right, [numbers[0] for numbers in allowed], [numbers[-1] for numbers in allowed]),
+        LinearConstraint(right - low[:, None] * predicted, 0),
+        LinearConstraint(right - high[:, None] * predicted, ub=-unit),  # below `high` by at least one unit
+    ]
+    whole = np.ones(size * size)
+    lowest, highest = (milp(sign * right.sum(axis=0), integrality=whole, constraints=constraints) for sign in (1, -1))
+    return (lowest.fun / sum(images), -highest.fun / sum(images)) if lowest.success and highest.success else None

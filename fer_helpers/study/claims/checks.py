@@ -6,11 +6,10 @@ paper. What can't be true beside another claim is found of both.
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from fractions import Fraction
 from itertools import combinations, permutations, product
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from scipy import stats
@@ -19,67 +18,50 @@ from fer_helpers.study.claims import architecture, arithmetic, published
 
 WORDS = ("impossible", "false", "ambiguous", "contradicts itself", "doubtful", "agrees", "possible", "unknown")
 IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS, DOUBTFUL, AGREES, POSSIBLE, UNKNOWN = WORDS
-COLUMNS = ("claim", "check", "printed", "n", "word", "against", "note")
+COLUMNS = ("claim", "check", "printed", "word", "against", "note")
 SHARES_OF_IMAGES = ("accuracy", "accuracy_low", "accuracy_high", "accuracy_first_epoch", "accuracy_top5", "recall")
 SCORES = (*SHARES_OF_IMAGES, "precision", "f1", "loss", "loss_first_epoch")
 PLACE = re.compile(r"[^.]+\.(?:abstract|sec[\d.]*\d|table\d+|fig\d+)\.")
-
-
-class Finding(NamedTuple):
-    """What a check says of a claim; `n` is the number of images tried, `against` what it can't be true beside."""
-
-    word: str
-    note: str
-    n: int | None = None
-    against: tuple[str, ...] = ()
+STATED = "as the paper states"
 
 
 Claim = Any  # a row of claims.csv as `parse` returns it
 Paper = list[Claim]
-Found = Iterator[tuple[Claim, Finding]]
+Found = Iterator[tuple]  # claim, one of WORDS or whether it can be true beside others, sentence without its dot, others
 
 
 def parse(claims: pd.DataFrame) -> list[Claim]:
-    """The claims as named tuples, with the value as it is printed and what follows from the columns.
+    """The claims as named tuples, with the value as it is printed (Decimal) and what follows from the columns.
 
-    Added: `low` and `high` (its bounds before it was rounded), `what` (the id without paper and place, the same for a
-    statement that is made twice), `tested` (the data set scored, the second of `rafdb to ckplus`), `places` (sections,
-    tables and figures without the paragraph), `place` (the first of them), and `scored_as`, which two scores of one
-    model on the same images share.
+    Added: `low` and `high` (its bounds before it was rounded), `what` (the id without paper and place), `tested` (the
+    data set scored, the second of `rafdb to ckplus`), `places` (sections, tables and figures without the paragraph),
+    `place` (the first of them), and `scored_as`, which two scores of one model on the same images share.
     """
     places = claims["where"].map(lambda where: [re.split(r"[,(]", place)[0].strip() for place in where.split("; ")])
     exact = [Decimal(f"{row.value:.{row.decimals}f}") for row in claims.itertuples()]
-    added = {
-        "value": exact,
-        "low": [arithmetic.bounds(value)[0] for value in exact],
-        "high": [arithmetic.bounds(value)[1] for value in exact],
-        "n": claims["n"].astype(object).where(claims["n"].notna(), None),
-        "what": claims["claim"].map(lambda claim: PLACE.sub("", claim)),
-        "tested": claims["dataset"].str.split(" to ").str[-1],
-        "places": places.map(set),
-        "place": places.str[0],
-        "scored_as": claims["dataset"] + "," + claims["split"] + "," + claims["model"],
-    }
-    return list(claims.assign(**added).itertuples(index=False, name="Claim"))
+    low, high = zip(*map(arithmetic.bounds, exact), strict=True)
+    claims = claims.assign(value=exact, low=low, high=high, places=places.map(set), place=places.str[0])
+    claims["n"] = claims["n"].astype(object).where(claims["n"].notna(), None)
+    claims["what"] = claims["claim"].map(lambda claim: PLACE.sub("", claim))
+    claims["tested"] = claims["dataset"].str.split(" to ").str[-1]
+    claims["scored_as"] = claims["dataset"] + "," + claims["split"] + "," + claims["model"]
+    return list(claims.itertuples(index=False, name="Claim"))
 
 
 def check(claims: pd.DataFrame) -> pd.DataFrame:
-    """Put every claim to every check: columns `COLUMNS`, a row for each claim and finding, in the order of the claims.
-
-    `against` holds ids, one space apart.
-    """
+    """Put every claim to every check: rows in the order of the claims, columns `COLUMNS`, `against` ids and spaces."""
     read, rows = parse(claims), []
-    for paper in claims["paper"].unique():
-        of_paper = pick(read, paper=paper)
-        for run, (claim, f) in ((check, found) for check in CHECKS for found in check(of_paper)):
-            both = [(claim, " ".join(f.against)), *((c, claim.claim) for c in of_paper if c.claim in f.against)]
-            rows += [(c.claim, run.__name__, str(c.value), f.n, f.word, against, f.note) for c, against in both]
-    found = {row[0] for row in rows}
+    for paper, run in product(claims["paper"].unique(), CHECKS):
+        for claim, word, told, *others in run(pick(read, paper=paper)):
+            word = {True: POSSIBLE, False: CONTRADICTS}.get(word, word)
+            others = [other.claim for other in others if word == CONTRADICTS]
+            both = [(claim.claim, " ".join(others)), *((other, claim.claim) for other in others)]
+            rows += [(id_, run.__name__, word, against, f"{told}.") for id_, against in both]
+    found = pd.DataFrame(rows, columns=["claim", "check", "word", "against", "note"]).drop_duplicates()
+    every = pd.DataFrame({"claim": [c.claim for c in read], "printed": [str(c.value) for c in read]})
     nothing = "Nothing to hold it against was printed or published."
-    rows += [(c.claim, "", str(c.value), None, UNKNOWN, "", nothing) for c in read if c.claim not in found]
-    order = {claim.claim: place for place, claim in enumerate(read)}
-    rows = sorted(dict.fromkeys(rows), key=lambda row: order[row[0]])
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64"})
+    every = every.merge(found, how="left").fillna({"word": UNKNOWN, "note": nothing})
+    return every.fillna("")[list(COLUMNS)]
 
 
 def pick(claims: Paper, **columns) -> Paper:
@@ -110,86 +92,82 @@ def class_images(claim: Claim, paper: Paper) -> dict[str, int]:
     return printed or next(filter(None, (published.CLASS_IMAGES.get((claim.tested, n)) for n in sizes)), {})
 
 
-def _consistent(holds: bool, told: str, *others: Claim, n: int | None = None) -> Finding:
-    return Finding(POSSIBLE if holds else CONTRADICTS, told, n, () if holds else tuple(c.claim for c in others))
-
-
-def _fact(holds: bool, told: str, source: str) -> Finding:
-    return Finding(AGREES if holds else FALSE, f"{told} ({source}).")
-
-
 def _plain(value: Decimal) -> str:
     return f"{value:,}" if value > 9_999 else str(value)
 
 
+def _listed(numbers: Iterable[tuple[int | Decimal, str]]) -> str:
+    return ", ".join(f"{_plain(number)} ({about})" for number, about in numbers)
+
+
 def whole_images(paper: Paper) -> Found:
     """A share of n images is k/n for a whole k, however it is rounded (GRIM, Brown and Heathers 2017)."""
-    for claim in pick(paper, unit="share"):
-        of_images = claim.metric in SHARES_OF_IMAGES or claim.metric.startswith("share_predicted_")
-        if not of_images or (claim.kind == "cited" and not claim.n):
-            continue
+    for claim in [c for c in paper if is_of_images(c)]:
         value, totals = claim.value, plausible_totals(claim, paper)
-        fits = {n: found[0] for n in totals if (found := arithmetic.counts(value, n))}
-        stated = [n for n, reason in totals.items() if reason.startswith("as the paper states")]
-        n = next(iter([*(n for n in stated if n in fits), *stated, *fits, *totals]), None)
-        if n is None:
-            yield claim, Finding(UNKNOWN, "Of how many images it is a share is neither printed nor known.")
-            continue
-        rescue, short = [f"{k:,} of {other:,} ({totals[other]})" for other, k in fits.items()], value.normalize()
+        n, fits = likely_total(claim, paper)
+        ways, short = [f"{k:,} of {n:,} images ({totals[n]})" for n, k in fits.items()], value.normalize()
         if arithmetic.step(short) > 10 * arithmetic.step(value) and arithmetic.counts(short, n):
-            rescue.append(f"{short} of {n:,} with zeros appended")
-        if n in fits:
-            half = Fraction(value + arithmetic.step(value) / 2)
-            cut = ", if the digits that follow are cut off" * (Fraction(fits[n], n) > half)
-            yield claim, Finding(POSSIBLE, f"{fits[n]:,} of {n:,} images ({totals[n]}){cut}.", n)
-        elif rescue:
+            ways.append(f"{short} with zeros appended")
+        if not totals:
+            yield claim, UNKNOWN, "Of how many images it is a share is neither printed nor known"
+        elif n in fits:
+            yield claim, POSSIBLE, f"{fits[n]:,} of {n:,} images ({totals[n]})"
+        elif ways:
             told = f"No whole number of {n:,} images ({totals[n]}) gives {value}"
-            yield claim, Finding(DOUBTFUL, f"{told}; it could be {' or '.join(rescue)}.", n)
+            yield claim, DOUBTFUL, f"{told}; it could be {' or '.join(ways)}"
         else:
-            yield claim, Finding(IMPOSSIBLE, _impossible(claim, paper, totals, n), n)
+            yield claim, IMPOSSIBLE, _impossible(claim, paper, totals, n)
+
+
+def likely_total(claim: Claim, paper: Paper) -> tuple[int, dict[int, int]]:
+    """The number of images that a share is most likely of, 0 if unknown; and by each that fits, how many of them."""
+    totals = plausible_totals(claim, paper)
+    fits = {n: found[0] for n in totals if (found := arithmetic.counts(claim.value, n))}
+    return min(totals, key=lambda n: (not totals[n].startswith(STATED), n not in fits), default=0), fits
+
+
+def is_of_images(claim: Claim) -> bool:
+    """Whether a number is a share of images; others' numbers are, where n is printed."""
+    named = claim.metric in SHARES_OF_IMAGES or claim.metric.startswith("share_predicted_")
+    return claim.unit == "share" and named and bool(claim.kind != "cited" or claim.n)
 
 
 def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> str:
-    exact = Fraction(claim.value) * n
-    near = [f"{k}/{n} = {arithmetic.rounded(Fraction(k, n), 4)}" for k in (math.floor(exact), math.ceil(exact))]
-    tried = ", ".join(f"{total:,} ({reason})" for total, reason in totals.items())
-    told = f"No whole number of images gives {claim.value}, rounded or cut off, of {tried}: {' and '.join(near)}"
-    slips = arithmetic.slips(claim.value, n)
-    told += f"; with one digit changed it would be {' or '.join(map(str, slips))}" * bool(slips)
+    below, slips = math.floor(claim.value * n), arithmetic.slips(claim.value, n)
+    near = " and ".join(f"{k}/{n} = {k / n:.4f}" for k in (below, below + 1))
+    told = f"No whole number of images gives {claim.value}, rounded or cut off, of {_listed(totals.items())}: {near}"
+    told += f"; with one digit changed it would be {' or '.join(slips)}" * bool(slips)
     of_class = class_images(claim, paper)
-    if of_class and not claim.expression and claim.value > 1 - Decimal(4) / n:
-        sizes = tuple(round(number * n / sum(of_class.values())) for number in of_class.values())
-        found = arithmetic.averages(claim.value, sizes)
-        no, yes = (" or ".join(key for key, fits in found.items() if fits == wanted) for wanted in (False, True))
-        told += f"; with up to three errors it is no {no}" * bool(no) + f"; a {yes} could be printed so" * bool(yes)
-    return f"{told}."
+    if not of_class or claim.expression or claim.value <= 1 - Decimal(4) / n:
+        return told
+    sizes = tuple(round(number * n / sum(of_class.values())) for number in of_class.values())
+    found = arithmetic.averages(claim.value, sizes)
+    could = " or ".join(average for average, fits in found.items() if fits)
+    return f"{told}; of {', '.join(found)} with up to three errors it could be {could or 'none'}"
 
 
 def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     """How many images a score can be of, with the reason; what the paper states comes first, and its reason begins so.
 
-    The claim's own n; what the paper says of the same data set, split and expression, of a share of it or, where a
-    network meets another data set, of frames of its sequences and of the whole; then the sizes that the set's authors
-    gave it. A confusion may go either way.
+    The claim's own n; what the paper says of the data set, split and expression, of a share of it or, where a network
+    meets another data set, of its frames and of the whole; then the sizes that the set's authors gave it. A confusion
+    may go either way.
     """
     crossed, split, expression = " to " in claim.dataset, claim.split or "test", claim.expression
-    known = published.TEST_SETS.get(claim.tested, {}) if split == "test" else {}
-    sizes = [(claim.n, "as the paper states")]
-    if claim.metric.startswith("share_predicted_"):
-        ways = product(permutations((expression, claim.metric.removeprefix("share_predicted_"))), known.items())
-        sizes += [(of[a], f"{a} taken for {b}, {told}") for (a, b), (told, of) in ways if a in of]
-    else:
-        stated = [(c.value, f"in {c.place}") for c in images(paper, claim.tested, split, expression)]
-        stated += [(n, f"by {told}") for n, told, _ in _frames(claim.tested, paper) if crossed]
-        sizes += [(n, f"as the paper states {told}") for n, told in stated]
-        sizes += [(c.value, f"the whole, {c.place}") for c in images(paper, claim.tested, "all", expression) if crossed]
-        sizes += [(n, rule) for rule, n in _share_sizes(claim, paper).items()]
-        known = known | (published.WHOLE_SETS.get(claim.tested, {}) if crossed else {})
-        sizes += [(of.get(expression) if expression else sum(of.values()), told) for told, of in known.items()]
+    sizes = [(claim.n, STATED)]
+    sizes += [(c.value, f"{STATED} in {c.place}") for c in images(paper, claim.tested, split, expression)]
+    if crossed:
+        sizes += [(n, f"{STATED} by {told}") for n, told, _ in _frames(claim.tested, paper)]
+        sizes += [(c.value, f"the whole, {c.place}") for c in images(paper, claim.tested, "all", expression)]
+    sizes += [(n, f"the {split} share of the whole, {rule}") for rule, n in _share_sizes(claim, paper).items()]
+    either = dict.fromkeys((expression, claim.metric.partition("share_predicted_")[2] or expression))
+    for kind, shown in product(["test_set"] * (split == "test") + ["whole_set"] * crossed, either):
+        for told, of in published.SETS[kind].get(claim.tested, {}).items():
+            sizes.append((of.get(shown) if shown else sum(of.values()), told))
     totals: dict[int, str] = {}
-    for n, told in sizes:
-        totals.setdefault(int(n or 0), told)  # the first reason counts
-    return {n: told for n, told in totals.items() if n}
+    for n, told in [(int(n), told) for n, told in sizes if n]:
+        totals.setdefault(n, told)  # the first reason counts
+    return totals
 
 
 def _frames(dataset: str, paper: Paper) -> Iterator[tuple[int, str, Paper]]:
@@ -201,31 +179,28 @@ def _frames(dataset: str, paper: Paper) -> Iterator[tuple[int, str, Paper]]:
 
 
 def _share_sizes(claim: Claim, paper: Paper) -> dict[str, int]:
-    """Sizes, by rule of rounding, of the share of a whole data set that the paper says it tests on."""
+    """Sizes, by rule of rounding, of the share of a whole data set that the paper says a split is."""
     shares = [s for s in own(paper, metric=f"{claim.split}_share") if s.dataset in ("", claim.dataset)]
-    sizes: dict[str, int] = {}
-    for share, whole in product(shares[:1], images(paper, claim.dataset, "all")):
-        by_class = published.CLASS_IMAGES.get((claim.dataset, int(whole.value)))
-        found = arithmetic.sizes_of_share(share.value.normalize(), int(whole.value), by_class)
-        sizes |= {f"{Fraction(share.value) * 100} % of {whole.value:,}, {rule}": n for rule, n in found.items()}
-    return {} if claim.expression else sizes
+    wholes = [int(whole.value) for whole in images(paper, claim.dataset, "all")]
+    if claim.expression or not shares or not wholes:
+        return {}
+    by_class = published.CLASS_IMAGES.get((claim.dataset, wholes[0]))
+    return arithmetic.sizes_of_share(shares[0].value.normalize(), wholes[0], by_class)
 
 
 def one_split_rule(paper: Paper) -> Found:
     """One way of rounding a share of the images has to fit all data sets that a paper divides so."""
-    for claim, other in product(pick(paper, expression=""), pick(paper, metric="images", expression="")):
-        if claim.metric not in SHARES_OF_IMAGES or claim.n or claim.split != other.split:
+    scores = [c for c in pick(paper, expression="", n=None) if c.metric in SHARES_OF_IMAGES]
+    for claim, other in product(scores, pick(paper, metric="images", expression="")):
+        if claim.dataset == other.dataset or claim.split != other.split:
             continue
-        sizes = (_share_sizes(c, paper).items() for c in (other, claim))
-        theirs, mine = ({key.partition(", ")[2]: n for key, n in of} for of in sizes)
-        fitting = {rule: mine[rule] for rule, n in theirs.items() if n == other.value and rule in mine}
-        needed = {n: rule for rule, n in mine.items() if arithmetic.counts(claim.value, n)}
-        if claim.dataset != other.dataset and fitting and needed:
-            told = f"{name(other.dataset)}'s {other.value} images are its share {' or '.join(fitting)}"
-            told += f", which makes {' or '.join(map(str, fitting.values()))} here; {claim.value} needs "
-            told += " or ".join(f"{n} ({rule})" for n, rule in needed.items())
-            word = POSSIBLE if set(fitting.values()) & set(needed) else DOUBTFUL
-            yield claim, Finding(word, f"{told}.", next(iter(fitting.values())))
+        mine, theirs = _share_sizes(claim, paper), _share_sizes(other, paper)
+        fitting = [(mine[rule], rule) for rule, n in theirs.items() if n == other.value and rule in mine]
+        needed = [(n, rule) for rule, n in mine.items() if arithmetic.counts(claim.value, n)]
+        if fitting and needed:
+            told = f"As {name(other.dataset)}'s {other.value} images are divided it is of {_listed(fitting)}"
+            word = POSSIBLE if {n for n, _ in fitting} & {n for n, _ in needed} else DOUBTFUL
+            yield claim, word, f"{told}; {claim.value} needs one of {_listed(needed)}"
 
 
 def confusion_matrix(paper: Paper) -> Found:
@@ -238,22 +213,19 @@ def confusion_matrix(paper: Paper) -> Found:
         total, precisions = sum(sizes.values()), {c.expression: c for c in alike if c.metric == "precision"}
         if claim.metric == "precision":
             enough = arithmetic.smallest_total(claim.value)
-            told = f"{enough} images predicted as {claim.expression} are the fewest that give {claim.value}"
-            told += f"; there are {total} in all" * bool(total)
-            yield claim, Finding(IMPOSSIBLE if 0 < total < enough else UNKNOWN, f"{told}.", total or None)
+            told = f"{claim.value} needs {enough} or more images predicted as {claim.expression}, of {total or 'some'}"
+            yield claim, IMPOSSIBLE if 0 < total < enough else UNKNOWN, told
         if not sizes or set(precisions) != set(sizes):
             continue
         by_class = claim.expression and claim.metric != "precision"
         recalls = {c.expression: c for c in alike if by_class and c.metric in ("accuracy", "recall")}
         values = (tuple(some[key].value if key in some else None for key in sizes) for some in (precisions, recalls))
-        found = arithmetic.accuracy_range(tuple(sizes.values()), *values)
-        low, high = found or (2, -1)
+        low, high = arithmetic.accuracy_range(tuple(sizes.values()), *values) or (2, -1)
         overall = claim.metric == "accuracy" and not claim.expression
-        inside = bool(found) and (not overall or (float(claim.high) >= low and float(claim.low) <= high))
-        given = f"the precisions{' and accuracies by class' * bool(recalls)} of these {total:,} images"
-        told = f"With {given} the accuracy is from {low:.3f} to {high:.3f}"
-        others = [c for c in (*precisions.values(), *recalls.values()) if c != claim]
-        yield claim, _consistent(inside, f"{told if found else f'No confusion matrix has {given}'}.", *others, n=total)
+        inside = low <= high and (not overall or (float(claim.high) >= low and float(claim.low) <= high))
+        told = f"With the precisions{' and accuracies by class' * bool(recalls)} of these {total:,} images "
+        told += f"the accuracy is from {low:.3f} to {high:.3f}" if low <= high else "there is no confusion matrix"
+        yield claim, inside, told, *(c for c in (*precisions.values(), *recalls.values()) if c != claim)
 
 
 def loss_and_accuracy(paper: Paper) -> Found:
@@ -262,61 +234,64 @@ def loss_and_accuracy(paper: Paper) -> Found:
     Assumed: nats, the same images, no weights. A network that gives each class its share has the entropy of the labels
     as its loss and the share of the most frequent class as its accuracy; ln k and 1/k together are chance of k classes.
     """
-    for loss, accuracy in product(paper, paper):
+    for loss, accuracy in product(pick(paper, expression=""), pick(paper, expression="")):
         paired = loss.metric.startswith("loss") and accuracy.metric == loss.metric.replace("loss", "accuracy")
-        if not paired or accuracy.scored_as != loss.scored_as or loss.expression or accuracy.expression:
+        if not paired or accuracy.scored_as != loss.scored_as:
             continue
         below, least = float(loss.high), (1 - min(1.0, float(accuracy.high))) * math.log(2)  # a wrong image costs ln 2
-        told = f"At an accuracy of {accuracy.value} a mean cross-entropy is at least {least:.2f} (ln 2 for each error)"
-        yield loss, _consistent(below > least, f"{told}; {loss.value} is printed.", accuracy)
+        told = f"Beside an accuracy of {accuracy.value} a loss is at least {least:.2f} (ln 2 for each error)"
+        yield loss, below > least, f"{told}; {loss.value} is printed", accuracy
         sizes = [n for n in class_images(loss, paper).values() if n]
         if below <= least or not sizes:
             continue
-        floor, labels, k = max(sizes) / sum(sizes), float(stats.entropy(sizes)), max(2, round(math.exp(loss.value)))
-        apart = max(abs(math.log(k) - float(loss.value)), abs(1 / k - float(accuracy.value)))
+        floor, labels, k = max(sizes) / sum(sizes), stats.entropy(sizes), max(2, round(math.exp(loss.value)))
         told = f"The most frequent expression alone gives an accuracy of {floor:.3f}, the labels' shares a loss of "
         told += f"{labels:.2f}, chance of {len(sizes)} classes ln {len(sizes)} = {math.log(len(sizes)):.2f}"
-        strange, chance = accuracy.value < floor and below < labels, k < len(sizes) and apart < 0.02
-        told += f": {accuracy.value} is below the first, {loss.value} better than the second" * strange
-        told += f"; both are chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})" * (strange and chance)
+        strange = accuracy.value < floor and below < labels
+        if strange:
+            told += f": {accuracy.value} is below the first, {loss.value} better than the second"
+        near = math.isclose(math.log(k), loss.value, abs_tol=0.02) and math.isclose(1 / k, accuracy.value, abs_tol=0.02)
+        if strange and near and k < len(sizes):
+            told += f"; both are chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})"
         for claim in (accuracy, loss):
-            yield claim, Finding(DOUBTFUL if strange else POSSIBLE, f"{told}.")
+            yield claim, DOUBTFUL if strange else POSSIBLE, told
 
 
 def adds_up(paper: Paper) -> Found:
     """Classes and parts make the whole, frames of sequences the images, phases the epochs, kinds the errors."""
-    for whole, told, total, parts in _sums(paper):
-        rest = whole.value - total
-        known, val = (published.images(whole.dataset, split) for split in ("all", "val"))
-        parted = whole.metric == "images" and {part.split for part in parts} == {"train", "test"}
-        explained = parted and (rest in val or whole.value in known)
-        unsaid = f"; of the other {rest:,} images the paper says nothing" * bool(rest and explained)
-        yield whole, _consistent(rest == 0 or explained, f"{told} {total:,}{unsaid}.", *parts)
-
-
-def _sums(paper: Paper) -> Iterator[tuple[Claim, str, Decimal, Paper]]:
-    """Claims with what has to add up to them: a whole, the beginning of a sentence, the sum, and the parts."""
     for whole in own(paper, metric="images", expression=""):
         same = pick(paper, metric="images", dataset=whole.dataset)
         classes = [c for c in same if c.split == whole.split and c.expression]
-        parts = [c for c in same if c.split in ("train", "val", "test") and not c.expression]
         if classes:
-            yield whole, f"The {len(classes)} classes of this split make", sum(c.value for c in classes), classes
-        if whole.split == "all" and len(parts) > 1:
-            yield whole, f"The {' and '.join(c.split for c in parts)} images make", sum(c.value for c in parts), parts
-        for total, told, sources in _frames(whole.dataset, paper) if whole.split == "all" else ():
-            yield whole, f"{told} make", Decimal(total), sources
+            yield _sum(whole, f"The {len(classes)} classes of this split", classes)
+        if whole.split != "all":
+            continue
+        for total, told, sources in _frames(whole.dataset, paper):
+            yield whole, total == whole.value, f"{told} make {total:,}", *sources
+        parts = [c for c in same if c.split in ("train", "val", "test") and not c.expression]
+        rest, splits = whole.value - sum(c.value for c in parts), [c.split for c in parts]
+        known = whole.value in published.images(whole.dataset, "all")
+        if rest and set(splits) == {"train", "test"} and (known or rest in published.images(whole.dataset, "val")):
+            yield whole, True, f"Of the other {rest:,} images the paper says nothing"
+        elif len(parts) > 1:
+            yield _sum(whole, f"The {' and '.join(splits)} images", parts)
     for whole in paper:
         together = [c for c in pick(paper, model=whole.model) if c.places & whole.places]
         kinds = {"epochs_total": "epochs", "errors": "errors_predicted_"}.get(whole.metric)
         parts = [c for c in together if kinds and c.metric.startswith(kinds) and c.metric != "epochs_total"]
         if parts:
-            yield whole, "Those printed with it make", sum(c.value for c in parts), parts
-        for other in pick(together, metric="test_share", dataset=whole.dataset):
-            if whole.metric == "train_share":
-                yield whole, f"Beside {other.value} it should be", 1 - other.value, [other]
-        for other in images(paper, whole.dataset, "all") if whole.metric == "sample_size" else []:
-            yield whole, f"{other.place} has", other.value, [other]
+            yield _sum(whole, "Those printed with it", parts)
+        if whole.metric == "train_share":
+            for test in pick(together, metric="test_share", dataset=whole.dataset):
+                yield whole, whole.value + test.value == 1, f"{test.value} of the images are for testing", test
+        if whole.metric == "sample_size":
+            for images_of in images(paper, whole.dataset, "all"):
+                yield whole, whole.value == images_of.value, f"{images_of.place} has {images_of.value:,}", images_of
+
+
+def _sum(whole: Claim, told: str, parts: Paper) -> tuple:
+    total = sum(part.value for part in parts)
+    return whole, total == whole.value, f"{told} make {total:,}", *parts
 
 
 def official_classes(paper: Paper) -> Found:
@@ -326,32 +301,28 @@ def official_classes(paper: Paper) -> Found:
         official = published.CLASS_IMAGES.get((claim.dataset, total), {}).get(claim.expression)
         known = published.images(claim.dataset, claim.split)
         if official:
-            told = f"{name(claim.dataset)} has {official:,} of this class in a set of {total:,}"
-            yield claim, _fact(official == claim.value, told, "counted in its release")
+            told = f"{name(claim.dataset)} has {official:,} of these in a set of {total:,} (counted in its release)"
+            yield claim, AGREES if official == claim.value else FALSE, told
         elif known and not images(paper, claim.dataset, claim.split) and total not in known:
-            told = f"The classes make {total:,}, and there are {' or '.join(map(str, known))}"
-            yield claim, _fact(False, told, published.FIGURES[claim.dataset, "images", claim.split, ""].source)
+            source = published.FIGURES[claim.dataset, "images", claim.split, ""].source
+            yield claim, FALSE, f"The classes make {total:,}, and there are {' or '.join(map(str, known))} ({source})"
 
 
 def split_size(paper: Paper) -> Found:
     """A split is the printed share or ratio of the data set, rounded in a usual way, as a whole or class by class."""
-    for claim in pick(paper, metric="images", expression=""):
-        sizes = _share_sizes(claim, paper) if claim.split != "all" else {}
-        fitting = [rule for rule, n in sizes.items() if n == claim.value]
-        told = " or ".join(fitting) or f"The printed share makes {', '.join(f'{n:,} ({r})' for r, n in sizes.items())}"
-        if sizes:
-            yield claim, _consistent(bool(fitting), f"{told}.", *own(paper, metric=f"{claim.split}_share"))
+    for claim in [c for c in pick(paper, metric="images", expression="") if c.split != "all"]:
+        if sizes := _share_sizes(claim, paper):
+            told = f"The printed share makes {_listed((n, rule) for rule, n in sizes.items())}"
+            yield claim, claim.value in sizes.values(), told, *own(paper, metric=f"{claim.split}_share")
     for ratio in pick(paper, metric="split_ratio"):
         of_train = pick(paper, metric="images", dataset=ratio.dataset, split="train")
-        pairs = [(c, test) for c in of_train for test in images(paper, c.dataset, "test", c.expression)]
-        odd = [(c, t) for c, t in pairs if abs(t.value - (c.value + t.value) / (ratio.value + 1)) >= 1]
-        for train, test in [pair for pair in pairs if not pair[0].expression]:
-            told = f"{train.value:,} to {test.value:,} is {train.value / test.value:.4f} to 1"
-            yield ratio, _consistent((train, test) not in odd, f"{told}, whole images allowed for.", train, test)
-        classes = [c.expression for c, _ in odd if c.expression]
-        drawn = f"Not divided so: {', '.join(classes)}." if classes else "Each class is: it was drawn class by class."
-        if any(c.expression for c, _ in pairs):
-            yield ratio, Finding(UNKNOWN if classes else POSSIBLE, drawn)
+        for train, test in [(c, t) for c in of_train for t in images(paper, c.dataset, "test", c.expression)]:
+            fits = abs(test.value - (train.value + test.value) / (ratio.value + 1)) < 1
+            told = f"{train.value:,} to {test.value:,} is {train.value / test.value:.4f} to 1, whole images allowed for"
+            if not train.expression:
+                yield ratio, fits, told, train, test
+            else:  # a split need not be drawn class by class
+                yield ratio, POSSIBLE if fits else UNKNOWN, f"{train.expression}: {told}"
 
 
 def said_again(paper: Paper) -> Found:
@@ -363,16 +334,16 @@ def said_again(paper: Paper) -> Found:
     for claim, other in combinations(own(paper), 2):
         if (claim.dataset, claim.split, claim.expression) != (other.dataset, other.split, other.expression):
             continue
-        told = f"{_plain(claim.value)} in {claim.place}, {_plain(other.value)} in {other.place}."
+        told = f"{_plain(claim.value)} in {claim.place}, {_plain(other.value)} in {other.place}"
         low, number = (claim, other) if claim.metric.endswith("_low") else (other, claim)
         if low.metric == f"{number.metric}_low" and low.dataset and not pick(paper, metric=f"{number.metric}_high"):
-            yield number, _consistent(number.value >= low.value, f"At least {told}", low)
+            yield number, number.value >= low.value, f"At least {told}", low
         if claim.metric != other.metric or claim.where == other.where:
             continue
         if claim.metric in SCORES and claim.dataset and claim.model == other.model:
-            yield claim, _consistent(claim.low < other.high and other.low < claim.high, told, other)
+            yield claim, claim.low < other.high and other.low < claim.high, told, other
         elif claim.metric not in SCORES and claim.what == other.what and len({claim.model, other.model, ""}) < 3:
-            yield claim, _consistent(claim.value == other.value, told, other)
+            yield claim, claim.value == other.value, told, other
 
 
 def names(paper: Paper) -> Found:
@@ -381,15 +352,15 @@ def names(paper: Paper) -> Found:
     The accuracy of a class is its recall, which is its precision only by chance.
     """
     for claim in [c for c in paper if c.metric in SCORES and c.dataset]:
-        if claim.where == "abstract" and not [c for c in pick(paper, dataset=claim.dataset) if c.where != "abstract"]:
+        if all(c.where == "abstract" for c in pick(paper, dataset=claim.dataset)):
             alike = pick(paper, metric=claim.metric, model=claim.model, value=claim.value)
             others = [f"; {c.place} prints the same for {name(c.dataset)}" for c in alike if c.dataset != claim.dataset]
-            told = f"For {name(claim.dataset)}, which the rest of the paper never mentions{''.join(others)}."
-            yield claim, Finding(AMBIGUOUS, told)
-        for other in pick(paper, expression=claim.expression, value=claim.value, scored_as=claim.scored_as):
-            if claim.expression and claim.metric in ("accuracy", "recall", "f1") and other.metric == "precision":
+            told = f"For {name(claim.dataset)}, which the rest of the paper never mentions{''.join(others)}"
+            yield claim, AMBIGUOUS, told
+        for other in pick(paper, metric="precision", expression=claim.expression, scored_as=claim.scored_as):
+            if claim.expression and claim.metric in ("accuracy", "recall", "f1") and other.value == claim.value:
                 told = f"Called {claim.metric} here and precision in {other.place}: the same only if as many images"
-                yield claim, Finding(AMBIGUOUS, f"{told} are predicted as {claim.expression} as are labelled so.")
+                yield claim, AMBIGUOUS, f"{told} are predicted as {claim.expression} as are labelled so"
 
 
 def within_range(paper: Paper) -> Found:
@@ -399,13 +370,13 @@ def within_range(paper: Paper) -> Found:
         ends = (f"{metric}_low", f"{metric}_high", low.where, low.scored_as)
         if (low.metric, high.metric, high.where, high.scored_as) != ends:
             continue
-        told = f"{low.place} has a range from {low.value} to {high.value}."
-        yield low, _consistent(low.value <= high.value, told, high)
-        for claim in own(paper, metric=metric, dataset=low.dataset, split=low.split):
-            of_range = low.model in (claim.model, "") and (low.model or (claim.model or "B0") in architecture.SCALES)
-            if of_range and low.value <= high.value:
+        told = f"{low.place} has a range from {low.value} to {high.value}"
+        yield low, low.value <= high.value, told, high
+        for claim in own(paper, metric=metric, dataset=low.dataset, split=low.split) if low.value <= high.value else []:
+            of_network = (claim.model or "B0") in architecture.SCALES if low.model == "" else claim.model == low.model
+            if of_network:
                 end = low if claim.value < low.value else high
-                yield claim, _consistent(low.value <= claim.value <= high.value, told, end)
+                yield claim, low.value <= claim.value <= high.value, told, end
 
 
 def bounded(paper: Paper) -> Found:
@@ -414,75 +385,74 @@ def bounded(paper: Paper) -> Found:
         scores = pick(paper, metric="accuracy", dataset=bound.dataset, model=bound.model, expression="")
         for train, test in product(pick(scores, split="train"), pick(scores, split="test")):
             least = max(train.low - test.high, test.low - train.high, Decimal(0))
-            apart = abs(train.value - test.value)
-            told = f"{train.value} and {test.value} are {apart} apart, before rounding at least {least}."
-            yield bound, _consistent(least < bound.value, told, train, test)
+            told = f"{train.value} and {test.value} are before rounding at least {least} apart"
+            yield bound, least < bound.value, told, train, test
     for best, trained in product(paper, pick(paper, metric="epochs")):
         if best.metric.startswith("best_epoch") and best.model == trained.model:
-            told = f"Epoch {best.value} is said to be the best of {trained.value} ({trained.place})."
-            yield best, _consistent(1 <= best.value <= trained.value, told, trained)
+            told = f"Epoch {best.value} is said to be the best of {trained.value} ({trained.place})"
+            yield best, 1 <= best.value <= trained.value, told, trained
 
 
 def errors(paper: Paper) -> Found:
     """A number of errors leaves a number of right images, and so an accuracy."""
-    for claim in [c for c in pick(paper, metric="errors") if c.n]:
-        right = claim.n - int(claim.value)
-        for other in pick(paper, metric="accuracy", scored_as=claim.scored_as, expression=""):
-            form = arithmetic.rounded(Fraction(right, claim.n), 4)
-            told = f"{claim.value} errors in {claim.n} images leave {form}; {other.place} has {other.value}."
-            yield claim, _consistent(right in arithmetic.counts(other.value, claim.n), told, other, n=claim.n)
+    for claim, other in product(pick(paper, metric="errors"), pick(paper, metric="accuracy", expression="")):
+        if claim.n and claim.scored_as == other.scored_as:
+            right = claim.n - int(claim.value)
+            told = (
+                f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}; {other.place} has {other.value}"
+            )
+            yield claim, right in arithmetic.counts(other.value, claim.n), told, other
 
 
 def network(paper: Paper) -> Found:
     """A statement about the channels of EfficientNet holds for the network of Tan and Le 2019 (table 1, scaled)."""
     for claim in [c for c in paper if c.model in architecture.SCALES]:
-        stages, sequence = architecture.stages(claim.model), pick(paper, metric="channels", model=claim.model)
-        if claim in sequence:
+        stages = architecture.stages(claim.model)
+        if claim.metric == "channels":
+            printed = [c.value for c in pick(paper, metric="channels", model=claim.model)]
             after = [{*within, out} for _, within, out in stages[1:]]  # what follows the stage without expansion
-            same = len(sequence) == len(after) and all(c.value in s for c, s in zip(sequence, after, strict=True))
-            printed, widest = (", ".join(map(str, some)) for some in ([c.value for c in sequence], map(max, after)))
-            told = f"As one sequence, {printed}: {claim.model}'s stages have at most {widest} channels"
-            yield claim, _fact(same, told, published.TAN)
+            same = len(printed) == len(after) and all(n in of for n, of in zip(printed, after, strict=True))
+            told = f"As one sequence, {', '.join(map(str, printed))}: {claim.model}'s stages have at most "
+            told += f"{', '.join(str(max(of)) for of in after)} channels ({published.TAN})"
+            yield claim, AGREES if same else FALSE, told
         elif claim.metric == "mbconv_channels":
             every = {channels for _, within, _ in stages for channels in within}
             told = f"{claim.model}'s MBConv blocks have from {min(every):,} to {max(every):,} channels within"
-            yield claim, _fact(every == {int(claim.value)}, told, published.TAN)
+            yield claim, AGREES if every == {int(claim.value)} else FALSE, f"{told} ({published.TAN})"
         elif claim.what == "stem.padding":
-            told = "For images of even size Keras pads 0 pixels before and 1 behind; 1 on both sides is PyTorch's way."
-            yield claim, Finding(AMBIGUOUS if claim.value == 1 else FALSE, told)
+            told = "For images of even size Keras pads 0 pixels before and 1 behind; 1 on both sides is PyTorch's way"
+            yield claim, AMBIGUOUS if claim.value == 1 else FALSE, told
 
 
 def published_figure(paper: Paper) -> Found:
     """A statement about a data set or EfficientNet is what its authors say (`data/published.csv`, with the sources)."""
-    for claim in [c for c in paper if not c.expression]:
+    for claim in pick(paper, expression=""):
         metric, rival = claim.metric.removesuffix("_low"), re.search(r"than ([\w-]+)", claim.note)
-        keys = [(claim.dataset, metric, claim.split, of) for of in ("", claim.model)]
+        keys = [(claim.dataset, metric, claim.split)]
         if not claim.dataset and claim.model in ("", *architecture.SCALES):
             of_network = (claim.what.removesuffix("_low"), metric, f"{metric} than {rival[1] if rival else ''}")
-            keys += [("efficientnet", key, "", of) for key, of in product(of_network, ("", claim.model))]
+            keys += [("efficientnet", key, "") for key in of_network]
         if claim.metric == "image_size" and "default of EfficientNet" in claim.note:
-            fitting = [variant for variant, side in architecture.SIDES.items() if side == claim.value]
-            told = f"True of {' and '.join(fitting) or 'none'}; B0 to B7 were made for "
-            told += f"{list(architecture.SIDES.values())} pixels ({published.TAN})."
-            yield claim, Finding(AMBIGUOUS if fitting else FALSE, told)
-        key = next((key for key in keys if key in published.FIGURES), None)
-        if key is None:
+            told = f"B0 to B7 were made for {', '.join(map(str, architecture.SIDES))} pixels ({published.TAN})"
+            yield claim, AMBIGUOUS if claim.value in architecture.SIDES else FALSE, told
+        figures = [published.FIGURES.get((*key, of)) for key, of in product(keys, ("", claim.model))]
+        values, source = next(filter(None, figures), ({}, ""))
+        if not values:
             continue
-        values, source = published.FIGURES[key]
-        told, printed = f"{name(key[0])}: {', '.join(_plain(n) + ' ' + values[n] for n in values)}", _plain(claim.value)
+        told, printed = f"{name(claim.dataset or 'efficientnet')}: {_listed(values.items())}", _plain(claim.value)
         by, true_by = re.search(r"released by ([\w ]+)", claim.note), published.RELEASED_BY.get(claim.dataset, "")
-        parts = [found[0].value for split in ("train", "val", "test") if (found := images(paper, claim.dataset, split))]
+        parts = sum(c.value for split in ("train", "val", "test") for c in images(paper, claim.dataset, split)[:1])
+        word = FALSE
         if by and true_by and by[1] not in true_by:
-            yield claim, _fact(False, f"{told}, released by {true_by}, not {by[1]}", source)
-        elif any(claim.low <= n < claim.high for n in values) or (
-            claim.metric.endswith("_low") and claim.value <= max(values)
-        ):
-            yield claim, _fact(True, told, source)
-        elif (claim.metric, claim.split, sum(parts)) == ("images", "all", claim.value):
+            told += f", released by {true_by}, not {by[1]}"
+        elif any(n >= claim.value if claim.metric.endswith("_low") else claim.low <= n < claim.high for n in values):
+            word = AGREES
+        elif (claim.metric, claim.split, parts) == ("images", "all", claim.value):
+            word = AMBIGUOUS
             told += f"; {printed} is right as the images used, which the parts make, not as all that there are"
-            yield claim, Finding(AMBIGUOUS, f"{told} ({source}).")
         else:
-            yield claim, _fact(False, f"{told}; {printed} is none of these", source)
+            told += f"; {printed} is none of these"
+        yield claim, word, f"{told}; {source}"
 
 
 CHECKS: tuple[Callable[[Paper], Found], ...] = (

@@ -29,27 +29,22 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
     if missing or unknown:
         problem = f"has no column {', '.join(missing)}" if missing else f"has an unknown column {', '.join(unknown)}"
         raise ValueError(f"{file}: row 1 {problem}; see python -m fer_helpers.study.claims --help")
-    rows = rows.assign(**{name: "" for name in COLUMNS if name not in rows})[list(COLUMNS)]
-    numbered = [f"{row.paper}.row{place}" for place, row in enumerate(rows.itertuples(), 2)]
-    numbered = [f"{paper}.row{place}" for place, paper in enumerate(rows["paper"], 2)]
-    for name, default in (
-        ("claim", numbered),
-        ("kind", "result"),
-        ("where", rows["claim"]),
-        ("statement", rows["claim"]),
-    ):
+    rows = rows.reindex(columns=list(COLUMNS), fill_value="")
+    ids = [row.claim or f"{row.paper}.row{place}" for place, row in enumerate(rows.itertuples(), 2)]
+    for name, default in {"claim": ids, "kind": "result", "where": ids, "statement": ids}.items():
         rows[name] = rows[name].where(rows[name] != "", default)
     numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in ("value", "decimals", "n")}
-    share, whole = rows["unit"] == "share", {name: numbers[name] % 1 == 0 for name in ("decimals", "n")}
+    value, decimals, n = numbers.values()
+    fraction = (rows["unit"] != "share") | value.between(0, 1)
     in_place = {
         "paper": (rows["paper"] != "", "is empty"),
         "metric": (rows["metric"] != "", "is empty"),
         "kind": (rows["kind"].isin(KINDS), f"is not one of {', '.join(KINDS)}"),
-        "value": (numbers["value"].notna(), "is not a number"),
-        "decimals": (numbers["decimals"].between(0, 12) & whole["decimals"], "is not a whole number from 0 to 12"),
-        "n": ((rows["n"] == "") | (numbers["n"] >= 1) & whole["n"], "is not a whole number of 1 or more, or empty"),
+        "value": (value.notna(), "is not a number"),
+        "decimals": (decimals.isin(range(13)), "is not a whole number from 0 to 12"),
+        "n": ((rows["n"] == "") | (n >= 1) & (n % 1 == 0), "is not a whole number of 1 or more, or empty"),
         "claim": (~rows["claim"].duplicated(), "stands above already: every id is used once"),
-        "unit": (~share | numbers["value"].between(0, 1), "makes the value a fraction of 1: write 71.02 % as 0.7102"),
+        "unit": (fraction, "makes the value a fraction of 1: write 71.02 % as 0.7102"),
     }
     for column, (right, problem) in in_place.items():
         if not right.all():
@@ -65,8 +60,7 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
 def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     """Our numbers beside the printed ones: a row for each result that names one of the claims, in their order.
 
-    Returns:
-        The columns of `results.csv`, `where`, and `paper`: the printed number in place of the paper's key.
+    Columns of `results.csv`, `where`, and `paper`: the printed number in place of the paper's key.
     """
     printed = claims[["claim", "where", "value"]].rename(columns={"value": "paper"})
     return printed.merge(results.drop(columns="paper"), on="claim")
@@ -75,10 +69,8 @@ def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
 def printed_table(results: pd.DataFrame, claims: pd.DataFrame, where: str) -> pd.DataFrame:
     """A table as the paper prints it (`where` is as in `table 1`), with ours beside the rows that we have results for.
 
-    Returns:
-        Columns claim, where, model (the method, as printed), metric, expression, paper (as printed), then ours: value,
-        ci_low, ci_high, n, protocol, split, init, seed; a row for each result that names the claim, or one with ours
-        missing, as for competitors that are cited.
+    Columns claim, where, model (the method, as printed), metric, expression, paper (as printed), then ours: value,
+    ci_low, ci_high, n, protocol, split, init, seed; missing where no result names the claim, as for cited competitors.
     """
     there = claims["where"].str.split("; ").map(lambda places: where in places)
     printed = claims[there].drop(columns="paper").rename(columns={"value": "paper"})

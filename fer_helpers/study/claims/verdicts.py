@@ -1,13 +1,8 @@
 """One word for each printed number, by one rule, written down before the runs that it judges.
 
-Ours has an interval over test images (by person, or by group of identical images) and over seeds and folds together.
-With the paper's network, initial weights, data and protocol a result is *reproduced* if the whole 90 % interval lies
-within printed +- M (two one-sided tests at 5 %: an interval that is too wide can't reproduce), *not reproduced* if the
-whole 95 % interval lies outside, else *undecided*. M is 2 points for an accuracy, 5 for a number of one class. The
-nearest relative, EfficientNet-Lite*k* with ImageNet's weights for B*k*, makes a number *supported* if its 95 % interval
-under the setting fixed beforehand (that whose results name the claim) meets printed +- M, and *doubtful* if in the most
-favourable of several settings its upper end is still more than 5 points below. Before all that stand the checks
-(`checks`): *contradicts itself* is said of both sides, unless one of them is impossible, false or ambiguous by itself.
+The rule stands at the top of `notebooks/05_scoreboard.ipynb`. Ours has an interval over test images (by person, or by
+group of identical images) and over seeds and folds together; M is 2 points, or 5 for a number of one class. Before ours
+stand the checks: *contradicts itself* is said of both sides, unless one of them is at fault by itself.
 """
 
 import json
@@ -35,7 +30,6 @@ OF_SEVERAL = {IMPOSSIBLE: "impossible as printed", CONTRADICTS: "contradict them
 MARGIN, MARGIN_OF_CLASS = 0.02, 0.05
 FAR = 0.05  # a relative that ends so far below a printed number makes it doubtful
 SAME_SIZE = 0.02  # of the printed number of images: copies lose a few files
-RESAMPLES = 2_000
 NUMBERS = ("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "seconds")
 REAL, SCOREBOARD = "real photographs", "05_scoreboard"
 SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size", "metric"]
@@ -45,6 +39,9 @@ OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "see
 COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "model", "metric", "expression", "word")
 COLUMNS += ("reason", "printed", "unit", "decimals", "n", "printed_low", "printed_high", "floor", *OURS.values())
 COLUMNS += ("compared_with", "apart", "images_apart", "smallest")
+
+Interval = namedtuple("Interval", "value low high low90 high90")  # a number with its 95 % and 90 % intervals
+Verdict = namedtuple("Verdict", "sentence table")  # what a notebook says of its paper, and its results with their words
 
 
 def finished_runs(profile: Path) -> list[SimpleNamespace]:
@@ -62,41 +59,25 @@ def finished_runs(profile: Path) -> list[SimpleNamespace]:
     return found
 
 
-Interval = namedtuple("Interval", "value low high low90 high90")  # a number with its 95 % and 90 % intervals
-Verdict = namedtuple("Verdict", "sentence table")  # what a notebook says of its paper, and its results with their words
-
-
 def interval(hits: np.ndarray, counted: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Interval:
     """A share with its intervals over images and trainings together.
 
-    A bootstrap over two crossed things (Owen 2007, Ann. Appl. Stat. 1): groups of images are drawn whole, and so are
-    trainings, one fewer than there are, which makes the variance of few unbiased (Rao and Wu 1988, JASA 83). The
-    variance gives the number of independent images that would vary so much, and that Wilson's interval, with Student's
-    quantile where trainings vary (Satterthwaite's degrees of freedom): of one training on independent images it is
-    Wilson's own. For each prediction `hits` says whether it is in the share and `counted` whether in what it is a share
-    of (bool, or 0 and 1), `groups` and `trainings` (a training is a seed and a fold) with what it is drawn.
+    Its variance is that over groups of images and that over trainings (a seed and a fold), each drawn whole (Cameron,
+    Gelbach and Miller 2011, J. Bus. Econ. Stat. 29; what they share is counted twice, which is on the safe side), and
+    no less than of independent predictions. It gives the number of independent images that would vary so much, and that
+    Wilson's interval, with Student's quantile where trainings vary (Satterthwaite's degrees of freedom). For each
+    prediction `hits` says whether it is in the share, `counted` whether in what it is a share of (bool, or 0 and 1).
     """
-    group, training = (np.unique(np.asarray(names, str), return_inverse=True)[1] for names in (groups, trainings))
-    size, many = group.max() + 1, training.max() + 1
-    cells = np.zeros((size, 2 * many))
-    np.add.at(cells, (group, training), hits)
-    np.add.at(cells, (group, many + training), counted)
-    patterns, alike = np.unique(cells, axis=0, return_counts=True)  # equal groups drawn as one
-    random, one = np.random.default_rng(0), np.ones((RESAMPLES, 1))
-
-    def variance(images: np.ndarray) -> float:
-        drawn = random.multinomial(many - 1, np.full(many, 1 / many), RESAMPLES) if many > 1 else one
-        up, down = ((images @ part * drawn).sum(axis=1) for part in (patterns[:, :many], patterns[:, many:]))
-        return float(np.var(up[down > 0] / down[down > 0]))
-
-    value = float(np.sum(hits) / np.sum(counted))
-    spread = variance(random.multinomial(size, alike / size, RESAMPLES))
-    of_trainings = min(variance(np.tile(alike, (RESAMPLES, 1))), spread) if many > 1 else 0.0
-    independent = len(np.unique(group[np.asarray(counted, bool)]))
-    plain = many == 1 and independent == np.sum(counted)
-    effective = independent if plain or not spread or value in (0, 1) else value * (1 - value) / spread
-    parts = of_trainings**2 / max(many - 1, 1) + (spread - of_trainings) ** 2 / max(size - 1, 1)
-    free = spread**2 / parts if of_trainings else np.inf
+    rows = pd.DataFrame({"hit": hits, "group": groups, "training": trainings})[np.asarray(counted, bool)]
+    value = float(rows["hit"].mean())
+    of_groups, of_trainings = ((rows["hit"] - value).groupby(rows[by]).sum() for by in ("group", "training"))
+    size, many, total = len(of_groups), len(of_trainings), len(rows)
+    over_groups = (of_groups**2).sum() / total**2
+    over_trainings = (of_trainings**2).sum() / total**2 * many / max(many - 1, 1)
+    spread = max(over_groups + over_trainings, value * (1 - value) / total)
+    effective = size if value in (0, 1) or size == 1 else value * (1 - value) / spread
+    parts = over_trainings**2 / max(many - 1, 1) + over_groups**2 / max(size - 1, 1)
+    free = spread**2 / parts if many > 1 and parts else np.inf
     ends = []
     for tail in (0.025, 0.05):
         alpha = 2 * stats.norm.sf(stats.t.isf(tail, free))
@@ -110,18 +91,17 @@ def _of_setting(run, rows: pd.DataFrame) -> Interval:
     row, said = rows.iloc[0], run.predictions
     for name in ("dataset", "model", "init", "protocol", "split", "image_size") if len(said) else ():
         said = said[said[name].isna() if pd.isna(row[name]) else said[name] == row[name]]
-    if len(said) and row["metric"] in ("accuracy", "precision", "recall"):
+    if len(said) and row["metric"] in evaluation.PROPORTIONS:
         said = said[said["seed"].isin(rows["seed"].dropna())]
         columns = [name for name in said if name.startswith("p_")]
-        guessed = np.array(columns)[said[columns].fillna(-1).to_numpy().argmax(axis=1)]
-        right, of = guessed == "p_" + said["label"], row["expression"]
-        by = {"precision": guessed == f"p_{of}", "recall": said["label"] == of}
-        counted = np.asarray(by.get(row["metric"], np.ones(len(said), bool)))
+        guessed = said[columns].fillna(-1).idxmax(axis=1).str.removeprefix("p_")
+        by = {"precision": guessed, "recall": said["label"]}
+        counted = by[row["metric"]] == row["expression"] if row["metric"] in by else said["label"].notna()
         groups = said["group"].fillna(said["image"]) if "group" in said else said["image"]
         trainings = said["seed"].astype(str) + (said["fold"].astype(str) if "fold" in said else "")
         if counted.any():
-            return interval(np.asarray(right & counted), counted, groups, trainings)
-    value, below, above = (column.mean() for column in (rows["value"], rows["ci_low"], rows["ci_high"]))
+            return interval(guessed == said["label"], counted, groups, trainings)
+    value, below, above = rows[["value", "ci_low", "ci_high"]].mean()
     narrow = stats.norm.isf(0.05) / stats.norm.isf(0.025)
     return Interval(value, below, above, value - narrow * (value - below), value + narrow * (above - value))
 
@@ -133,74 +113,69 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
     ImageNet's weights, under the setting fixed beforehand, whose results name the claim, or under another one of the
     same paper's runs. Arguments as of `judge`.
     """
-    found = []
+    found, parsed = [], consistency.parse(printed)
     for run in runs:
         rows = run.results.assign(run=f"{run.about.get('profile', '')}/{run.about['run']}")
         text = rows.columns.difference([*NUMBERS, "run"])
         rows[text] = rows[text].astype(object).where(rows[text].notna(), "")
+        rows["network"] = rows["model"].str.split(",").str[0]
         scores = rows[(rows["init"] != "") & (rows["protocol"] != "") & rows["value"].notna()]
-        for claim in printed[printed["kind"] == "result"].to_dict("records"):
-            named, alike = scores["claim"] == claim["claim"], ["paper", "metric", "expression", "dataset"]
-            same = (scores[alike] == [claim[name] for name in alike]).all(axis=1) & (scores["init"] == "imagenet")
-            same &= scores["split"].isin([claim["split"], *scores.loc[named, "split"]])
-            same &= scores["model"].map(lambda model, of=claim["model"]: _is_relative(model, of)).astype(bool)
+        for claim in consistency.pick(parsed, kind="result"):
+            relative = f"Lite{claim.model[1:]}" if claim.model in architecture.SCALES else None
+            named, alike = scores["claim"] == claim.claim, ["paper", "metric", "expression", "dataset"]
+            same = (scores[alike] == [getattr(claim, name) for name in alike]).all(axis=1)
+            same &= (scores["init"] == "imagenet") & (scores["network"] == relative)
+            same &= scores["split"].isin([claim.split, *scores.loc[named, "split"]])
             for keys, setting in scores[named | same].groupby(SETTING, dropna=False, sort=False):
-                differs = _differences(claim, setting.iloc[0], run.about, printed)
-                other = [] if (setting["claim"] == claim["claim"]).any() else ["another setting"]
+                row, paper = setting.iloc[0], consistency.pick(parsed, paper=claim.paper)
+                differs = _differences(claim, row, run.about, paper)
                 apart = [told for told in differs if not told.startswith("protocol ")]
-                relative = len(apart) == 1 and _is_relative(setting["model"].iloc[0], claim["model"])
-                ours = (setting["seed"].nunique(), *_of_setting(run, setting), setting["n"].iloc[0])
-                found.append((claim["claim"], *keys, *ours, "; ".join(differs + other), relative))
+                of_relative = len(apart) == 1 and row["network"] == relative
+                differs += [] if (setting["claim"] == claim.claim).any() else ["another setting"]
+                ours = (setting["seed"].nunique(), *_of_setting(run, setting), row["n"])
+                found.append((claim.claim, *keys, *ours, "; ".join(differs), of_relative))
     return pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "relative": bool})
 
 
-def _is_relative(model: str, of: str) -> bool:
-    return of in architecture.SCALES and model.partition(",")[0] == f"Lite{of[1:]}"
-
-
-def paper_init(claim: dict) -> str:
+def paper_init(claim: consistency.Claim) -> str:
     """The initial weights of the network that a claim is about: ImageNet's for every EfficientNet, none for another."""
-    return "imagenet" if claim["model"] in ("", *architecture.SCALES) else "scratch"
+    return "imagenet" if claim.model in ("", *architecture.SCALES) else "scratch"
 
 
-def _differences(claim: dict, row: pd.Series, about: dict, printed: pd.DataFrame) -> list[str]:
+def _differences(claim: consistency.Claim, row: pd.Series, about: dict, paper: consistency.Paper) -> list[str]:
     """In what a score differs from what a claim is about."""
-    read = {entry["dataset"]: entry for entry in about.get("data", [])}
-    network, metric = row["model"].partition(",")[0], row["metric"].removesuffix("_last_epoch")
-    differs = [_of_data(claim["paper"], name, read.get(name), printed) for name in row["dataset"].split(" to ")]
-    bound, names = claim["metric"].endswith("_below") and "_less_" in metric, consistency.name
+    read, names = {entry["dataset"]: entry for entry in about.get("data", [])}, consistency.name
+    metric, bound = row["metric"].removesuffix("_last_epoch"), claim.metric.endswith("_below")
+    differs = [_of_data(paper, name, read.get(name)) for name in row["dataset"].split(" to ")]
     pairs = [
-        (row["dataset"] != claim["dataset"], f"{names(row['dataset'])}, not {names(claim['dataset'])}"),
+        (row["dataset"] != claim.dataset, f"{names(row['dataset'])}, not {names(claim.dataset)}"),
         (row["protocol"] != "paper", f"protocol {row['protocol']}"),
         (row["init"] != paper_init(claim), f"initial weights {row['init']}, not {paper_init(claim)}"),
-        (metric != claim["metric"] and not bound, f"{row['metric']}, not {claim['metric']}"),
-        (claim["model"] not in ("", network), f"{network}, not {claim['model']}"),
+        (metric != claim.metric and not (bound and "_less_" in metric), f"{row['metric']}, not {claim.metric}"),
+        (claim.model not in ("", row["network"]), f"{row['network']}, not {claim.model}"),
     ]
     return [*filter(None, differs), *(told for differing, told in pairs if differing)]
 
 
-def _of_data(paper: str, dataset: str, entry: dict | None, printed: pd.DataFrame) -> str:
+def _of_data(paper: consistency.Paper, dataset: str, entry: dict | None) -> str:
     """In what a data set that a run read differs from the paper's: no photographs, or not as many as it prints."""
     if entry is None or entry["source"] != REAL:
         return entry["source"] if entry else f"no record of the {consistency.name(dataset)} that was read"
-    images = printed[(printed["paper"] == paper) & (printed["dataset"] == dataset) & (printed["metric"] == "images")]
-    of_split = images[images["expression"] == ""].drop_duplicates("split").set_index("split")["value"]
-    parts = of_split.filter(["train", "val", "test"])
-    sizes = {*of_split.filter(["all"]), *([parts.sum()] if {"train", "test"} <= set(parts.index) else [])}
-    if not sizes or any(abs(entry["images"] - size) <= SAME_SIZE * size for size in sizes):
+    whole, train, val, test = (consistency.images(paper, dataset, split) for split in ("all", "train", "val", "test"))
+    parts = [claims[0].value for claims in (train, val, test) if train and test and claims]
+    sizes = sorted({*(claim.value for claim in whole[:1]), *([sum(parts)] if parts else [])})
+    if not sizes or any(abs(entry["images"] / float(size) - 1) <= SAME_SIZE for size in sizes):
         return ""
-    told = " or ".join(f"{size:,.0f}" for size in sorted(sizes))
-    return f"{entry['images']:,} images of {consistency.name(dataset)}, not {told}"
+    return f"{entry['images']:,} images of {consistency.name(dataset)}, not {' or '.join(f'{n:,}' for n in sizes)}"
 
 
 def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     """Every claim with its word, a reason, and what stands beside it: a row a claim, columns `COLUMNS`.
 
     `printed` holds all rows of each paper, as `claims.load` gives them, `runs` those at work or finished
-    (`finished_runs`), with `about`, `results` and `predictions`. `printed_low` and `printed_high` are Wilson's interval
-    of the printed share where n is known, `floor` what the most frequent expression alone gives (for a loss the entropy
-    of the labels), `apart` and `images_apart` how far the nearest other network is that the paper prints, and
-    `smallest` the least difference that so many images can show.
+    (`finished_runs`). `printed_low` and `printed_high` are Wilson's interval of the printed share where n is known,
+    `floor` what the most frequent expression alone gives (for a loss the entropy of the labels), `apart` and
+    `images_apart` how far the nearest other network is, `smallest` the least difference that so many images can show.
     """
     runs, checks = runs or [], consistency.check(printed)
     scores, parsed = measured(printed, runs), consistency.parse(printed)
@@ -209,19 +184,19 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     blameless = checks["against"].map(lambda ids: not at_fault.isdisjoint(ids.split()))
     checks = checks[(checks["word"] != CONTRADICTS) | ~blameless]
     rows = []
-    for claim, of_claim in zip(printed.to_dict("records"), parsed, strict=True):
-        mine, found = scores[scores["claim"] == claim["claim"]], checks[checks["claim"] == claim["claim"]]
-        ours, of_paper = _nearest(mine, claim), consistency.pick(parsed, paper=claim["paper"])
-        here = [e["dataset"] for e in entries if not _of_data(claim["paper"], e["dataset"], e, printed)]
-        missing = [name for name in claim["dataset"].split(" to ") if name in UNDER_AGREEMENT and name not in here]
+    for claim in parsed:
+        mine, found = scores[scores["claim"] == claim.claim], checks[checks["claim"] == claim.claim]
+        ours, paper = _nearest(mine, claim), consistency.pick(parsed, paper=claim.paper)
+        here = [entry["dataset"] for entry in entries if not _of_data(paper, entry["dataset"], entry)]
+        missing = [name for name in claim.dataset.split(" to ") if name in UNDER_AGREEMENT and name not in here]
         word, reason = (
             _counted(claim, found, runs)
             or _from_checks(found)
-            or (_from_scores(claim, mine) if claim["kind"] == "result" else None)
+            or (_from_scores(claim, mine) if claim.kind == "result" else None)
             or _not_tested(claim, missing, ours["differs"])
         )
-        judged = {"printed": claim["value"], "word": word, "reason": reason}
-        rows.append(claim | judged | _context(of_claim, of_paper, found) | ours)
+        judged = {"printed": float(claim.value), "word": word, "reason": reason}
+        rows.append(claim._asdict() | judged | _context(claim, paper) | ours)
     whole = dict.fromkeys(("decimals", "n", "image_size", "seeds", "images_apart"), "Int64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
@@ -236,14 +211,14 @@ def _from_checks(found: pd.DataFrame) -> tuple[str, str] | None:
     return None
 
 
-def _counted(claim: dict, found: pd.DataFrame, runs: list) -> tuple[str, str] | None:
+def _counted(claim: consistency.Claim, found: pd.DataFrame, runs: list) -> tuple[str, str] | None:
     """That images were counted again in real photographs, as many as printed, where no check speaks against them."""
-    if claim["kind"] != "count" or found["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS]).any():
+    if claim.kind != "count" or found["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS]).any():
         return None
     for run in runs:
-        rows = run.results[(run.results["claim"] == claim["claim"]) & (run.results["metric"] == claim["metric"])]
-        real = any((e["dataset"], e["source"]) == (claim["dataset"], REAL) for e in run.about.get("data", []))
-        if real and (abs(rows["value"] - claim["value"]) <= 0.5 * 10.0 ** -int(claim["decimals"])).any():
+        rows = run.results[(run.results["claim"] == claim.claim) & (run.results["metric"] == claim.metric)]
+        real = any((e["dataset"], e["source"]) == (claim.dataset, REAL) for e in run.about.get("data", []))
+        if real and (rows["value"].round(claim.decimals) == float(claim.value)).any():
             return AGREES, f"Counted again in {run.about['run']}."
     return None
 
@@ -255,19 +230,18 @@ def equivalence(value: float, ours: Interval, margin: float) -> str:
     return NOT_REPRODUCED if ours.low > value + margin or ours.high < value - margin else UNDECIDED
 
 
-def _from_scores(claim: dict, scores: pd.DataFrame) -> tuple[str, str] | None:
+def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, str] | None:
     """What our scores make of a result, with the numbers; None if they can't judge it."""
-    value, m = claim["value"], MARGIN_OF_CLASS if claim["expression"] else MARGIN
+    value, m = float(claim.value), MARGIN_OF_CLASS if claim.expression else MARGIN
     same, relatives = scores[scores["differs"] == ""], scores[scores["relative"]]
-    if len(same):
-        ours = Interval(*same[list(Interval._fields)].iloc[0])
-        told = f"{_shown(same.iloc[0])} against {value}, in {same['run'].iloc[0]}."
-        if claim["metric"].endswith("_below"):  # a bound: everything under it is as printed
+    for ours in same.head(1).itertuples():
+        told = f"{_shown(ours)} against {value}, in {ours.run}."
+        if claim.metric.endswith("_below"):  # a bound: everything under it is as printed
             return REPRODUCED if ours.high90 < value else NOT_REPRODUCED if ours.low >= value else UNDECIDED, told
         return equivalence(value, ours, m), told
-    for fixed in relatives[~relatives["differs"].str.contains(";")].head(1).to_dict("records"):
-        if fixed["low"] <= value + m and fixed["high"] >= value - m:
-            return SUPPORTED, f"The nearest relative, {fixed['model']}, has {_shown(fixed)}; {value} is printed."
+    for fixed in relatives[~relatives["differs"].str.contains(";")].head(1).itertuples():
+        if fixed.low <= value + m and fixed.high >= value - m:
+            return SUPPORTED, f"The nearest relative, {fixed.model}, has {_shown(fixed)}; {value} is printed."
     if len(relatives) > 1 and relatives["high"].max() < value - FAR:
         best = relatives.loc[relatives["high"].idxmax()]
         told = f"In the best of {len(relatives)} settings the nearest relative, {best['model']}, has {_shown(best)}"
@@ -275,51 +249,50 @@ def _from_scores(claim: dict, scores: pd.DataFrame) -> tuple[str, str] | None:
     return None
 
 
-def _shown(row: pd.Series | dict) -> str:
-    return f"{row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
+def _shown(row) -> str:
+    return f"{row.value:.4f} [{row.low:.4f}, {row.high:.4f}]"
 
 
-def _not_tested(claim: dict, missing: list[str], differs: str) -> tuple[str, str]:
+def _not_tested(claim: consistency.Claim, missing: list[str], differs: str | None) -> tuple[str, str]:
     """Why nothing tests a claim: data under agreement, not printed well enough, weights or hardware."""
-    if claim["kind"] in ("setting", "cited"):
-        return NOTHING, "A setting of the authors." if claim["kind"] == "setting" else "Not measured by this paper."
+    if claim.kind in ("setting", "cited"):
+        return NOTHING, "A setting of the authors." if claim.kind == "setting" else "Not measured by this paper."
     if missing:
-        why = f"data under agreement: {' and '.join(map(consistency.name, missing))}"
-    elif claim["note"].startswith("open: "):
-        why = f"not printed well enough: {claim['note'].removeprefix('open: ')}"
-    elif claim["unit"] == "share" and pd.isna(claim["n"]) and not claim["dataset"] and claim["metric"] != "precision":
-        why = "not printed well enough: n, of how many images it is a share, is missing"
-    elif claim["kind"] == "result" and paper_init(claim) == "imagenet":
-        why = f"weights: no run began from ImageNet's for {claim['model'] or 'B0 to B7'}"
+        why = f"Data under agreement: {' and '.join(map(consistency.name, missing))}"
+    elif claim.note.startswith("open: "):
+        why = f"Not printed well enough: {claim.note.removeprefix('open: ')}"
+    elif claim.unit == "share" and not claim.n and not claim.dataset and claim.metric != "precision":
+        why = "Not printed well enough: n, of how many images it is a share, is missing"
+    elif claim.kind == "result" and paper_init(claim) == "imagenet":
+        why = f"Weights: no run began from ImageNet's for {claim.model or 'B0 to B7'}"
     else:
-        why = "hardware: no run of these did it"
-    return NOT_TESTED, f"{why[0].upper()}{why[1:]}{f'; ours differs: {differs}' if differs else ''}."
+        why = "Hardware: no run of these did it"
+    return NOT_TESTED, f"{why}{f'; ours differs: {differs}' if differs else ''}."
 
 
-def _nearest(scores: pd.DataFrame, claim: dict) -> dict:
+def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
     """What is shown as ours: the score that differs in least from what the claim is about; then by name of the run."""
-    if scores.empty:
-        return dict.fromkeys(OURS.values()) | {"differs": ""}
     few = scores["differs"].str.count(";") + (scores["differs"] != "")
     ranked = scores.assign(few=few, other=scores["init"] != paper_init(claim)).sort_values(["few", "other", "run"])
-    return {shown: ranked[name].iloc[0] for name, shown in OURS.items()}
+    return next(iter(ranked[list(OURS)].rename(columns=OURS).to_dict("records")), dict.fromkeys(OURS.values()))
 
 
-def _context(claim: consistency.Claim, paper: list[consistency.Claim], found: pd.DataFrame) -> dict:
+def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
     """What stands beside a printed number: n, its own interval, the floor, and what it is compared with."""
-    tried = found[(found["check"] == "whole_images") & (found["word"] != IMPOSSIBLE)]["n"].dropna()
-    n = claim.n or (int(tried.iloc[0]) if len(tried) else None)
+    n, fits = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {})
+    n = claim.n or (n if fits else None)
     context: dict = {"n": n}
     value, accuracy = float(claim.value), claim.metric.startswith("accuracy") and not claim.metric.endswith("_below")
     if n and accuracy:
         context["printed_low"], context["printed_high"] = evaluation.proportion_interval(round(value * n), n)
-    sizes = consistency.class_images(claim, paper) if claim.kind == "result" else {}
-    if sizes and accuracy and not claim.expression:
-        context["floor"] = max(sizes.values()) / sum(sizes.values())
-    elif sizes and claim.metric.startswith("loss"):
-        context["floor"] = stats.entropy(list(sizes.values()))
-    elif sizes and claim.metric == "precision":
-        context["floor"] = sizes.get(claim.expression, np.nan) / sum(sizes.values())
+    sizes = pd.Series(consistency.class_images(claim, paper) if claim.kind == "result" else {}, dtype=float)
+    shares = sizes / sizes.sum()
+    if accuracy and not claim.expression:
+        context["floor"] = shares.max()
+    elif claim.metric.startswith("loss"):
+        context["floor"] = stats.entropy(shares) if len(shares) else np.nan
+    elif claim.metric == "precision":
+        context["floor"] = shares.get(claim.expression, np.nan)
     alike = consistency.pick(paper, dataset=claim.dataset, split=claim.split, metric=claim.metric, expression="")
     rivals = [c for c in alike if c.model != claim.model and "standard CNN" not in (c.model, claim.model)]
     if claim.kind == "result" and claim.metric == "accuracy" and rivals and n:
@@ -337,10 +310,10 @@ def statements(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def tally(judged: pd.DataFrame) -> pd.DataFrame:
-    """How many statements of each kind got which word: rows `KINDS`, columns those of `WORDS` that occur."""
-    once = statements(judged)
-    counts, kinds = pd.crosstab(once["kind"], once["word"]), [k for k in tables.KINDS if k in set(once["kind"])]
-    return counts.reindex(index=kinds, columns=[word for word in WORDS if word in counts])
+    """How many statements of each kind got which word: those of `KINDS` and of `WORDS` that occur, in their order."""
+    counts = pd.crosstab(*(statements(judged)[name] for name in ("kind", "word")))
+    kinds, words = [k for k in tables.KINDS if k in counts.index], [w for w in WORDS if w in counts]
+    return counts.reindex(index=kinds, columns=words)
 
 
 def headline(judged: pd.DataFrame) -> str:

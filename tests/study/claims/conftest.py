@@ -23,9 +23,3 @@ def paper() -> Callable[..., pd.DataFrame]:
         return pd.DataFrame(filled, columns=claims.COLUMNS).astype({"n": "Int64", "decimals": "Int64"})
 
     return make
-
-
-@pytest.fixture(scope="session")
-def everything() -> pd.DataFrame:
-    """The four papers judged by checks alone."""
-    return claims.judge(claims.load()).set_index("claim")

@@ -29,25 +29,13 @@ def test_layers_are_those_that_keras_builds(variant):
     assert layers["stem_conv_pad"].padding == ((0, 1), (0, 1))
 
 
-def test_b0_has_the_stages_of_tan_and_le():
-    stages = [(blocks, out) for blocks, _, out in architecture.stages("B0")]
-    assert stages == [(1, 16), (2, 24), (2, 40), (3, 80), (3, 112), (4, 192), (1, 320)]
-
-
 def test_published_counts_are_those_that_the_data_sets_are_checked_against():
     splits = {"fer2013": fer2013.PUBLISHED_COUNTS, "rafdb": rafdb.PUBLISHED_COUNTS}
     assert all(published.images(name, split) == {n} for name, of in splits.items() for split, n in of.items())
     assert {sum(affectnet.PUBLISHED_COUNTS[k].values()) for k in (8, 11)} < published.images("affectnet", "all")
     assert published.CLASS_IMAGES["jaffe", 213] == jaffe.PUBLISHED_IMAGES
     assert published.CLASS_IMAGES["ckplus", 327] == ckplus.PUBLISHED_SEQUENCES
-    sequences = published.FIGURES["ckplus", "sequences", "", ""].values
-    assert set(sequences) == {ckplus.PUBLISHED["sequences"], ckplus.PUBLISHED["labelled sequences"]}
-
-
-def test_classes_are_expressions_and_add_up_and_every_data_set_has_a_name():
+    assert {327, 593} == set(published.FIGURES["ckplus", "sequences", "", ""].values)
     sizes = {"fer2013": {3_589, 7_178}, "rafdb": {3_068}, "jaffe": {213}, "ckplus": {327, 1_308}}
     assert set(published.CLASS_IMAGES) == {(name, size) for name, of in sizes.items() for size in of}
     assert all(set(by_class) <= set(EXPRESSIONS) for by_class in published.CLASS_IMAGES.values())
-    assert {dataset for dataset, *_ in published.FIGURES} <= set(published.NAMES)
-    sizes = {sum(of.values()) for of in published.WHOLE_SETS["ckplus"].values()}
-    assert {309, 327, 593, 618, 636, 654, 981, 1_308} <= sizes

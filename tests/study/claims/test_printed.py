@@ -15,41 +15,29 @@ a_2020,epochs,50,,0,,setting,
 """
 
 
-def test_claims_have_unique_ids_that_start_with_their_paper_a_kind_and_a_place():
-    assert tuple(ALL.columns) == claims.COLUMNS
-    assert ALL["claim"].is_unique and (ALL["where"] != "").all()
+def test_claims_have_ids_of_their_paper_and_are_written_as_printed_each_statement_once():
+    assert tuple(ALL.columns) == claims.COLUMNS and (ALL["where"] != "").all()
     assert all(row.claim.startswith(f"{row.paper}.") for row in ALL.itertuples())
-    assert ALL["paper"].drop_duplicates().tolist() == ["huang_2024", "jiang_2025", "singh_2022", "alam_2022"]
     assert set(ALL["kind"]) == set(claims.KINDS)
     assert set(ALL["expression"]) <= {"", *EXPRESSIONS} and set(ALL["protocol"]) == {"", "paper"}
     assert set(ALL.loc[ALL["protocol"] == "paper", "kind"]) == {"result"}
     assert set(ALL.loc[ALL["note"].str.startswith("cited"), "kind"]) == {"cited"}
-
-
-def test_values_are_written_with_as_many_decimals_as_are_printed():
     written = pd.read_csv(paths.PROJECT / "data" / "claims.csv", dtype=str, keep_default_na=False)
-    wrong = [row.claim for row in written.itertuples() if len(row.value.partition(".")[2]) != int(row.decimals)]
-    assert wrong == []
-
-
-def test_statement_is_made_once_however_often_it_is_printed():
+    assert written["value"].str.partition(".")[2].str.len().tolist() == ALL["decimals"].tolist()
     alike = ["paper", "dataset", "split", "model", "metric", "expression", "value", "note"]
     assert not (ALL["kind"] == "result")[ALL.duplicated(alike, keep=False)].any()
     assert ALL.loc[ALL["claim"].str.contains("channels.stage"), "statement"].nunique() == 1
-    assert ALL["statement"].nunique() < len(ALL) and (ALL["statement"] != "").all()
 
 
 def test_four_papers_print_numbers_that_were_counted_by_hand():
     by_paper = {paper: claims.load(paper).set_index("claim")["value"] for paper in ALL["paper"].unique()}
-    huang, jiang, alam = by_paper["huang_2024"], by_paper["jiang_2025"], by_paper["alam_2022"]
+    assert list(by_paper) == ["huang_2024", "jiang_2025", "singh_2022", "alam_2022"]
+    huang, jiang, _, alam = by_paper.values()
     assert huang.filter(like=".images.").sum() == 7_178 == 2 * 3_589
     for split, number in (("train", 230_064), ("test", 57_516)):
         assert jiang.filter(like=f"table1.images.{split}").sum() == jiang[f"jiang_2025.sec2.1.images.{split}"] == number
     frames = alam.filter(like="sec4.1.frames").sum()
     assert alam["alam_2022.sec4.1.sequences.ckplus"] * frames == alam["alam_2022.sec4.1.images.ckplus"]
-
-    with pytest.raises(ValueError, match="alam_2022, huang_2024, jiang_2025, singh_2022"):
-        claims.load("nobody_2020")
 
 
 @pytest.mark.parametrize(
@@ -70,13 +58,9 @@ def test_four_papers_print_numbers_that_were_counted_by_hand():
     ],
 )
 def test_fault_in_a_table_is_named_by_row_and_column(tmp_path, capsys, old, new, told):
-    file = tmp_path / "mine.csv"
-    file.write_text(GOOD.replace(old, new))
-    with pytest.raises(ValueError, match="mine.csv: row") as error:
-        claims.read(file)
-    assert told in str(error.value)
-    assert main([str(file)]) == 1
-    assert told in capsys.readouterr().err
+    (tmp_path / "mine.csv").write_text(GOOD.replace(old, new))
+    assert main([str(tmp_path / "mine.csv")]) == 1
+    assert f"mine.csv: {told}" in capsys.readouterr().err
 
 
 def test_command_judges_anybodys_table_and_refuses_what_is_not_there(tmp_path, capsys):
@@ -87,7 +71,7 @@ def test_command_judges_anybodys_table_and_refuses_what_is_not_there(tmp_path, c
     assert "impossible         a_2020.row2 = 0.9957: No whole number of images gives 0.9957" in out
     assert "not tested         a_2020.row4 = 0.91: Not printed well enough: n" in out
     assert main([str(file), "--csv"]) == 0
-    assert capsys.readouterr().out.startswith("claim,check,printed,n,word")
+    assert capsys.readouterr().out.startswith("claim,check,printed,word")
     assert main([str(file), "--paper", "b_2020"]) == 1
     assert "no claim of 'b_2020': its papers are a_2020" in capsys.readouterr().err
     assert main([str(tmp_path / "none.csv")]) == 1
@@ -96,13 +80,11 @@ def test_command_judges_anybodys_table_and_refuses_what_is_not_there(tmp_path, c
 
 def test_example_in_the_readme_is_read(tmp_path, capsys):
     text = (paths.PROJECT / "data" / "README.md").read_text(encoding="utf-8")
-    example = next(block for block in text.split("```") if block.strip().startswith("csv\npaper,metric"))
-    file = tmp_path / "example.csv"
-    file.write_text(example.strip().removeprefix("csv\n"))
-    assert len(claims.read(file)) == 6
-    assert main([str(file)]) == 0
-    words = [line[:18].strip() for line in capsys.readouterr().out.splitlines()[:6]]
-    assert words[:2] == ["impossible", "not tested"] and words.count("contradicts itself") == 2
+    example = next(block for block in text.split("```") if block.startswith("csv\npaper,metric"))
+    (tmp_path / "example.csv").write_text(example.removeprefix("csv\n"))
+    assert main([str(tmp_path / "example.csv")]) == 0
+    words = [line[:18].strip() for line in capsys.readouterr().out.split("\n\n")[0].splitlines()]
+    assert len(words) == 6 and words[:2] == ["impossible", "not tested"] and words.count("contradicts itself") == 2
 
 
 def test_ours_stands_beside_the_printed_number_of_the_claim_it_names():
