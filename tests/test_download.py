@@ -184,7 +184,7 @@ FILES = [".kaggle/access_token", ".kaggle/kaggle.json", "../elsewhere/kaggle.jso
 
 
 @pytest.mark.parametrize("wrong", [*WRONG, *FILES], ids=str)
-def test_wrong_credentials_are_found_where_the_client_looks_and_told_from_missing_ones(
+def test_wrong_credentials_are_one_sentence_wherever_the_client_looks_for_them(
     kaggle, monkeypatch, home, capsys, wrong
 ):
     if wrong in FILES:
@@ -205,10 +205,9 @@ def test_the_client_signs_in_with_a_token_too(kaggle, monkeypatch):
     assert download.download("fer2013").exists()
 
 
-def test_missing_or_half_credentials_are_reported_before_kaggle_is_imported(monkeypatch, home):
-    monkeypatch.setitem(sys.modules, "kaggle", None)  # an import would raise ImportError
+def test_half_credentials_are_none(monkeypatch):
     monkeypatch.setenv("KAGGLE_USERNAME", "someone")
-    refused(rf"no Kaggle credentials: .*{home}/\.kaggle/access_token .*{PAGE}")
+    refused(rf"no Kaggle credentials.*make a new token .*/\.kaggle/access_token, or download {PAGE}")
 
 
 def test_without_a_network_the_way_round_it_is_named(kaggle, monkeypatch, data):
@@ -257,7 +256,7 @@ def test_the_command_fails_with_one_sentence_and_its_help_lists_every_source():
     folder = Path(download.__file__).parents[1]
     failed = subprocess.run([*command, "fer2013"], capture_output=True, text=True, check=False, cwd=folder)
     assert failed.returncode == 1
-    assert failed.stderr.startswith("no Kaggle credentials: ")
+    assert failed.stderr.startswith("no Kaggle credentials")
     assert failed.stderr.count("\n") == 1
     shown = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, cwd=folder).stdout
     assert all(key in shown and page in shown for key, page in download.PAGES.items())
