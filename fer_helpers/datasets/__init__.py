@@ -1,9 +1,8 @@
 """One module a data set, each turning a folder or archive into the same table.
 
-A loader has `NAME` (its key), `EXPECTED` (the layouts, in a clause), `FOUND_AS` (its names under `FER_DATA_DIR`)
-and `load(location, **options)`, which raises `FileNotFoundError` where there is none of the layouts, and `LayoutError`
-where a copy can't be right: a split without an image of a class, an unknown class, copies or labels that contradict
-each other. What else is wrong with a file is a row of `skipped`.
+A loader has `NAME` (its key), `EXPECTED` (the layouts, in a clause), `FOUND_AS` (its names under `FER_DATA_DIR`) and
+`load(location, **options)`, which raises `FileNotFoundError` where there is none of the layouts, and `LayoutError`
+where a copy can't be right. What is wrong with a single file is a row of `skipped`.
 """
 
 from dataclasses import replace

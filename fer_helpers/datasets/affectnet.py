@@ -1,13 +1,12 @@
 """AffectNet: photographs from the web in eleven categories, with valence and arousal (Mollahosseini et al. 2017, TAC).
 
-Layouts read, each as a folder or a zip, anywhere below it:
+Layouts read, anywhere in a folder or a zip:
 
     training.csv, validation.csv, Manually_Annotated_Images/<number>/<hash>.jpg    the authors' first release, boxes
     {train_set,val_set}/{images/<id>.jpg,annotations/<id>_{exp,val,aro}.npy}       their later release of cropped faces
     {Train,Test}/<class>/*                                                         Kaggle: mstjebashazida's copy
 
-The official validation set, on which the field tests, is the split `test`: there is no other. What a network annotated
-(`automatically_annotated.csv`) is never read.
+The official validation set is the split `test`: there is no other. What a network annotated is never read.
 """
 
 import io
@@ -46,8 +45,8 @@ OFFICIAL_NOTE += "validate with have to come from train."
 def load(location: Path, categories: int = 8) -> FaceDataset:
     """Read AffectNet, the first 7, 8 or 11 of its `CATEGORIES`; images of others are skipped.
 
-    The authors' layouts add columns `valence` and `arousal` (from -1 to 1, missing where unknown). Boxes are (x, y,
-    width, height) as in the CSV; whether they lie inside their image shows only when it is cropped.
+    The authors' layouts add columns `valence` and `arousal`, from -1 to 1, missing where unknown. Boxes are (x, y,
+    width, height) as in the CSV, even where they do not lie inside their image.
     """
     if categories not in PUBLISHED_COUNTS:
         raise ValueError(f"categories is one of {', '.join(map(str, PUBLISHED_COUNTS))}, not {categories!r}")

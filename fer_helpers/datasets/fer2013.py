@@ -1,10 +1,8 @@
 """FER-2013: 35,887 grey photographs of 48x48 pixels, seven expressions (Goodfellow et al. 2013, ICONIP).
 
 Read are Kaggle's folders `train/<class>/*`, `test/<class>/*` and perhaps `validation/<class>/*`, and the tables of the
-challenge, `fer2013.csv` or `icml_face_data.csv`, each as a folder or a zip.
-
-The official validation set is PublicTest, the official test set PrivateTest. Kaggle's folders keep both in `test`;
-where neither a folder of its own nor the file names tell them apart, `split` is `val or test` and a note says so.
+challenge. The official validation set is PublicTest, the official test set PrivateTest. Kaggle's folders keep both in
+`test`; where nothing tells them apart, `split` is `val or test` and a note says so.
 """
 
 from pathlib import Path

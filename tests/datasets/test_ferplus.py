@@ -44,14 +44,10 @@ HAPPY = "0,10,0,0,0,0,0,0,0,0"
 
 def ferplus_files(*more: str, top: str = "") -> dict[str, bytes | str]:
     """fer2013new.csv with these rows, and an image file for each of the first three and, if needed, fer0000001.png."""
-    names = [
-        "Train/fer0000000.png",
-        "Valid/fer0028638.png",
-        "Test/fer0032220.png",
-        *["Train/fer0000001.png"][: len(more)],
-    ]
-    files = {f"{top}data/FER2013{name}": b"" for name in names}
-    return files | {f"{top}fer2013new.csv": "\n".join([HEADER, *ROWS, *more, ""]), "data/label.csv": ""}
+    images = ["Train/fer0000000.png", "Valid/fer0028638.png", "Test/fer0032220.png"]
+    images += ["Train/fer0000001.png"] if more else []
+    files = {f"{top}data/FER2013{image}": b"" for image in images}
+    return files | {f"{top}fer2013new.csv": "\n".join([HEADER, *ROWS, *more, ""])}
 
 
 @pytest.mark.parametrize(("votes", "expression"), VOTES.values(), ids=VOTES)
