@@ -2,11 +2,9 @@
 
 from collections import Counter
 
-import numpy as np
 import pytest
 
 from fer_helpers.datasets import ckplus
-from fer_helpers.images import read_images
 
 # 0 to 7, from the authors' read-me.
 CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happy", "sad", "surprise")
@@ -15,12 +13,11 @@ IMAGES = "cohn-kanade-images"
 PEAK = "Emotion/S005/001/S005_001_00000005_emotion.txt"
 
 
-def sequence(folder: str, frames: int, code: float | None, top="", label_top="", content=b"") -> dict[str, bytes | str]:
+def sequence(folder: str, frames: int, code: float | None, top="", label_top="") -> dict[str, bytes | str]:
     """The frames of one sequence as the authors name them, and its emotion file if it has a code."""
     stem = folder.replace("/", "_")
-    files: dict[str, bytes | str] = {
-        f"{top}{IMAGES}/{folder}/{stem}_{number:08d}.png": content for number in range(1, frames + 1)
-    }
+    names = [f"{top}{IMAGES}/{folder}/{stem}_{number:08d}.png" for number in range(1, frames + 1)]
+    files: dict[str, bytes | str] = dict.fromkeys(names, b"")
     if code is not None:
         files[f"{label_top}Emotion/{folder}/{stem}_{frames:08d}_emotion.txt"] = f"   {code:.7e}\n"
     return files
@@ -72,12 +69,6 @@ def test_last_frames_bear_the_expression_of_their_sequence(skips, top, label_top
     assert dataset.table["split"].isna().all()
 
 
-@pytest.mark.parametrize("code", range(1, 8))
-def test_each_code_is_the_expression_of_the_authors_read_me(lay_out, code):
-    dataset = ckplus.load(lay_out(sequence("S005/001", 3, code)), last_frames=1)
-    assert dataset.table["expression"].tolist() == [CODES[code]]
-
-
 def test_frame_numbers_may_have_gaps_and_keep_their_order(lay_out):
     files = {f"{IMAGES}/S005/001/S005_001_{number:08d}.png": b"" for number in (12, 3, 9)}
     table = ckplus.load(lay_out(files | {"Emotion/S005/001/S005_001_00000012_emotion.txt": "5"}), last_frames=2).table
@@ -85,11 +76,6 @@ def test_frame_numbers_may_have_gaps_and_keep_their_order(lay_out):
 
 
 UNNAMED = "does not say subject, sequence and frame: expected a name like S005_001_00000011"
-OTHERS = {
-    "Landmarks/S005/001/S005_001_00000001_landmarks.txt": "1 2",
-    "ReadMeCohnKanadeDatabase_website.pdf": b"",
-    f"{IMAGES}/S005/.DS_Store": b"",
-}
 EMPTY = "Emotion/S011/001/S011_001_00000009_emotion.txt"
 
 
@@ -97,11 +83,10 @@ EMPTY = "Emotion/S011/001/S011_001_00000009_emotion.txt"
 @pytest.mark.parametrize(
     ("change", "skipped"),
     [
-        (OTHERS, UNLABELLED),
         (sequence("S005/002", 6, 0), {"S005/002": "S005_002_00000006_emotion.txt names no expression but neutral"}),
         (sequence("S011/001", 2, 5), UNLABELLED | {"S011/001": "too short: 2 frames, and last_frames=3, first_as_neu"}),
         ({EMPTY: "   5.0000000e+00"}, UNLABELLED | {"S011/001": f"no image, though {EMPTY} labels this sequence"}),
-        ({"x.heic": b""}, UNLABELLED | {"x.heic": "has none of the suffixes"}),
+        ({"x.heic": b"", "ReadMe.pdf": b""}, UNLABELLED | {"x.heic": "has none of the suffixes"}),
         *(
             ({name: b""}, UNLABELLED | {name: f"AT/{name} {UNNAMED}"})
             for name in ("x.webp", f"{IMAGES}/S005/001/S005_001_11.png", "Emotion/S005/001/foo_emotion.txt")
@@ -124,26 +109,16 @@ def test_sequence_just_long_enough_is_used(lay_out):
     ("change", "message"),
     [
         *(
-            (
-                {PEAK: content},
-                f"AT/{PEAK} holds {content.strip()!r}: expected one number from 0 to 7; unpack Emotion_lab",
-            )
-            for content in ("", "   \n", "happy", "8.0000000e+00", "-1", "2.5", "nan", "3 4", "1" * 40)
+            ({PEAK: content}, f"AT/{PEAK} holds {content.strip()[:50]!r}"[:-1] + " .. expected one number from 0 to 7")
+            for content in ("", "   \n", "happy", "8.0000000e+00", "-1", "2.5", "nan", "3 4", "1" * 4301)
         ),
-        ({PEAK: "1" * 4301}, f"AT/{PEAK} holds '1111"),
         ({PEAK: b"\xff\xfe\0"}, f"AT/{PEAK} holds "),
-        (
-            {PEAK.replace("05_e", "04_e"): "   1.0"},
-            "5_emotion.txt says disgust of S005_001, .. 4_emotion.txt says anger",
-        ),
+        ({PEAK.replace("05_e", "04_e"): " 1.0"}, "5_emotion.txt says disgust of S005_001, .. 4_emotion.txt says ang"),
         ({f"{IMAGES}/S006/002/S006_001_00000001.png": b""}, "lies in S006/002, but its name says S006/001"),
         ({"Emotion/S005/002/S006_001_00000001_emotion.txt": "1"}, "lies in S005/002, but its name says S006/001"),
         (sequence("S005/001", 6, None, top="copy/"), f"more than one copy .. copy/{IMAGES}/S005/001/S005_001_"),
         ({f"copy/{PEAK}": "1"}, f"more than one copy .. copy/{PEAK}"),
-        (
-            {"-Emotion": 0},
-            "no image under AT can be used (3 left out, the first is S005/001: no emotion file .. Emotion/",
-        ),
+        ({"-Emotion": 0}, "no image under AT can be used (3 left out, the first is S005/001: no emotion file"),
         ({"-.png": 0}, "no image under AT can be used (2 left out .. : no image, though Emotion/ .. expected"),
         (ck48_files(), "CK+48/anger/S010_004_00000017.png lies in CK+48/anger, but its name says S010/004: move or"),
     ],
@@ -163,15 +138,7 @@ def test_one_of_two_copies_is_read(reads_one_of_two_copies, files, copy):
     reads_one_of_two_copies(ckplus.load, files, copy)
 
 
-def test_numbers_other_than_the_published_ones_stand_in_a_note(lay_out):
-    (note,) = ckplus.load(lay_out(authors_files())).notes
-    assert note.startswith(
-        "This copy does not have the numbers of Lucey et al. 2010: 3 sequences (593 published), 2 subj"
-    )
-    assert all(count in note for count in ("2 labelled sequences (327", "0 labelled happy (69", "1 labelled disgust"))
-
-
-def test_copy_with_all_published_numbers_has_no_note(lay_out):
+def test_copy_with_all_published_numbers_has_no_note_and_all_codes(lay_out):
     numbers = zip(range(1, 8), (45, 18, 59, 25, 69, 28, 83), strict=True)
     codes = [code for code, number in numbers for _ in range(number)]
     files: dict[str, bytes | str] = {}
@@ -180,12 +147,17 @@ def test_copy_with_all_published_numbers_has_no_note(lay_out):
         files |= sequence(f"S{place % 123 + 1:03d}/{place // 123 + 1:03d}", 1, code)
     dataset = ckplus.load(lay_out(files), last_frames=1)
     assert (dataset.notes, len(dataset.table), len(dataset.skipped)) == ((), 327, 266)
+    assert Counter(dataset.table["expression"]) == {CODES[code]: codes.count(code) for code in range(1, 8)}
+    with pytest.raises(ValueError, match=r"last_frames is 0: take at least 1 frame of each sequence"):
+        ckplus.load(dataset.location, last_frames=0)
 
 
-def test_sequence_that_does_not_end_at_its_labelled_peak_is_named_in_a_note(skips):
+def test_other_numbers_than_the_published_and_a_sequence_that_ends_before_its_labelled_peak_stand_in_notes(skips):
     change = {f"-{IMAGES}/S005/001/S005_001_00000005": 0}
-    note = "1 sequences do not end at the frame that their emotion file names, the first is S005_001"
-    assert any(told.startswith(note) for told in skips(ckplus.load, authors_files(), change, 6, UNLABELLED).notes)
+    first, second = skips(ckplus.load, authors_files(), change, 6, UNLABELLED).notes
+    assert first.startswith("1 sequences do not end at the frame that their emotion file names, the first is S005_001")
+    assert "3 sequences (593 published), 2 subjects (123" in second
+    assert all(count in second for count in ("2 labelled sequences (327", "0 labelled happy (69", "1 labelled disgust"))
 
 
 @pytest.mark.parametrize("top", ["CK+48/", "", "archive/CK+48/"])
@@ -201,14 +173,6 @@ def test_class_folders_of_kaggle_give_expression_subject_and_sequence(lay_out, t
     assert dataset.table["split"].isna().all() and len(dataset.skipped) == 0
 
 
-def test_part_of_an_archive_is_read_when_it_is_named(tmp_path, write_files):
-    archive = write_files(tmp_path / "ckplus.zip", ck48_files() | authors_files("other/", "other/"))
-    dataset = ckplus.load(archive / "CK+48")
-    assert len(dataset.table) == 21
-    assert dataset.table["path"][0] == f"{archive}/CK+48/anger/S010_004_00000017.png"
-    assert len(ckplus.load(archive / "other").table) == 6
-
-
 def test_frames_that_kaggles_copy_does_not_have_are_named_and_are_no_error(skips):
     dataset = skips(ckplus.load, ck48_files(), {}, 21, {}, first_as_neutral=True)
     assert "neutral" not in set(dataset.table["expression"])
@@ -221,11 +185,7 @@ def test_frames_that_kaggles_copy_does_not_have_are_named_and_are_no_error(skips
         ("CK+48/happy/foo.png", "CK+48/happy/foo.png", f"AT/CK+48/happy/foo.png {UNNAMED}"),
         ("S099_001_00000001.png", "S099_001_00000001.png", "lies where this layout has no image"),
         ("CK+48/happy/S099_001_00000001.png", "S099/001", "too short: 1 frames, and last_frames=3"),
-        (
-            "CK+48/neutral/S099_001_00000001.png",
-            "S099/001",
-            "names no expression but neutral: this sequence is unlabell",
-        ),
+        ("CK+48/neutral/S099_001_00000001.png", "S099/001", "names no expression but neutral: this sequence is unl"),
     ],
 )
 def test_file_that_is_not_used_is_listed_in_kaggles_copy_too(skips, name, image, reason):
@@ -236,38 +196,18 @@ def test_file_that_is_not_used_is_listed_in_kaggles_copy_too(skips, name, image,
     ("change", "message"),
     [
         ({"CK+48/bored/S099_001_00000001.png": b""}, "unknown expression 'bored' in AT/CK+48: .. rename or remove it"),
-        (
-            {"CK+48/happy/S010_004_00000020.png": b""},
-            "happy/S010_004_00000020.png says happy of S010_004, CK+48/anger/",
-        ),
-        (
-            {"CK+48/happy/S010_004_00000017.png": b""},
-            "happy/S010_004_00000017.png says happy of S010_004, CK+48/anger/",
-        ),
+        ({"CK+48/happy/S010_004_00000020.png": b""}, "00020.png says happy of S010_004, CK+48/anger/S010_004_00"),
+        ({"CK+48/happy/S010_004_00000017.png": b""}, "00017.png says happy of S010_004, CK+48/anger/S010_004_00"),
     ],
 )
 def test_contradiction_in_kaggles_copy_is_an_error_that_names_the_file(refuses, change, message):
     refuses(ckplus.load, ck48_files(), change, message)
 
 
-@pytest.mark.parametrize("files", [{"readme.txt": ""}, {"happy/1.jpg": b""}, {"S010_004_00000017.png": b""}])
+@pytest.mark.parametrize("files", [{"happy/1.jpg": b""}, {"S010_004_00000017.png": b""}])
 def test_other_layout_is_an_error_that_says_what_was_expected(refuses, files):
     message = "no CK+ under AT: expected cohn-kanade-images/ .. or CK+48/<class>/*.png; see data/README.md"
     refuses(ckplus.load, files, {}, message)
-
-
-def test_no_frame_at_all_cannot_be_asked_for(tmp_path):
-    with pytest.raises(ValueError, match=r"last_frames is 0: take at least 1 frame of each sequence"):
-        ckplus.load(tmp_path, last_frames=0)
-
-
-def test_frames_reach_the_array_in_the_order_of_the_table(lay_out, encode):
-    frames = {
-        f"{IMAGES}/S005/001/S005_001_{number:08d}.png": encode(np.full((49, 64), 10 * number, "uint8"))
-        for number in range(1, 6)
-    }
-    table = ckplus.load(lay_out(frames | {PEAK: "3"})).table
-    assert read_images(table, side=8).pixels[:, 4, 4, 0].tolist() == [30, 40, 50]
 
 
 def test_real_ck48_has_three_frames_of_each_published_sequence(real_data):

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import struct
 import tarfile
 import zipfile
@@ -78,9 +77,7 @@ def test_file_is_found_by_its_last_part_at_any_depth_in_any_case(lay_out):
     assert tree.named("README.txt") == "copy/readme.txt"
     assert tree.copies == ["notes/readme.txt"]
     assert tree.named("eadme.txt") is None
-    with pytest.raises(
-        LayoutError, match=r"more than one copy, and they differ \(a/one\.csv, b/ONE\.csv\): remove one"
-    ):
+    with pytest.raises(LayoutError, match=r"more than one copy, and they differ \(a/one\.csv, b/ONE\.csv\)"):
         tree.named("one.csv")
 
 
@@ -181,11 +178,3 @@ def test_image_that_went_away_is_an_error_that_names_it_and_the_next_step(lay_ou
     archive = write_files(tmp_path / "other.zip", FILES)
     with pytest.raises(FileNotFoundError, match=r"other\.zip/gone\.png is gone: load the data set again"):
         list(read_encoded([f"{archive}/gone.png"]))
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="an administrator may read every file")
-def test_file_that_may_not_be_read_is_no_damage(tmp_path, write_files):
-    folder = write_files(tmp_path / "data", FILES)
-    (folder / "train/happy/a.png").chmod(0)
-    with pytest.raises(PermissionError):
-        read_file(f"{folder}/train/happy/a.png")
