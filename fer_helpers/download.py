@@ -11,7 +11,6 @@ import re
 import shutil
 import sys
 import zipfile
-import zlib
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -21,8 +20,7 @@ from fer_helpers import paths
 
 FROM_THE_WEB = "photographs found on the web, whose licence is unclear: show no face"
 RESEARCH = "non-commercial research under the agreement of its authors: show no face"
-CK_SUBJECTS = "S52, S55, S74, S106, S111, S113, S121, S124, S125, S130, S132"
-CK_AGREEMENT = f"research under the agreement of its authors: show only {CK_SUBJECTS}, with '(c) Jeffrey Cohn'"
+CK_AGREEMENT = "research under the agreement of its authors: data/README.md says which faces may be shown, and how"
 # Name on Kaggle, content and licence of each archive; one named as a loader is found by `datasets.load`.
 SOURCES = {
     "fer2013": ("msambare/fer2013", "FER-2013 as train/ and test/, original file names", FROM_THE_WEB),
@@ -31,15 +29,10 @@ SOURCES = {
     "jaffe": ("andrewmvd/japanese-female-facial-expression-dataset-ja", "JAFFE, 213 images", RESEARCH),
     "rafdb": ("shuvoalok/raf-db-dataset", "RAF-DB, basic expressions, aligned", RESEARCH),
     "affectnet": ("mstjebashazida/affectnet", "AffectNet as Train/ and Test/, a folder a class", RESEARCH),
-    "affectnet_noamsegal": ("noamsegal/affectnet-training-data", "AffectNet, 29,042 images of 96 px", RESEARCH),
 }
 PAGES = {key: f"https://www.kaggle.com/datasets/{slug}" for key, (slug, *_) in SOURCES.items()}
-TOKEN_PAGE = "https://www.kaggle.com/settings/api"
-ADVICE = {
-    401: f"make a new token at {TOKEN_PAGE} and put it where the old one is (KAGGLE_API_TOKEN, ~/.kaggle)",
-    403: "sign in and accept its terms on its page, or see there whether it was withdrawn",
-    404: "see whether it has moved",
-}
+TOKEN = "make a new token at https://www.kaggle.com/settings/api and save it in ~/.kaggle/access_token"
+ADVICE = {401: TOKEN, 403: "sign in and accept its terms on its page", 404: "see whether it has moved"}
 
 
 class DownloadError(Exception):
@@ -49,20 +42,25 @@ class DownloadError(Exception):
 def download(key: str) -> Path:
     """The archive `<key>.zip` under `FER_DATA_DIR`, downloaded unless it is there, and checked against `SHA256SUMS`.
 
-    Raises:
-        DownloadError: no credentials, no network, a refusal, a full disk, a damaged archive or not the one recorded.
+    `DownloadError`: no credentials, no network, a refusal, a full disk, a damaged archive or not the one recorded.
     """
     slug, archive = SOURCES[key][0], paths.data_dir() / f"{key}.zip"
     by_hand = f"or download {PAGES[key]} with a browser and put the zip at {archive}"
     folder = archive.with_name(f".{key}.part")
     try:
         if archive.exists():
-            verify(archive)
+            verify(archive, archive)
             return archive
-        _client(by_hand).dataset_download_files(slug, folder, quiet=not sys.stderr.isatty())
+        with redirect_stdout(io.StringIO()):  # the client prints a page of help when it knows no credentials
+            import kaggle  # here, since it signs in when it is imported
+
+            kaggle.api.authenticate()
+        kaggle.api.dataset_download_files(slug, folder, quiet=not sys.stderr.isatty())
         arrived = folder / f"{slug.partition('/')[2]}.zip"
         verify(arrived, archive)
         os.replace(arrived, archive)
+    except SystemExit as error:  # of the client
+        raise DownloadError(f"no Kaggle credentials, or none that it accepts (401): {TOKEN}, {by_hand}") from error
     except requests.HTTPError as error:
         advice = ADVICE.get(error.response.status_code, "run the same command again later")
         raise DownloadError(f"Kaggle refuses {slug} ({error.response.status_code}): {advice}, {by_hand}") from error
@@ -78,48 +76,25 @@ def download(key: str) -> Path:
     return archive
 
 
-def _client(by_hand: str):
-    """Kaggle's client, imported only once there are credentials: the import itself signs in."""
-    from kagglesdk.kaggle_env import get_access_token_from_env
+def verify(content: Path, archive: Path) -> None:
+    """Compare a file with the entry of `archive` in `SHA256SUMS`; test one that has none, and enter it.
 
-    config = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    folders = (os.environ.get("KAGGLE_CONFIG_DIR") or "~/.kaggle", "~/.kaggle", f"{config}/kaggle")
-    files = [Path(folder, name).expanduser() for folder in folders for name in ("kaggle.json", "credentials.json")]
-    key = os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY")
-    if not (key or get_access_token_from_env()[0] or any(file.exists() for file in files)):
-        where = f"{Path.home()}/.kaggle/access_token or in KAGGLE_API_TOKEN"
-        raise DownloadError(f"no Kaggle credentials: make a token at {TOKEN_PAGE} and save it in {where}, {by_hand}")
-    try:
-        with redirect_stdout(io.StringIO()):  # the client prints a page of help when it is refused
-            import kaggle
-
-            kaggle.api.authenticate()
-    except SystemExit as refusal:
-        raise DownloadError(f"Kaggle does not accept these credentials (401): {ADVICE[401]}") from refusal
-    return kaggle.api
-
-
-def verify(content: Path, archive: Path | None = None) -> None:
-    """Compare a file with the entry of `archive` (itself, if not given) in `SHA256SUMS`; test and enter a new one.
-
-    Raises:
-        DownloadError: no whole zip (what was downloaded for `archive` is removed), or another one than was recorded.
+    `DownloadError`: no whole zip (what was downloaded is removed), or another one than was recorded.
     """
-    archive = archive or content
     manifest = archive.with_name("SHA256SUMS")
     lines = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
     if broken := [line for line in lines if not re.fullmatch("[0-9a-f]{64} [ *].+", line)]:
         raise DownloadError(f"{manifest} holds a line that is no hash and file name ({broken[0]!r}): remove that line")
     found, recorded = paths.file_sha256(content), [line[:64] for line in lines if line[66:] == archive.name]
-    if recorded not in ([], [found]):
+    if recorded == [found]:
+        return
+    if recorded:
         advice = "remove the file and download it again, or, to use this copy from now on, its line in the manifest"
         raise DownloadError(f"{content} has the SHA-256 {found}, not the one in {manifest}: {advice}")
-    if recorded:
-        return
     try:
         with zipfile.ZipFile(content) as opened:
             damaged = opened.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: encrypted, unknown method
+    except Exception as error:  # each method of packing has errors of its own
         damaged = str(error)
     if damaged:
         if content != archive:

@@ -40,10 +40,6 @@ class Kaggle:
     calls: list[str] = field(default_factory=list)
     ranges: list[str | None] = field(default_factory=list)
 
-    @property
-    def etag(self) -> str:
-        return f'"{hashlib.md5(self.archive).hexdigest()}"'
-
 
 class Answers(BaseHTTPRequestHandler):
     """Kaggle's two calls that a download makes, and the storage to which the second redirects."""
@@ -65,8 +61,9 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self):
         kaggle, asked = self.kaggle, self.headers["Range"]
         kaggle.ranges.append(asked)
-        begin = int(asked[6:-1]) if asked and self.headers["If-Range"] == kaggle.etag else 0
-        self._send(206 if begin else 200, kaggle.archive[begin:], {"ETag": kaggle.etag, "Accept-Ranges": "bytes"})
+        etag = f'"{hashlib.md5(kaggle.archive).hexdigest()}"'
+        begin = int(asked[6:-1]) if asked and self.headers["If-Range"] == etag else 0
+        self._send(206 if begin else 200, kaggle.archive[begin:], {"ETag": etag, "Accept-Ranges": "bytes"})
 
     def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -80,25 +77,19 @@ class Answers(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> Path:
-    """An empty home without credentials or proxies, and an empty folder for the data."""
+def data(tmp_path, monkeypatch) -> Path:
+    """An empty folder for the data, and a home without credentials or proxies."""
     for name in os.environ:
         if name.upper().startswith("KAGGLE_") or name.upper().endswith("_PROXY") or name == "XDG_CONFIG_HOME":
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("FER_DATA_DIR", str(tmp_path / "data"))
-    (tmp_path / "home" / ".kaggle").mkdir(parents=True)
-    (tmp_path / "data").mkdir()
-    return tmp_path / "home"
+    for name, folder in (("HOME", "home"), ("FER_DATA_DIR", "data")):
+        monkeypatch.setenv(name, str(tmp_path / folder))
+        (tmp_path / folder).mkdir()
+    return tmp_path / "data"
 
 
 @pytest.fixture
-def data(home) -> Path:
-    return home.parent / "data"
-
-
-@pytest.fixture
-def kaggle(home, monkeypatch):
+def kaggle(monkeypatch):
     """A Kaggle on this machine, where we are known; its client does not wait before it tries again."""
     stand_in = Kaggle(zip_of())
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("AnswersOfStandIn", (Answers,), {"kaggle": stand_in}))
@@ -135,16 +126,8 @@ def test_the_archive_arrives_whole_under_its_name_is_recorded_and_not_asked_for_
     assert download.download("fer2013") == archive and kaggle.calls == []
 
 
-def test_one_command_outlives_several_cuts(kaggle):
-    kaggle.cuts = [2_000_000, 500_000]
-    assert download.download("fer2013").read_bytes() == kaggle.archive
-    assert [asked and asked.startswith("bytes=") for asked in kaggle.ranges] == [None, True, True]
-
-
 @pytest.mark.parametrize("changed", [False, True], ids=["same archive", "archive changed meanwhile"])
-def test_a_download_that_was_given_up_goes_on_with_the_next_command_unless_the_archive_has_changed(
-    kaggle, data, changed
-):
+def test_a_download_that_was_cut_goes_on_with_the_next_command_unless_the_archive_has_changed(kaggle, data, changed):
     kaggle.cuts = [2_000_000] + [0] * 5
     refused("no connection to Kaggle .*run the same command again, which continues what has arrived")
     assert names_in(data) == {".fer2013.part"}
@@ -179,23 +162,14 @@ def test_a_refusal_is_one_sentence_that_says_what_to_do(kaggle, data, status, ad
     assert names_in(data) == set()
 
 
-WRONG = [{"KAGGLE_KEY": "mistyped"}, {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""}]
-FILES = [".kaggle/access_token", ".kaggle/kaggle.json", "../elsewhere/kaggle.json"]
+WRONG = [{"KAGGLE_KEY": "mistyped"}, {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""}, {"KAGGLE_USERNAME": ""}]
 
 
-@pytest.mark.parametrize("wrong", [*WRONG, *FILES], ids=str)
-def test_wrong_credentials_are_found_where_the_client_looks_and_told_from_missing_ones(
-    kaggle, monkeypatch, home, capsys, wrong
-):
-    if wrong in FILES:
-        monkeypatch.delenv("KAGGLE_USERNAME")
-        monkeypatch.setenv("KAGGLE_CONFIG_DIR", str((home / wrong).parent))
-        (home / wrong).parent.mkdir(exist_ok=True)
-        (home / wrong).write_text("not what it should hold")
-        wrong = {"KAGGLE_KEY": ""}
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_wrong_or_half_credentials_are_one_sentence(kaggle, monkeypatch, capsys, wrong):
     for name, value in wrong.items():
         monkeypatch.setenv(name, value)
-    refused(r"\(401\): make a new token")
+    refused(rf"\(401\): make a new token .*/\.kaggle/access_token, or download {PAGE}")
     assert "auth login" not in capsys.readouterr().out
 
 
@@ -203,12 +177,6 @@ def test_the_client_signs_in_with_a_token_too(kaggle, monkeypatch):
     monkeypatch.delenv("KAGGLE_USERNAME")
     monkeypatch.setenv("KAGGLE_API_TOKEN", "token-of-someone")
     assert download.download("fer2013").exists()
-
-
-def test_missing_or_half_credentials_are_reported_before_kaggle_is_imported(monkeypatch, home):
-    monkeypatch.setitem(sys.modules, "kaggle", None)  # an import would raise ImportError
-    monkeypatch.setenv("KAGGLE_USERNAME", "someone")
-    refused(rf"no Kaggle credentials: .*{home}/\.kaggle/access_token .*{PAGE}")
 
 
 def test_without_a_network_the_way_round_it_is_named(kaggle, monkeypatch, data):
@@ -257,7 +225,7 @@ def test_the_command_fails_with_one_sentence_and_its_help_lists_every_source():
     folder = Path(download.__file__).parents[1]
     failed = subprocess.run([*command, "fer2013"], capture_output=True, text=True, check=False, cwd=folder)
     assert failed.returncode == 1
-    assert failed.stderr.startswith("no Kaggle credentials: ")
+    assert failed.stderr.startswith("no Kaggle credentials")
     assert failed.stderr.count("\n") == 1
     shown = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, cwd=folder).stdout
     assert all(key in shown and page in shown for key, page in download.PAGES.items())

@@ -1,9 +1,8 @@
 """One module a data set, each turning a folder or archive into the same table.
 
-A loader has `NAME` (its key), `EXPECTED` (the layouts, in a clause), `FOUND_AS` (its names under `FER_DATA_DIR`)
-and `load(location, **options)`, which raises `FileNotFoundError` where there is none of the layouts, and `LayoutError`
-where a copy can't be right: a split without an image of a class, an unknown class, copies or labels that contradict
-each other. What else is wrong with a file is a row of `skipped`.
+A loader has `NAME` (its key), `EXPECTED` (the layouts, in a clause), `FOUND_AS` (its names under `FER_DATA_DIR`) and
+`load(location, **options)`, which raises `FileNotFoundError` where there is none of the layouts, and `LayoutError`
+where a copy can't be right. What is wrong with a single file is a row of `skipped`.
 """
 
 from dataclasses import replace
@@ -20,14 +19,11 @@ LOADERS: dict[str, ModuleType] = {module.NAME: module for module in (fer2013, fe
 
 
 def load(name: str, data: str = "real", **options) -> FaceDataset:
-    """Load a data set by its name.
+    """Load a data set by its name, one of `LOADERS`; options are those of its own `load`.
 
-    Args:
-        name: one of `LOADERS`, as in `fer2013`.
-        data: `real` for the photographs under `FER_DATA_DIR`, `generated` for faces drawn by this project in the same
-            layout, or the path of the data set, which may run on inside a zip, or of a folder that holds it as
-            `FER_DATA_DIR` would.
-        **options: of the data set's own `load`, as in `last_frames=1` for CK+.
+    `data` is `real` for the photographs under `FER_DATA_DIR`, `generated` for faces drawn by this project in the same
+    layout, or the path of the data set, which may run on inside a zip, or of a folder that holds it as `FER_DATA_DIR`
+    would.
 
     Raises:
         ValueError: no loader has that name.
@@ -47,18 +43,10 @@ def load(name: str, data: str = "real", **options) -> FaceDataset:
 def load_present(
     names: list[str], data: str = "real", options: dict[str, dict] | None = None
 ) -> tuple[dict[str, FaceDataset], dict[str, str]]:
-    """Load those of several data sets that are there.
+    """Load those of several data sets that are there, with the options of each name.
 
-    Args:
-        names, data: as for `load`.
-        options: for each name, options of its `load`.
-
-    Returns:
-        The data sets by name, in the order of `names`; and for each other the sentence that says what was looked for
-        where.
-
-    Raises:
-        FileNotFoundError: none of them is there.
+    Returns the data sets by name, and for each other name the sentence that says what was looked for where; raises
+    `FileNotFoundError` if none of them is there.
     """
     present, absent = {}, {}
     for name in names:
@@ -85,18 +73,17 @@ def _places(name: str, data: str) -> list[Path]:
     entries = {entry: entry.name.lower().removesuffix(".zip") for entry in folder.iterdir()} if folder.is_dir() else {}
     if data != "real" and (folder.name.lower() in known or SPLIT_FOLDERS.keys() & entries.values()):
         entries = {}  # this is the data set itself
-    places = sorted(
-        (entry for entry in entries if entries[entry] in known), key=lambda entry: (known.index(entries[entry]), entry)
-    )
+    places = sorted((known.index(key), place) for place, key in entries.items() if key in known)
     if not places and data == "real":
         names = ", ".join(loader.FOUND_AS)
         raise FileNotFoundError(
             f"no {name} in {folder}: put it there under one of the names {names}, as a folder or a .zip, or set "
             f"FER_DATA_DIR to the folder that holds it ({loader.EXPECTED}); to try without it, pass data=generated"
         )
-    for other in places[1:]:
-        one, two = FileTree(places[0]), FileTree(other)
+    first, *others = [place for _, place in places] or [folder]
+    for other in others:
+        one, two = FileTree(first), FileTree(other)
         if one.names != two.names or not all(same_bytes(one.path(file), two.path(file)) for file in one.names):
-            both = f"{places[0]} and {other} are two copies of {name}, which differ"
+            both = f"{first} and {other} are two copies of {name}, which differ"
             raise LayoutError(f"{both}: name one of them as data, or move one away")
-    return places or [folder]
+    return [first, *others]

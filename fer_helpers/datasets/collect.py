@@ -1,12 +1,12 @@
 """What a loader finds, put together into a data set: rows, what was left out and why, notes, one copy of each file."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 from pathlib import Path, PurePosixPath
 
 from fer_helpers.datasets import table
 from fer_helpers.datasets.files import IMAGE_SUFFIXES, FileTree
-from fer_helpers.datasets.table import EXPRESSIONS, SPELLINGS, SPLITS, FaceDataset, LayoutError
+from fer_helpers.datasets.table import SPELLINGS, FaceDataset, LayoutError
 
 SPLIT_FOLDERS = {"train": "train", "training": "train", "test": "test", "testing": "test", "privatetest": "test"}
 SPLIT_FOLDERS |= dict.fromkeys(("val", "valid", "validation", "publictest"), "val")
@@ -16,18 +16,14 @@ DOCUMENTS += (".db", ".doc", ".docx", ".mat", ".py", ".ipynb", *PACKED)
 
 
 class Collection:
-    """The files of one copy of a data set, and what a loader has made of them so far.
-
-    Args:
-        name, title, expected: of the data set: its key, as people write it, and its layouts in a clause.
-        location: as for `FileTree`.
-    """
+    """The files of one copy of a data set (its key, title, and layouts in a clause), and what was made of them."""
 
     def __init__(self, name: str, title: str, expected: str, location: Path):
         self.name, self.title, self.expected, self.tree = name, title, expected, FileTree(location)
         self.rows: list[dict] = []
         self.skipped: list[tuple[str, str]] = []
         self.notes: list[str] = []
+        self.counts: dict[str, int] = {}  # numbers of this copy, besides those of images, that were published
         self.passed_over: set[str] = set()  # images that the layout has and the caller did not ask for
         self._named: dict[str, str] = {}
 
@@ -41,20 +37,13 @@ class Collection:
         self.skipped.append((image, f"{self.tree.path(image)} {reason}"))
 
     def accepts(self, file: str, number: int, image: str, known: dict[str, str], *faults: tuple[bool, str]) -> bool:
-        """Whether a row of a label file gives an image its label; if not, it is listed with the first fault.
+        """Whether row `number` of a label file gives `image` its label; if not, it is listed with the first fault.
 
-        Args:
-            file, number: of the row.
-            image: as the file names it, '' if it does not.
-            known: where each image lies, by that name.
-            *faults: whether the row has it, and its description.
+        `known` says where each image lies, by its name in such a file; a fault is whether there is one, and a sentence.
         """
         where = f"{self.tree.path(file)}, data row {number}"
         first = self._named.setdefault(image, where)
-        faults += (
-            (not image, "no name of an image"),
-            (first != where, f"named a second time: {first} counts"),
-        )
+        faults += ((not image, "no name of an image"), (first != where, f"named a second time: {first} counts"))
         fault = next((text for has_it, text in (*faults, (image not in known, f"no file {image}")) if has_it), "")
         if fault:
             self.skipped.append((image or f"{file}/{number}", f"{fault} ({where})"))
@@ -68,16 +57,10 @@ class Collection:
         return FileNotFoundError(f"no {self.title} under {self.tree.location}{found}: {self.expected}")
 
     def one_copy(self, files: Iterable[tuple[Hashable, str]], depth: int, alone: bool = True) -> dict[Hashable, str]:
-        """One name for each key; a second copy is left aside if it holds the same bytes and nothing else.
+        """One name for each key of the (key, name) pairs: a second copy that is not byte for byte the same is an error.
 
-        Args:
-            files: key and name of each file.
-            depth: how many parts at the end of a name belong to the layout; what stands before is the folder of the
-                copy.
-            alone: whether files of one copy lie in one folder, so that a second one is a second copy whatever it holds.
-
-        Raises:
-            LayoutError: two copies differ.
+        The last `depth` parts of a name belong to the layout, the folder before them is that of a copy; if `alone`, one
+        copy lies in one folder, so that a second one is a second copy whatever it holds.
         """
         copies, taken = defaultdict(list), {}
         for key, name in files:
@@ -101,33 +84,42 @@ class Collection:
                 files[SPLIT_FOLDERS[split.lower()]].append(((SPELLINGS.get(label.lower(), label), file), name))
         return {split: sorted(self.one_copy(found, depth=2).values()) for split, found in files.items()}
 
-    def class_of(self, name: str) -> str:
-        """The expression of an image by its class folder."""
+    def add_folders(self, folders: dict[str, list[str]], prefixes: dict[str, str], spellings=SPELLINGS) -> None:
+        """Add what `split_folders` found, except files whose names begin, up to a `_`, with a prefix of another split.
+
+        The class folder is the label. Where there is no folder of validation images, `test` may hold them.
+        """
+        for split, name in ((split, name) for split, names in folders.items() for name in names):
+            prefix = name.rpartition("/")[2].partition("_")[0]
+            says, expression = prefixes.get(prefix, split), self.class_of(name, spellings)
+            if says == split or ((split, says) == ("test", "val") and "val" not in folders):
+                self.add(name, expression, says)
+            else:
+                says = f"but its name says {prefix}: which is right can't be told"
+                self.skip(name, f"lies in a folder of {split}, {says}")
+
+    def class_of(self, name: str, spellings: dict[str, str] = SPELLINGS) -> str:
+        """The expression of an image by its class folder, in any case; an unknown one is a `LayoutError`."""
         folder = PurePosixPath(name).parent
-        return table.canonical_expression(folder.name, self.tree.path(str(folder.parent)))
+        spelling, where = folder.name.strip().lower(), self.tree.path(str(folder.parent))
+        if spelling not in spellings:
+            known = f"known are {', '.join(dict.fromkeys(spellings.values()))} and their usual spellings"
+            advice = "rename or remove it, or add the spelling to fer_helpers/datasets/table.py"
+            raise LayoutError(f"unknown expression {folder.name[:80]!r} in {where}: {known}; {advice}")
+        return spellings[spelling]
 
     def check_numbering(self, codes: set[str], first: int, last: int, where: str) -> None:
         """Refuse numbers for expressions that begin one too low or too high: each image would get another label."""
         for step, unknown, lacking in ((1, last + 1, first), (-1, first - 1, last)):
             if str(unknown) in codes and str(lacking) not in codes:
                 runs = f"labels in {self.tree.path(where)} run from {first + step} to {last + step}"
-                raise LayoutError(
-                    f"{runs}, those of {self.title} from {first} to {last}: this copy was numbered anew, how is not "
-                    "known; get one with the published numbers"
-                )
+                anew = "this copy was numbered anew, how is not known; get one with the published numbers"
+                raise LayoutError(f"{runs}, those of {self.title} from {first} to {last}: {anew}")
 
-    def dataset(self, classes: Iterable[str] = (), splits: Iterable[str] = (), published: dict | None = None, whose=""):
-        """The `FaceDataset`.
+    def dataset(self, classes=(), splits=(), published: dict | None = None, whose: str = "") -> FaceDataset:
+        """The `FaceDataset`; a note says which of the `published` numbers, `whose` these are, this copy does not have.
 
-        Args:
-            classes: those of which each split has to hold an image, and no other; none are checked without.
-            splits: those that have to be there besides any that are.
-            published: numbers of `images`, `subjects`, `images in <split>`, `images of <expression>`; a note says which
-                differ.
-            whose: these are, as in `the numbers of Lucey et al. 2010`.
-
-        Raises:
-            LayoutError: there is no image at all, or none of a class in a split.
+        `LayoutError` where there is no image at all, in one of the `splits`, or of one of the `classes` in any split.
         """
         self._list_the_rest()
         tree, left_out = self.tree, "no image"
@@ -136,24 +128,22 @@ class Collection:
         if not self.rows:
             raise LayoutError(f"no image under {tree.location} can be used ({left_out}): {self.expected}")
         images = table.make_table(self.rows)
-        other = images[~images["expression"].isin(list(classes) or images["expression"])]
-        for path, expression in zip(other["path"], other["expression"], strict=True):
-            raise LayoutError(f"{path} is labelled {expression}, which {self.title} does not have: remove that class")
-        for split in dict.fromkeys((*splits, *images["split"])) if classes else ():
+        for split in dict.fromkeys((*splits, *images["split"].dropna())):
             present = set(images["expression"][images["split"] == split])
-            missing = ", ".join(name for name in classes if name not in present)
+            missing = ", ".join(name for name in classes if name not in present) if present else "any class"
             if missing:
                 where = f"{tree.location} holds no image of {missing} in the split {split!r}"
                 raise LayoutError(f"{where} ({left_out}): the copy is incomplete, get it again")
-        counts = {"images": len(images), "subjects": images["subject"].nunique()}
-        counts |= {f"images in {split}": int((images["split"] == split).sum()) for split in SPLITS}
-        counts |= {f"images of {name}": int((images["expression"] == name).sum()) for name in EXPRESSIONS}
-        self.notes += table.differences(counts, published or {}, whose)
+        counts = Counter({"images": len(images), "subjects": images["subject"].nunique()} | self.counts)
+        counts.update(f"images in {split}" for split in images["split"])
+        counts.update(f"images of {expression}" for expression in images["expression"])
+        expected = {what: number for what, number in (published or {}).items() if counts[what] != number}
+        if expected:
+            other = ", ".join(f"{counts[what]:,} {what} ({number:,} published)" for what, number in expected.items())
+            self.notes.append(f"This copy does not have {whose}: {other}.")
         if tree.copies:
-            again = (
-                f"{len(tree.copies):,} files are there a second time, byte for byte the same, {tree.copies[0]} first"
-            )
-            self.notes.append(f"{again}: one of each was read.")
+            again = "files are there a second time, byte for byte the same"
+            self.notes.append(f"{len(tree.copies):,} {again}, {tree.copies[0]} first: one of each was read.")
         return FaceDataset(self.name, tree.location, images, table.skipped_images(self.skipped), tuple(self.notes))
 
     def _list_the_rest(self) -> None:

@@ -1,13 +1,8 @@
 """FER-2013: 35,887 grey photographs of 48x48 pixels, seven expressions (Goodfellow et al. 2013, ICONIP).
 
-Layouts read, each as a folder or a zip:
-
-    train/<class>/*, test/<class>/*     Kaggle's folders, perhaps with validation/<class>/*; class spellings differ
-    fer2013.csv, icml_face_data.csv     emotion, pixels, Usage: the files of the 2013 challenge
-
-The official validation set is PublicTest, the official test set PrivateTest. Kaggle's folders keep both in `test`;
-where neither a folder of its own nor the file names tell them apart, `split` is `val or test` and a note says so. A
-file whose name contradicts its folder is skipped; a split without an image of one of the seven classes is an error.
+Read are Kaggle's folders `train/<class>/*`, `test/<class>/*` and perhaps `validation/<class>/*`, and the tables of the
+challenge. The official validation set is PublicTest, the official test set PrivateTest. Kaggle's folders keep both in
+`test`; where nothing tells them apart, `split` is `val or test` and a note says so.
 """
 
 from pathlib import Path
@@ -16,10 +11,11 @@ import numpy as np
 
 from fer_helpers.datasets.collect import Collection
 from fer_helpers.datasets.files import read_rows
-from fer_helpers.datasets.table import SPLITS, VAL_OR_TEST, FaceDataset
+from fer_helpers.datasets.table import SPELLINGS, SPLITS, VAL_OR_TEST, FaceDataset
 
 NAME = "fer2013"
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
+FOLDERS = {spelling: name for spelling, name in SPELLINGS.items() if name in CLASSES}
 CODES = dict(zip("0123456", ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral"), strict=True))
 CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
 USAGE_SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
@@ -31,7 +27,7 @@ EXPECTED = "expected train/<class>/ and test/<class>/, or fer2013.csv; see data/
 
 
 def load(location: Path) -> FaceDataset:
-    """Read FER-2013 from a folder, a zip, or the bare CSV; rows of it that hold no image are skipped."""
+    """Read FER-2013 from a folder, a zip, or the bare CSV; a split without an image of a class is an error."""
     found = Collection(NAME, "FER-2013", EXPECTED, location)
     csv_name, folders = found.tree.single or found.tree.named(*CSV_NAMES), found.split_folders()
     if csv_name and folders:
@@ -41,19 +37,15 @@ def load(location: Path) -> FaceDataset:
         return found.dataset(CLASSES, SPLITS)
     if "train" not in folders or len(folders) < 2:
         raise found.absent(f" but folders of {', '.join(folders)}" if folders else "")
-    whole_test = "val" not in folders  # both halves of the test set in one folder
-    for split, name in ((split, name) for split, names in folders.items() for name in names):
-        expression, usage = found.class_of(name), name.rpartition("/")[2].partition("_")[0]
-        says = USAGE_SPLITS.get(usage, VAL_OR_TEST if whole_test and split == "test" else split)
-        if says == split or (whole_test and split == "test" and says != "train"):
-            found.add(name, expression, says)
-        else:
-            found.skip(name, f"lies in a folder of {split}, but its name says {usage}: which is right can't be told")
-    hidden = sum(row["split"] == VAL_OR_TEST for row in found.rows)
+    found.add_folders(folders, USAGE_SPLITS, FOLDERS)
+    names = [(row, row["image"].rpartition("/")[2]) for row in found.rows if row["split"] == "test"]
+    hidden = [row for row, name in names if name.partition("_")[0] not in USAGE_SPLITS and "val" not in folders]
+    for row in hidden:
+        row["split"] = VAL_OR_TEST
     if hidden:
         found.notes.append(
-            f"The file names of this copy do not tell PublicTest from PrivateTest ({hidden:,} images): they can only "
-            "be used together, and validation images have to come from the training set."
+            f"The file names of this copy do not tell PublicTest from PrivateTest ({len(hidden):,} images): they can "
+            "only be used together, and validation images have to come from the training set."
         )
     return found.dataset(CLASSES)
 
@@ -61,10 +53,7 @@ def load(location: Path) -> FaceDataset:
 def _read_csv(found: Collection, csv_name: str) -> None:
     path, file_name, codes = found.tree.path(csv_name), csv_name.rpartition("/")[2], set()
     for number, (code, usage, pixel_text) in read_rows(path, ("emotion", "Usage", "pixels")):
-        pixels, row = (
-            pixel_text.split(),
-            f"{number:05d}",
-        )  # zero-padded: sorted by name, rows keep the order of the file
+        pixels, image = pixel_text.split(), f"{file_name}/{number:05d}"  # padded: by name, in the order of the file
         codes.add(code)
         faults = (
             (code not in CODES, f"label {code[:80]!r} is not in 0 to 6"),
@@ -72,9 +61,8 @@ def _read_csv(found: Collection, csv_name: str) -> None:
             (len(pixels) != SIDE * SIDE, f"{len(pixels):,} pixels, not {SIDE * SIDE:,}"),
             (not PIXEL_VALUES.issuperset(pixels), "a pixel that is no number from 0 to 255"),
         )
-        if found.accepts(csv_name, number, f"{file_name}/{row}", {f"{file_name}/{row}": ""}, *faults):
-            split = USAGE_SPLITS[usage]
-            found.add(f"{file_name}/{row}", CODES[code], split, path=f"{path}/{row}")
+        if found.accepts(csv_name, number, image, {image: ""}, *faults):
+            found.add(image, CODES[code], USAGE_SPLITS[usage], path=f"{path}/{number:05d}")
     found.check_numbering(codes, 0, 6, csv_name)
 
 

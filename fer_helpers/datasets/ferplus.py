@@ -1,14 +1,10 @@
 """FER+: FER-2013's photographs labelled again by ten taggers each, eight expressions (Barsoum et al. 2016, ICMI).
 
-Layouts read, each as a folder or a zip:
-
-    fer2013new.csv, data/FER2013{Train,Valid,Test}/fer0000000.png, each folder with its label.csv
-
-The label of an image is the majority of its votes as the authors' own code takes it (`ferplus.py`, mode `majority`, in
-their repository): single votes are dropped as outliers, and an expression needs more than half of the votes that
-remain. Rows without such an expression, and those whose majority is `unknown` or `not a face`, are left out and
-counted; the votes are kept in columns `votes_<expression>`. The published fer2013new.csv names four images twice, one
-of them with other votes: the first row counts, as in the authors' label.csv.
+Read are `fer2013new.csv` and `FER2013{Train,Valid,Test}/fer0000000.png`, anywhere in a folder or a zip. The label is
+the majority of the votes as the authors' own code takes it (`ferplus.py`, mode `majority`, in their repository): single
+votes are dropped as outliers, and an expression needs more than half of the votes that remain. Rows without one, and
+those whose majority is `unknown` or `not a face`, are left out and counted. The published CSV names four images twice,
+one of them with other votes: the first row counts, as in the authors' label.csv.
 """
 
 from pathlib import Path
@@ -20,18 +16,16 @@ from fer_helpers.datasets.files import read_rows
 from fer_helpers.datasets.table import EXPRESSIONS, SPELLINGS, FaceDataset, LayoutError
 
 NAME = "ferplus"
-CLASSES = EXPRESSIONS
 FOLDER_SPLITS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}
 USAGE_FOLDERS = dict(zip(("Training", "PublicTest", "PrivateTest"), FOLDER_SPLITS, strict=True))
 VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 ANSWERS = (*(SPELLINGS[column] for column in VOTE_COLUMNS[:8]), "unknown", "not_a_face")
-VOTES = tuple(f"votes_{answer}" for answer in ANSWERS)
 FOUND_AS = ("ferplus",)
 EXPECTED = "expected fer2013new.csv beside data/FER2013Train, FER2013Valid and FER2013Test; see data/README.md"
 
 
 def load(location: Path) -> FaceDataset:
-    """Read FER+, with columns `VOTES` added; a row that does not parse is an error, as is a split without images."""
+    """Read FER+, with a column `votes_<answer>` for each of `ANSWERS`; a row that does not parse is an error."""
     found = Collection(NAME, "FER+", EXPECTED, location)
     csv_name = found.tree.named("fer2013new.csv")
     if csv_name is None:
@@ -52,16 +46,13 @@ def load(location: Path) -> FaceDataset:
             (label is None, "no clear majority among its expressions"),
         )
         if found.accepts(csv_name, number, image, images, *faults):
-            votes_by_answer = dict(zip(VOTES, map(int, votes), strict=True))
-            found.add(images[image], label, FOLDER_SPLITS[folder], **votes_by_answer)
-    missing = set(FOLDER_SPLITS.values()) - {row["split"] for row in found.rows}
-    if missing:
-        raise LayoutError(f"no image of {', '.join(sorted(missing))} under {found.tree.location}: {EXPECTED}")
-    return found.dataset()
+            counted = {f"votes_{answer}": int(vote) for answer, vote in zip(ANSWERS, votes, strict=True)}
+            found.add(images[image], label, FOLDER_SPLITS[folder], **counted)
+    return found.dataset(splits=FOLDER_SPLITS.values())
 
 
 def majority(votes: np.ndarray) -> str | None:
     """The expression by the authors' rule, or None, of an int array (10,) of votes in the order of `VOTE_COLUMNS`."""
     kept = np.where(votes > 1, votes, 0)
     winner = int(kept.argmax())
-    return ANSWERS[winner] if 2 * kept[winner] > kept.sum() and winner < len(CLASSES) else None
+    return ANSWERS[winner] if 2 * kept[winner] > kept.sum() and winner < len(EXPRESSIONS) else None

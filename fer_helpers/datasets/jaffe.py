@@ -1,11 +1,7 @@
 """JAFFE: 213 grey photographs of ten Japanese women, seven expressions (Lyons et al. 1998, Face and Gesture).
 
-Layout read, as a folder or a zip:
-
-    KA.AN1.39.tiff      anywhere in it: subject KA, anger, her first picture of it, picture 39 of the data set
-
-A copy may bear another image suffix (`.tif`, `.jpg`) or one twice (`.tiff.tiff`). There is no official split, and a
-picture is no frame of a sequence. Listed as skipped: a file named otherwise, and one in another expression's folder.
+`KA.AN1.39.tiff`, anywhere in a folder or a zip, is subject KA, anger, her first picture of it, number 39; another image
+suffix, or one twice (`.tiff.tiff`), does not matter. There is no official split, and a picture is no frame.
 """
 
 import re
@@ -16,9 +12,10 @@ from fer_helpers.datasets.table import SPELLINGS, FaceDataset
 
 NAME = "jaffe"
 CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
-FILE_NAME = re.compile(r"([A-Z]{2})\.(AN|DI|FE|HA|NE|SA|SU)(\d)\.(\d{1,3})(\.[A-Z]+)+", re.IGNORECASE | re.ASCII)
-PUBLISHED = {"images": 213, "subjects": 10}  # Lyons et al. 1998
+FILE_NAME = re.compile(r"([a-z]{2})\.(an|di|fe|ha|ne|sa|su)(\d)\.(\d{1,3})(\.[a-z]+)+", re.ASCII)
 PUBLISHED_IMAGES = dict(zip(CLASSES, (30, 31, 31, 30, 32, 29, 30), strict=True))  # as commonly given
+PUBLISHED = {"images": 213, "subjects": 10}  # Lyons et al. 1998
+PUBLISHED |= {f"images of {name}": number for name, number in PUBLISHED_IMAGES.items()}
 FOUND_AS = ("jaffe", "jaffedbase")
 EXPECTED = "expected KA.AN1.39.tiff and its like, named by subject, expression and number; see data/README.md"
 
@@ -28,16 +25,15 @@ def load(location: Path) -> FaceDataset:
     found = Collection(NAME, "JAFFE", EXPECTED, location)
     pictures = []
     for name in found.tree.images:
-        folder, match = PurePosixPath(name).parent.name.lower(), FILE_NAME.fullmatch(PurePosixPath(name).name)
+        folder, match = PurePosixPath(name).parent.name.lower(), FILE_NAME.fullmatch(PurePosixPath(name).name.lower())
         if match is None:
             found.skip(name, "does not say subject, expression and number: expected a name like KA.AN1.39.tiff")
-        elif SPELLINGS.get(folder, SPELLINGS[match[2].lower()]) != SPELLINGS[match[2].lower()]:
+        elif SPELLINGS.get(folder, SPELLINGS[match[2]]) != SPELLINGS[match[2]]:
             found.skip(name, "contradicts its folder: which expression is right can't be told")
         else:
-            pictures.append((tuple(part.upper() for part in match.groups()[:4]), name))
+            pictures.append((match.groups()[:4], name))
     if not pictures:
         raise found.absent()
     for (subject, expression, *_), name in found.one_copy(pictures, depth=1, alone=False).items():
-        found.add(name, SPELLINGS[expression.lower()], subject=subject)
-    published = PUBLISHED | {f"images of {name}": number for name, number in PUBLISHED_IMAGES.items()}
-    return found.dataset(published=published, whose="the published numbers")
+        found.add(name, SPELLINGS[expression], subject=subject.upper())
+    return found.dataset(published=PUBLISHED, whose="the published numbers")

@@ -7,11 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
-OTHER_CATEGORIES = (
-    "none",
-    "uncertain",
-    "non-face",
-)  # of AffectNet, where asked for: no expressions, labelled 8, 9 and 10
+OTHER_CATEGORIES = ("none", "uncertain", "non-face")  # of AffectNet, where asked for: labelled 8, 9 and 10
 _WRITTEN = {
     "neutral": "neutral ne",
     "happy": "happy happiness ha",
@@ -34,46 +30,23 @@ class LayoutError(ValueError):
 
 @dataclass(frozen=True)
 class FaceDataset:
-    """A data set as found on disk.
+    """A data set as found on disk."""
 
-    Attributes:
-        name: key of the data set, as in `fer2013`.
-        location: folder or archive it was read from.
-        table: one row an image, columns `COLUMNS` and any that the data set adds (FER+ keeps its votes).
-        skipped: one row for each image left out, columns `image` and `reason`.
-        notes: sentences that a reader of a result on this data must know.
-        generated: True for faces drawn by `fer_helpers.drawn`.
-    """
-
-    name: str
-    location: Path
-    table: pd.DataFrame
-    skipped: pd.DataFrame = field(default_factory=lambda: skipped_images([]))
-    notes: tuple[str, ...] = ()
-    generated: bool = False
-
-
-def canonical_expression(spelling: str, where: str) -> str:
-    """The canonical name of an expression as it is spelled in a file or folder, in any case.
-
-    Raises:
-        LayoutError: the spelling is unknown.
-    """
-    if spelling.strip().lower() not in SPELLINGS:
-        raise LayoutError(
-            f"unknown expression {spelling[:80]!r} in {where}: known are {', '.join(EXPRESSIONS)} and their usual "
-            "spellings; rename or remove it, or add the spelling to fer_helpers/datasets/table.py"
-        )
-    return SPELLINGS[spelling.strip().lower()]
+    name: str  # its key, as in `fer2013`
+    location: Path  # folder or archive it was read from
+    table: pd.DataFrame  # one row an image, columns `COLUMNS` and any that the data set adds (FER+ keeps its votes)
+    skipped: pd.DataFrame = field(
+        default_factory=lambda: skipped_images([])
+    )  # `image` and `reason` of what is left out
+    notes: tuple[str, ...] = ()  # sentences that a reader of a result on this data must know
+    generated: bool = False  # whether `fer_helpers.drawn` drew it
 
 
 def make_table(rows: list[dict]) -> pd.DataFrame:
     """Rows with at least `image`, `path` and `expression` as the one table, sorted by `image`.
 
     Labels are places in `EXPRESSIONS`, which `OTHER_CATEGORIES` follow; columns that a row lacks are missing (`pd.NA`).
-
-    Raises:
-        LayoutError: two rows have the same `image`.
+    An `image` that stands twice is a `LayoutError`.
     """
     extra = [column for column in (rows[0] if rows else {}) if column not in COLUMNS]
     table = pd.DataFrame(rows).reindex(columns=[*COLUMNS, *extra])
@@ -84,14 +57,6 @@ def make_table(rows: list[dict]) -> pd.DataFrame:
     if len(twice):
         raise LayoutError(f"{twice.iloc[0]} stands twice in the table: remove one of the two rows or files")
     return table
-
-
-def differences(found: dict[str, int], published: dict[str, int], whose: str) -> tuple[str, ...]:
-    """A sentence on the numbers of a copy, by what they count, that are not the published ones, if there are such."""
-    other = [
-        f"{found[what]:,} {what} ({number:,} published)" for what, number in published.items() if found[what] != number
-    ]
-    return (f"This copy does not have {whose}: {', '.join(other)}.",) if other else ()
 
 
 def skipped_images(pairs: list[tuple[str, str]]) -> pd.DataFrame:
@@ -106,16 +71,11 @@ def expressions_in(table: pd.DataFrame) -> list[str]:
 
 
 def class_indices(table: pd.DataFrame, classes: list[str]) -> pd.Series:
-    """Each row's place in `classes`, int64, as a model with one output a class is trained on.
-
-    Raises:
-        ValueError: a row's expression is not among `classes`.
-    """
-    unknown = sorted(set(table["expression"]) - set(classes))
+    """Each row's place in `classes`, int64; `ValueError` where an expression is not among them."""
+    unknown = ", ".join(sorted(set(table["expression"]) - set(classes)))
     if unknown:
-        raise ValueError(
-            f"the table holds {', '.join(unknown)}, which the classes {', '.join(classes)} lack: drop those rows first"
-        )
+        lack = f"which the classes {', '.join(classes)} lack"
+        raise ValueError(f"the table holds {unknown}, {lack}: drop those rows first")
     return table["expression"].map({name: index for index, name in enumerate(classes)}).astype("int64")
 
 

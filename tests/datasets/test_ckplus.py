@@ -2,13 +2,9 @@
 
 from collections import Counter
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from fer_helpers.datasets import ckplus
-from fer_helpers.datasets.table import LayoutError
-from fer_helpers.images import read_images
 
 # 0 to 7, from the authors' read-me.
 CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happy", "sad", "surprise")
@@ -17,12 +13,11 @@ IMAGES = "cohn-kanade-images"
 PEAK = "Emotion/S005/001/S005_001_00000005_emotion.txt"
 
 
-def sequence(folder: str, frames: int, code: float | None, top="", label_top="", content=b"") -> dict[str, bytes | str]:
+def sequence(folder: str, frames: int, code: float | None, top="", label_top="") -> dict[str, bytes | str]:
     """The frames of one sequence as the authors name them, and its emotion file if it has a code."""
     stem = folder.replace("/", "_")
-    files: dict[str, bytes | str] = {
-        f"{top}{IMAGES}/{folder}/{stem}_{number:08d}.png": content for number in range(1, frames + 1)
-    }
+    names = [f"{top}{IMAGES}/{folder}/{stem}_{number:08d}.png" for number in range(1, frames + 1)]
+    files: dict[str, bytes | str] = dict.fromkeys(names, b"")
     if code is not None:
         files[f"{label_top}Emotion/{folder}/{stem}_{frames:08d}_emotion.txt"] = f"   {code:.7e}\n"
     return files
@@ -48,49 +43,30 @@ def rows_of(dataset) -> list[tuple]:
     return list(dataset.table[columns].itertuples(index=False, name=None))
 
 
-def authors_rows(first: str, *frames: tuple[str, int, str]) -> list[tuple]:
-    stems = [(folder.replace("/", "_"), folder, frame, expression) for folder, frame, expression in frames]
-    return [
-        (f"{first}{IMAGES}/{folder}/{stem}_{frame:08d}.png", expression, stem[:4], stem, frame)
-        for stem, folder, frame, expression in stems
-    ]
+UNLABELLED = {"S005/002": "no emotion file: this sequence is unlabelled"}
 
 
 @pytest.mark.parametrize(
-    ("top", "label_top"),
-    [("", ""), ("CK+/", "CK+/"), ("extended-cohn-kanade-images/", "Emotion_labels/")],
-    ids=["at the top", "below a folder", "archives unpacked side by side"],
+    ("top", "label_top"), [("", ""), ("CK+/", "CK+/"), ("extended-cohn-kanade-images/", "Emotion_labels/")]
 )
 @pytest.mark.parametrize(
-    ("options", "disgust", "surprise", "neutral"),
+    ("options", "disgust", "surprise"),
     [
-        ({}, (3, 4, 5), (2, 3, 4), ()),
-        ({"first_as_neutral": True}, (3, 4, 5), (2, 3, 4), (1,)),  # alam_2022
-        ({"last_frames": 1}, (5,), (4,), ()),  # singh_2022
+        ({}, (3, 4, 5), (2, 3, 4)),
+        ({"first_as_neutral": True}, (1, 3, 4, 5), (1, 2, 3, 4)),  # alam_2022
+        ({"last_frames": 1}, (5,), (4,)),  # singh_2022
     ],
 )
-def test_last_frames_bear_the_expression_of_their_sequence(
-    lay_out, top, label_top, options, disgust, surprise, neutral
-):
-    location = lay_out(authors_files(top, label_top))
-    dataset = ckplus.load(location, **options)
-    frames = [("S005/001", frame, "neutral") for frame in neutral] + [
-        ("S005/001", frame, "disgust") for frame in disgust
+def test_last_frames_bear_the_expression_of_their_sequence(skips, top, label_top, options, disgust, surprise):
+    rows = len(disgust) + len(surprise)
+    dataset = skips(ckplus.load, authors_files(top, label_top), {}, rows, UNLABELLED, **options)
+    frames = [("S005", "S005_001", frame, "neutral" if frame == 1 else "disgust") for frame in disgust]
+    frames += [("S010", "S010_002", frame, "neutral" if frame == 1 else "surprise") for frame in surprise]
+    assert rows_of(dataset) == [
+        (f"{top}{IMAGES}/{stem.replace('_', '/')}/{stem}_{frame:08d}.png", expression, subject, stem, frame)
+        for subject, stem, frame, expression in frames
     ]
-    frames += [("S010/002", frame, "neutral") for frame in neutral] + [
-        ("S010/002", frame, "surprise") for frame in surprise
-    ]
-    assert rows_of(dataset) == authors_rows(top, *frames)
-    assert dataset.table["path"].tolist() == [f"{location.as_posix()}/{name}" for name in dataset.table["image"]]
     assert dataset.table["split"].isna().all()
-    reason = "no emotion file: this sequence is unlabelled"
-    assert dataset.skipped.to_dict("list") == {"image": ["S005/002"], "reason": [reason]}
-
-
-@pytest.mark.parametrize("code", range(1, 8))
-def test_each_code_is_the_expression_of_the_authors_read_me(lay_out, code):
-    dataset = ckplus.load(lay_out(sequence("S005/001", 3, code)), last_frames=1)
-    assert dataset.table["expression"].tolist() == [CODES[code]]
 
 
 def test_frame_numbers_may_have_gaps_and_keep_their_order(lay_out):
@@ -99,43 +75,21 @@ def test_frame_numbers_may_have_gaps_and_keep_their_order(lay_out):
     assert table["frame"].tolist() == [9, 12]
 
 
-UNLABELLED = {"S005/002": "no emotion file: this sequence is unlabelled"}
-UNNAMED = "does not say subject, sequence and frame: expected a name like S005/001/S005_001_00000011"
-OTHERS = {
-    "Landmarks/S005/001/S005_001_00000001_landmarks.txt": "1 2",
-    "FACS_labels/S005/001/S005_001_00000005_facs.txt": "9 4",
-    "ReadMeCohnKanadeDatabase_website.pdf": b"",
-    f"{IMAGES}/S005/.DS_Store": b"",
-}
+UNNAMED = "does not say subject, sequence and frame: expected a name like S005_001_00000011"
+EMPTY = "Emotion/S011/001/S011_001_00000009_emotion.txt"
 
 
 @pytest.mark.parametrize("first_as_neutral", [False, True])
 @pytest.mark.parametrize(
     ("change", "skipped"),
     [
-        (OTHERS, UNLABELLED),
-        (
-            sequence("S005/002", 6, 0),
-            {"S005/002": "S005_002_00000006_emotion.txt holds 0, no expression: this sequence is"},
-        ),
-        (
-            sequence("S011/001", 2, 5),
-            UNLABELLED | {"S011/001": "too short: 2 frames, and last_frames=3, first_as_neutral="},
-        ),
-        (
-            {"Emotion/S011/001/S011_001_00000009_emotion.txt": "   5.0000000e+00"},
-            UNLABELLED
-            | {"S011/001": "no image, though Emotion/S011/001/S011_001_00000009_emotion.txt labels this sequence"},
-        ),
-        ({"x.webp": b""}, UNLABELLED | {"x.webp": UNNAMED}),
-        ({"x.heic": b""}, UNLABELLED | {"x.heic": "has none of the suffixes"}),
+        (sequence("S005/002", 6, 0), {"S005/002": "S005_002_00000006_emotion.txt names no expression but neutral"}),
+        (sequence("S011/001", 2, 5), UNLABELLED | {"S011/001": "too short: 2 frames, and last_frames=3, first_as_neu"}),
+        ({EMPTY: "   5.0000000e+00"}, UNLABELLED | {"S011/001": f"no image, though {EMPTY} labels this sequence"}),
+        ({"x.heic": b"", "ReadMe.pdf": b""}, UNLABELLED | {"x.heic": "has none of the suffixes"}),
         *(
             ({name: b""}, UNLABELLED | {name: f"AT/{name} {UNNAMED}"})
-            for name in (
-                f"{IMAGES}/S005/001/foo.png",
-                f"{IMAGES}/S005/001/S005_001_11.png",
-                "Emotion/S005/001/foo_emotion.txt",
-            )
+            for name in ("x.webp", f"{IMAGES}/S005/001/S005_001_11.png", "Emotion/S005/001/foo_emotion.txt")
         ),
     ],
 )
@@ -155,37 +109,22 @@ def test_sequence_just_long_enough_is_used(lay_out):
     ("change", "message"),
     [
         *(
-            (
-                {PEAK: content},
-                f"AT/{PEAK} holds {content.strip()!r}: expected one number from 0 to 7; unpack Emotion_labels",
-            )
-            for content in ("", "   \n", "happy", "8.0000000e+00", "-1", "2.5", "nan", "3 4", "1" * 40)
+            ({PEAK: content}, f"AT/{PEAK} holds {content.strip()[:50]!r}"[:-1] + " .. expected one number from 0 to 7")
+            for content in ("", "   \n", "happy", "8.0000000e+00", "-1", "2.5", "nan", "3 4", "1" * 4301)
         ),
-        ({PEAK: "1" * 4301}, f"AT/{PEAK} holds '1111"),
         ({PEAK: b"\xff\xfe\0"}, f"AT/{PEAK} holds "),
-        (
-            {PEAK.replace("05_e", "04_e"): "   3.0"},
-            "4_emotion.txt and AT/ .. 5_emotion.txt are two emotion files of one",
-        ),
-        ({f"{IMAGES}/S005/001/S006_001_00000001.png": b""}, "S006_001_00000001.png lies in S005/001, but its name"),
+        ({PEAK.replace("05_e", "04_e"): " 1.0"}, "5_emotion.txt says disgust of S005_001, .. 4_emotion.txt says ang"),
         ({f"{IMAGES}/S006/002/S006_001_00000001.png": b""}, "lies in S006/002, but its name says S006/001"),
         ({"Emotion/S005/002/S006_001_00000001_emotion.txt": "1"}, "lies in S005/002, but its name says S006/001"),
-        (
-            sequence("S005/001", 5, None, top="copy/", content=b"x"),
-            f"more than one copy .. copy/{IMAGES}/S005/001/S005_001_",
-        ),
         (sequence("S005/001", 6, None, top="copy/"), f"more than one copy .. copy/{IMAGES}/S005/001/S005_001_"),
         ({f"copy/{PEAK}": "1"}, f"more than one copy .. copy/{PEAK}"),
-        (
-            {"-Emotion": 0},
-            "no image under AT can be used (3 left out, the first is S005/001: no emotion file .. Emotion/",
-        ),
+        ({"-Emotion": 0}, "no image under AT can be used (3 left out, the first is S005/001: no emotion file"),
         ({"-.png": 0}, "no image under AT can be used (2 left out .. : no image, though Emotion/ .. expected"),
         (ck48_files(), "CK+48/anger/S010_004_00000017.png lies in CK+48/anger, but its name says S010/004: move or"),
     ],
 )
 def test_contradiction_in_the_authors_layout_is_an_error_that_names_the_file(refuses, change, message):
-    refuses(ckplus.load, authors_files(), change, LayoutError, message)
+    refuses(ckplus.load, authors_files(), change, message)
 
 
 @pytest.mark.parametrize(
@@ -195,28 +134,11 @@ def test_contradiction_in_the_authors_layout_is_an_error_that_names_the_file(ref
         (ck48_files(), {"copy/anger/S010_004_00000017.png": b""}),
     ],
 )
-def test_second_copy_with_the_same_bytes_is_left_aside_with_a_note(lay_out, files, copy):
-    once, twice = ckplus.load(lay_out(files)), ckplus.load(lay_out(files | copy))
-    assert sorted(once.table["sequence"]) == sorted(twice.table["sequence"])
-    assert len(once.skipped) == len(twice.skipped)
-    assert twice.notes[-1].startswith(f"{len(copy)} files are there a second time, byte for byte the same")
+def test_one_of_two_copies_is_read(reads_one_of_two_copies, files, copy):
+    reads_one_of_two_copies(ckplus.load, files, copy)
 
 
-def test_numbers_other_than_the_published_ones_stand_in_a_note(lay_out):
-    (note,) = ckplus.load(lay_out(authors_files())).notes
-    start = "This copy does not have the numbers of Lucey et al. 2010: "
-    assert note.startswith(start)
-    counts = [
-        "3 sequences (593",
-        "2 subjects (123",
-        "2 labelled sequences (327",
-        "0 labelled happy (69",
-        "1 labelled disgust",
-    ]
-    assert all(count in note for count in counts)
-
-
-def test_copy_with_all_published_numbers_has_no_note(lay_out):
+def test_copy_with_all_published_numbers_has_no_note_and_all_codes(lay_out):
     numbers = zip(range(1, 8), (45, 18, 59, 25, 69, 28, 83), strict=True)
     codes = [code for code, number in numbers for _ in range(number)]
     files: dict[str, bytes | str] = {}
@@ -225,13 +147,17 @@ def test_copy_with_all_published_numbers_has_no_note(lay_out):
         files |= sequence(f"S{place % 123 + 1:03d}/{place // 123 + 1:03d}", 1, code)
     dataset = ckplus.load(lay_out(files), last_frames=1)
     assert (dataset.notes, len(dataset.table), len(dataset.skipped)) == ((), 327, 266)
+    assert Counter(dataset.table["expression"]) == {CODES[code]: codes.count(code) for code in range(1, 8)}
+    with pytest.raises(ValueError, match=r"last_frames is 0: take at least 1 frame of each sequence"):
+        ckplus.load(dataset.location, last_frames=0)
 
 
-def test_sequence_that_does_not_end_at_its_labelled_peak_is_named_in_a_note(lay_out):
-    files = authors_files()
-    del files[f"{IMAGES}/S005/001/S005_001_00000005.png"]
-    note = "1 sequences do not end at the frame that their emotion file names, the first is S005_001"
-    assert ckplus.load(lay_out(files)).notes[1].startswith(note)
+def test_other_numbers_than_the_published_and_a_sequence_that_ends_before_its_labelled_peak_stand_in_notes(skips):
+    change = {f"-{IMAGES}/S005/001/S005_001_00000005": 0}
+    first, second = skips(ckplus.load, authors_files(), change, 6, UNLABELLED).notes
+    assert first.startswith("1 sequences do not end at the frame that their emotion file names, the first is S005_001")
+    assert "3 sequences (593 published), 2 subjects (123" in second
+    assert all(count in second for count in ("2 labelled sequences (327", "0 labelled happy (69", "1 labelled disgust"))
 
 
 @pytest.mark.parametrize("top", ["CK+48/", "", "archive/CK+48/"])
@@ -247,62 +173,41 @@ def test_class_folders_of_kaggle_give_expression_subject_and_sequence(lay_out, t
     assert dataset.table["split"].isna().all() and len(dataset.skipped) == 0
 
 
-def test_part_of_an_archive_is_read_when_it_is_named(tmp_path, write_files):
-    archive = write_files(tmp_path / "ckplus.zip", ck48_files() | authors_files("other/", "other/"))
-    dataset = ckplus.load(archive / "CK+48")
-    assert len(dataset.table) == 21
-    assert dataset.table["path"][0] == f"{archive}/CK+48/anger/S010_004_00000017.png"
-    assert len(ckplus.load(archive / "other").table) == 6
+def test_frames_that_kaggles_copy_does_not_have_are_named_and_are_no_error(skips):
+    dataset = skips(ckplus.load, ck48_files(), {}, 21, {}, first_as_neutral=True)
+    assert "neutral" not in set(dataset.table["expression"])
+    assert dataset.notes[0].startswith("This copy has no first frames, and so no neutral images")
 
 
-def test_frames_that_kaggles_copy_does_not_have_are_named_in_notes_and_are_no_error(lay_out):
-    dataset = ckplus.load(lay_out(ck48_files()), last_frames=5, first_as_neutral=True)
-    assert len(dataset.table) == 21 and "neutral" not in set(dataset.table["expression"])
-    short = "7 sequences of this copy have fewer than the last 5 frames asked for: all they have are taken."
-    assert dataset.notes[1] == short
-    assert dataset.notes[2].startswith("This copy has no first frames, and so no neutral images")
-
-
-def test_name_that_does_not_parse_is_listed_in_kaggles_copy_too(skips):
-    reason = (
-        "AT/CK+48/happy/foo.png does not say subject, sequence and frame: expected a name like CK+48/anger/S010_004_"
-    )
-    skips(ckplus.load, ck48_files(), {"CK+48/happy/foo.png": b""}, 21, {"CK+48/happy/foo.png": reason})
+@pytest.mark.parametrize(
+    ("name", "image", "reason"),
+    [
+        ("CK+48/happy/foo.png", "CK+48/happy/foo.png", f"AT/CK+48/happy/foo.png {UNNAMED}"),
+        ("S099_001_00000001.png", "S099_001_00000001.png", "lies where this layout has no image"),
+        ("CK+48/happy/S099_001_00000001.png", "S099/001", "too short: 1 frames, and last_frames=3"),
+        ("CK+48/neutral/S099_001_00000001.png", "S099/001", "names no expression but neutral: this sequence is unl"),
+    ],
+)
+def test_file_that_is_not_used_is_listed_in_kaggles_copy_too(skips, name, image, reason):
+    skips(ckplus.load, ck48_files(), {name: b""}, 21, {image: reason})
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"CK+48/bored/S099_001_00000001.png": b""}, "unknown expression 'bored' in AT/CK+48: .. rename or remove it"),
-        ({"CK+48/neutral/S099_001_00000001.png": b""}, "neutral/S099_001_00000001.png is labelled neutral, which"),
-        ({"CK+48/happy/S010_004_00000020.png": b""}, "happy/S010_004_00000020.png is labelled happy, another frame"),
-        ({"CK+48/happy/S010_004_00000017.png": b""}, "is labelled happy, another frame of S010_004 anger"),
-        ({"copy/anger/S010_004_00000017.png": b"x"}, "more than one copy .. copy/anger/S010_004_00000017.png"),
-        ({"S099_001_00000001.png": b""}, "S099_001_00000001.png lies in no class folder: move it into CK+48/<class>/"),
+        ({"CK+48/happy/S010_004_00000020.png": b""}, "00020.png says happy of S010_004, CK+48/anger/S010_004_00"),
+        ({"CK+48/happy/S010_004_00000017.png": b""}, "00017.png says happy of S010_004, CK+48/anger/S010_004_00"),
     ],
 )
 def test_contradiction_in_kaggles_copy_is_an_error_that_names_the_file(refuses, change, message):
-    refuses(ckplus.load, ck48_files(), change, LayoutError, message)
+    refuses(ckplus.load, ck48_files(), change, message)
 
 
-@pytest.mark.parametrize("files", [{"readme.txt": ""}, {"happy/1.jpg": b""}, {"S010_004_00000017.png": b""}])
+@pytest.mark.parametrize("files", [{"happy/1.jpg": b""}, {"S010_004_00000017.png": b""}])
 def test_other_layout_is_an_error_that_says_what_was_expected(refuses, files):
     message = "no CK+ under AT: expected cohn-kanade-images/ .. or CK+48/<class>/*.png; see data/README.md"
-    refuses(ckplus.load, files, {}, FileNotFoundError, message)
-
-
-def test_no_frame_at_all_cannot_be_asked_for(tmp_path):
-    with pytest.raises(ValueError, match=r"last_frames is 0: take at least 1 frame of each sequence"):
-        ckplus.load(tmp_path, last_frames=0)
-
-
-def test_frames_reach_the_array_in_the_order_of_the_table(lay_out, encode):
-    frames = {
-        f"{IMAGES}/S005/001/S005_001_{number:08d}.png": encode(np.full((49, 64), 10 * number, "uint8"))
-        for number in range(1, 6)
-    }
-    table = ckplus.load(lay_out(frames | {PEAK: "3"})).table
-    assert read_images(table, side=8).pixels[:, 4, 4, 0].tolist() == [30, 40, 50]
+    refuses(ckplus.load, files, {}, message)
 
 
 def test_real_ck48_has_three_frames_of_each_published_sequence(real_data):
@@ -317,5 +222,5 @@ def test_real_ck48_has_three_frames_of_each_published_sequence(real_data):
     frames = table.groupby("sequence")["frame"]
     assert (frames.max() - frames.min() == 2).all()
     last = ckplus.load(location, last_frames=1).table.set_index("sequence")["frame"]
-    pd.testing.assert_series_equal(last, frames.max().loc[last.index])
+    assert last.to_dict() == frames.max().to_dict()
     assert len(ckplus.load(location / "CK+48").table) == 981

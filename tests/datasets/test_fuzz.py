@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fer_helpers.datasets import LOADERS
-from fer_helpers.datasets.affectnet import _number
+from fer_helpers.datasets.affectnet import read_number
 from fer_helpers.datasets.files import FileTree, read_encoded, read_rows
 from fer_helpers.datasets.table import LayoutError
 
@@ -32,27 +32,18 @@ FIXED = settings(
 )
 OF_THE_PROJECT = (LayoutError, FileNotFoundError)
 
-# For each text format a loader, the files of a small copy, and the one whose text is replaced.
+# For each text format a loader, an image of a small copy, the file whose text is replaced, and that text.
 VOTES = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\nTraining,a.png,0,9"
 BOXES = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n"
-FORMATS = {
-    "fer2013.csv": ("fer2013", {}, "fer2013.csv", "emotion,pixels,Usage\n3,1 2 3,Training\n" + "9" * 4300 + ","),
-    "fer2013new.csv": ("ferplus", {"FER2013Train/a.png": b""}, "fer2013new.csv", VOTES + ",0" * 8 + "\n"),
-    "emotion file": (
-        "ckplus",
-        {"c/S005/001/S005_001_00000001.png": b""},
-        "E/S005/001/S005_001_00000001_emotion.txt",
-        "3.0e+00",
-    ),
-    "label list": ("rafdb", {"aligned/train_00001_aligned.jpg": b""}, "list_patition_label.txt", "train_00001.jpg 5\n"),
-    "training.csv": (
-        "affectnet",
-        {"Manually_Annotated_Images/1/a.jpg": b""},
-        "training.csv",
-        BOXES + "1/a.jpg,1,1,3,4,5;6,1,0.5,0.5\n",
-    ),
-    "labels.csv": ("affectnet", {"happy/a.jpg": b""}, "labels.csv", ",pth,label,relFCs\n0,happy/a.jpg,happy,0.5\n"),
-}
+BOXES += "1/a.jpg,1,1,3,4,5;6,1,0.5,0.5\n"
+PIXELS = "emotion,pixels,Usage\n3,1 2 3,Training\n" + "9" * 4300 + ","
+FORMATS = [
+    ("fer2013", "README", "fer2013.csv", PIXELS),
+    ("ferplus", "FER2013Train/a.png", "fer2013new.csv", VOTES + ",0" * 8 + "\n"),
+    ("ckplus", "c/S005/001/S005_001_00000001.png", "E/S005/001/S005_001_00000001_emotion.txt", "3.0e+00"),
+    ("rafdb", "aligned/train_00001_aligned.jpg", "list_patition_label.txt", "train_00001.jpg 5\n"),
+    ("affectnet", "Manually_Annotated_Images/1/a.jpg", "training.csv", BOXES),
+]
 
 
 @st.composite
@@ -67,24 +58,22 @@ def damaged(draw, content: bytes) -> bytes:
     return content
 
 
-@pytest.mark.parametrize("entry", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize(("name", "image", "text_name", "text"), FORMATS)
 @FIXED
 @given(st.data())
-def test_text_of_any_bytes_ends_in_a_data_set_or_an_error_of_the_project(entry, write_files, data):
-    name, files, text_name, text = entry
+def test_text_of_any_bytes_ends_in_a_data_set_or_an_error_of_the_project(
+    name, image, text_name, text, write_files, data
+):
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(*OF_THE_PROJECT):
-        content = data.draw(damaged(text.encode()))
-        dataset = LOADERS[name].load(write_files(Path(folder) / "data", files | {text_name: content}))
-        assert set(dataset.table["image"]) <= files.keys()
+        files = {image: b"", text_name: data.draw(damaged(text.encode()))}
+        assert set(LOADERS[name].load(write_files(Path(folder) / "data", files)).table["image"]) <= {image}
+
+
+VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=5)
 
 
 @FIXED
-@given(
-    st.lists(
-        st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=5), min_size=2, max_size=3),
-        max_size=5,
-    )
-)
+@given(st.lists(st.lists(VALUES, min_size=2, max_size=3), max_size=5))
 def test_rows_are_those_that_an_independent_parser_reads(rows):
     text = io.StringIO()
     csv.writer(text).writerows([["a", "b"], *rows])
@@ -105,7 +94,7 @@ def test_numpy_file_of_any_bytes_is_a_number_or_an_error_that_names_it(data):
         path = Path(folder) / "1_exp.npy"
         path.write_bytes(data.draw(damaged(whole.getvalue())))
         try:
-            assert np.isfinite(_number(str(path)))
+            assert np.isfinite(read_number(str(path)))
         except ValueError as error:
             assert str(error).startswith(f"{path} does not hold one number (")  # noqa: PT017
 
