@@ -22,7 +22,9 @@ DETECTORS = ("none", "haar", "box", *(["dlib"] if find_spec("dlib") else []))
 TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a dict"}
 NEVER_EMPTY = ("seeds", "data_sets", "profiles", "memory_images", "faces_at_once", "call_repeats")
 HAS_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-EMPTY_LISTS = re.compile(r"(?<=\()(?:\w+=\[\](?:, )?)+|, \w+=\[\]")  # in the text of a syntax tree, where Python 3.13 has none
+EMPTY_LISTS = re.compile(
+    r"(?<=\()(?:\w+=\[\](?:, )?)+|, \w+=\[\]"
+)  # in the text of a syntax tree, where Python 3.13 has none
 
 
 class RunError(Exception):
@@ -68,9 +70,6 @@ RULES: list[tuple[str, str, Callable]] = [
     ("*epochs *_folds *_steps *_images *_layers *_filters *_threads", *_at_least(1)),
     ("rounds hidden faces_at_once call_repeats", *_at_least(1)),
 ]
-
-
-# ---------------------------------------------------------------------------------------------------------- parameters
 
 
 def notebook_of(run: str) -> Path:
@@ -159,9 +158,6 @@ def check_data(notebook: Path, parameters: dict[str, object]) -> None:
             absent[name] = str(error)
     if any(names[name] for name in absent) or (absent and len(absent) == len(names)):
         raise RunError("; ".join(absent.values()))
-
-
-# -------------------------------------------------------------------------------------------------------- dependencies
 
 
 def _cells(notebook: Path) -> list[tuple[str, str, list[str]]]:
