@@ -8,14 +8,12 @@ said so in `run.json` at its end; then it replaces the run before it.
 
 import argparse
 import contextlib
-import fcntl
 import gzip
 import os
 import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -66,10 +64,9 @@ def run_notebook(parameter_file: Path, run_dir: str, gpus: int = 0, threads: int
         try:
             passed = parameters.read(parameter_file) | {"run_dir": run_dir}
             parameters.check(notebook, parameters.resolved(notebook, passed))
-            with gpu_of_its_own(gpus) as gpu:
-                environment = ENVIRONMENT | gpu | {runs.RUNNERS_FOLDER: str(folder)}
-                environment |= dict.fromkeys(LIMITS_OF_THREADS, str(threads)) if threads else {}
-                execute(notebook, folder, passed, kernel(environment, [lock.fileno()]))
+            environment = ENVIRONMENT | gpu_of_its_own(gpus) | {runs.RUNNERS_FOLDER: str(folder)}
+            environment |= dict.fromkeys(LIMITS_OF_THREADS, str(threads)) if threads else {}
+            execute(notebook, folder, passed, kernel(environment, [lock.fileno()]))
         except KeyboardInterrupt:
             error = "stopped by hand"
         except Exception as exception:  # whatever it was, the run has failed of it, and run.json has to say so
@@ -143,25 +140,20 @@ def execute(notebook: Path, folder: Path, passed: dict, manager: type[AsyncKerne
     )
 
 
-@contextlib.contextmanager
-def gpu_of_its_own(gpus: int) -> Iterator[dict[str, str]]:
+def gpu_of_its_own(gpus: int) -> dict[str, str]:
     """The environment that shows a backend one GPU that no other run of this user on this machine has.
 
     There are `gpus` if `CUDA_VISIBLE_DEVICES` doesn't list them; 0 changes nothing. RunError if all are taken.
-    A GPU is taken by a file lock, which the system lets go of when this process ends, however it ends.
+    A GPU is taken by a lock, which the system lets go of when this process ends, however it ends.
     """
     devices = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",") if gpus else []
     for device in devices:
-        with open(Path(tempfile.gettempdir()) / f"fer_helpers_{os.getuid()}_gpu_{device}.lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield {"CUDA_VISIBLE_DEVICES": device}
-            return
+        with contextlib.suppress(runs.RunError):
+            runs.lock(Path(tempfile.gettempdir()) / f"fer_helpers_{os.getuid()}_gpu_{device}", patience=0)
+            return {"CUDA_VISIBLE_DEVICES": device}
     if devices:
         raise runs.RunError(f"other runs have taken every GPU of {', '.join(devices)}: wait for one of them to end")
-    yield {}
+    return {}
 
 
 def in_one_sentence(error: Exception) -> str:

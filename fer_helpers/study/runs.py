@@ -73,16 +73,16 @@ def beside(folder: Path, what: str) -> Path:
     return folder.with_name(f"{folder.name}.failed" if what == "failed" else f".{folder.name}.{what}")
 
 
-def lock(folder: Path) -> IO:
+def lock(folder: Path, patience: float | None = None) -> IO:
     """Keep other processes from running into a folder, until the run is over or this process and its kernel have ended.
 
-    RunError names the process that has it.
+    RunError, after so many seconds (by default `PATIENCE`), names the process that has it.
     """
     if folder in _locks:
         return _locks[folder]
     folder.parent.mkdir(parents=True, exist_ok=True)
     file = open(beside(folder, "lock"), "a+", encoding="utf-8")  # noqa: SIM115, open for as long as the lock is held
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + (PATIENCE if patience is None else patience)
     while fcntl:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
