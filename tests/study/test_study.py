@@ -1,8 +1,10 @@
-"""The study as a whole, in a copy of the project with notebooks that end as they are told: what is stale, kills."""
+"""The study in a copy of the project with notebooks that end as they are told: what is stale, kills, a cluster."""
 
+import fcntl
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -97,9 +99,19 @@ class Project:
         assert (self.folder / name).read_text() != text
         return text
 
-    def wait_for(self, text: str) -> None:
-        """Wait until a study has printed something."""
-        wait_until(lambda: text in (self.folder / "study.log").read_text())
+    def wait_for(self, text: str, log: str = "study.log") -> None:
+        """Wait until a study, or a job of a cluster, has printed something."""
+        wait_until(lambda: (self.folder / log).exists() and text in (self.folder / log).read_text())
+
+    def start_on_cluster(self, *config: str) -> subprocess.Popen:
+        """Begin a study by a Snakemake that is told to use a cluster, which keeps its files in the project."""
+        stand_in = f"{shlex.quote(sys.executable)} {shlex.quote(str(FIXTURES / 'stand_in_cluster.py'))}"
+        command = [sys.executable, "-m", "snakemake", "--executor", "cluster-generic", "--jobs", "4"]
+        command += ["--seconds-between-status-checks", "1", "--config", "profile=smoke", *config]
+        for what in ("submit", "status"):
+            command += [f"--cluster-generic-{what}-cmd", f"{stand_in} {what}"]
+        environment = self.environment | {"STAND_IN_CLUSTER": str(self.folder), "TMPDIR": str(self.folder)}
+        return subprocess.Popen(command, cwd=self.folder, env=environment)
 
     def planned(self, *config: str) -> dict[str, dict[str, str]]:
         """The notebooks that Snakemake would run, and what it says of each job: input, output, threads, resources."""
@@ -260,22 +272,7 @@ def test_a_failed_run_leaves_the_finished_one_before_it_and_others_run_on(projec
 
 
 @pytest.mark.slow
-def test_a_second_study_runs_nothing_until_it_is_forced(project):
-    project.add("00_any")
-    status, output = project.study()
-    assert status == 0
-    index = project.folder / "reports" / "smoke" / "index.html"
-    assert f"Reports: {index.as_uri()}" in output.splitlines()[-1]
-    first = project.about("00_any")
-    status, output = project.study()
-    assert (status, project.about("00_any")) == (0, first)
-    assert "up to date: no notebook was run. To run them again: make study PROFILE=smoke FORCE=1" in output
-    assert project.study("--force")[0] == 0
-    assert project.about("00_any")["process"] != first["process"]
-
-
-@pytest.mark.slow
-def test_killed_without_warning_a_study_goes_on_where_it_was(project):
+def test_killed_without_warning_a_study_goes_on_where_it_was_and_a_second_runs_nothing_until_it_is_forced(project):
     project.add("00_any.short")
     project.add("05_scoreboard", declared=SCOREBOARD, epochs=1000)
     killed = project.start()
@@ -297,6 +294,12 @@ def test_killed_without_warning_a_study_goes_on_where_it_was(project):
     assert project.about("00_any.short") == short
     assert "00_any.short |" not in output
     assert project.about("05_scoreboard")["status"] == "finished"
+    assert f"Reports: {(project.folder / 'reports/smoke/index.html').as_uri()}" in output.splitlines()[-1]
+
+    output = project.study("--run", "00_any.short")[1]
+    assert "no notebook was run. To run them again: make study PROFILE=smoke RUN=00_any.short FORCE=1" in output
+    assert project.study("--run", "00_any.short", "--force")[0] == 0
+    assert project.about("00_any.short")["process"] != short["process"]
 
 
 @pytest.mark.slow
@@ -337,6 +340,41 @@ def test_killed_while_pages_are_written_a_study_leaves_no_process_behind(project
     (project.folder / "slow").unlink()
     assert project.study()[0] == 0
     assert (project.folder / "reports" / "smoke" / "index.html").exists()
+
+
+def test_each_run_asks_a_cluster_for_one_gpu_minutes_and_memory_with_that_for_its_images(project):
+    project.add("00_any", declared="memory_gb = 0.0  # of images", memory_gb=60.0)
+    asked = project.planned("gpus=2")["00_any"]["resources"].split(", ")
+    assert {"gpu=1", "mem_mb=68000", "runtime=60"} <= {*asked}
+
+
+@pytest.mark.slow
+def test_a_run_goes_through_the_cluster_and_its_page_is_made_where_snakemake_runs(project):
+    project.add("00_any")
+    with open(project.folder / f".fer_helpers_{os.getuid()}_gpu_0.lock", "w") as taken:  # by a job on another machine
+        fcntl.flock(taken, fcntl.LOCK_EX)
+        assert project.start_on_cluster("gpus=1").wait(PATIENCE) == 0
+    (asked,) = [json.loads(file.read_text()) for file in project.folder.glob("*.asked")]
+    assert (asked["rule"], asked["wildcards"], asked["threads"]) == ("run", {"run": "00_any"}, 8)
+    assert [asked["resources"][name] for name in ("gpu", "mem_mb", "runtime")] == [1, 8_000, 60]
+    about = project.about("00_any")
+    assert (about["status"], about["CUDA_VISIBLE_DEVICES"]) == ("finished", "0")
+    assert about["OMP_NUM_THREADS"] == str(min(8, os.cpu_count()))
+    assert (project.folder / "reports" / "smoke" / "index.html").read_text() == "00_any"
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_the_job_that_carries_it(project):
+    project.add("00_any", epochs=10_000)
+    with project.start_on_cluster() as study:
+        project.wait_for("00_any | epoch 3 ", log="1.log")
+        kernel = psutil.Process(project.about("00_any")["process"])
+        snakemake_of_job = kernel.parent().parent()
+        assert snakemake_of_job.pid != study.pid
+        snakemake_of_job.kill()
+        kernel.wait(PATIENCE)
+        assert study.wait(PATIENCE) != 0
+    assert (project.folder / "1.ended").read_text().strip() != "0"
 
 
 def test_a_profile_or_run_that_does_not_exist_is_refused_and_those_that_do_are_listed(tmp_path, monkeypatch):
