@@ -18,10 +18,7 @@ RED = "\033[31m{}\033[0m"
 
 
 def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str = "") -> int:
-    """Bring the reports of a profile up to date, or of one of its runs, and say how that went.
-
-    Returns:
-        0 if every run of the profile has finished.
+    """Bring the reports of a profile up to date, or of one of its runs; 0 if every one of them has finished.
 
     Raises:
         RunError: no profile has that name, the profile has no such run, or another study is running in this folder.
@@ -44,7 +41,10 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
         print(f"\nProfile {profile} is up to date: no notebook was run. To run them again: {again}")
     print(f"\nReports: {(folders[0].parent / 'index.html').as_uri()}", flush=True)  # before what goes to stderr
     if status:
-        complain(profile, dict(zip(names if not run else [run], attempts, strict=True)))
+        named = {f"{profile}/{folder.name}": attempt for folder, attempt in zip(folders, attempts, strict=True)}
+        early = [f"NOT RUN TO ITS END {name}" for name, run in named.items() if run.status in ("", "running")]
+        failed = [f"FAILED {name}: {run.about['error']}" for name, run in named.items() if run.status == "failed"]
+        print_red(*(early + failed or ["The study stopped before its end: see above. make study goes on from here."]))
     return status
 
 
@@ -68,37 +68,24 @@ def write_pages(profile: str) -> None:
         report.main(["all", str(paths.reports_dir() / profile)])
 
 
-def complain(profile: str, attempts: dict[str, runs.Record]) -> None:
-    """Print one red line for each run that has not finished, and why; one line in all if none can be blamed."""
-    early = [f"NOT RUN TO ITS END {profile}/{name}" for name, run in attempts.items() if run.status in ("", "running")]
-    failed = [
-        f"FAILED {profile}/{name}: {run.about['error']}" for name, run in attempts.items() if run.status == "failed"
-    ]
-    for line in [*early, *failed] or [
-        "The study stopped before its end: see above. The next make study goes on from here."
-    ]:
-        print_red(line)
-
-
-def print_red(line: str) -> None:
-    """Print a line in red where that can be seen, to stderr."""
+def print_red(*lines: str) -> None:
+    """Print lines to stderr, in red where that can be seen."""
     coloured = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    print(RED.format(line) if coloured else line, file=sys.stderr)
+    print(*(RED.format(line) if coloured else line for line in lines), sep="\n", file=sys.stderr)
 
 
 def main() -> int:
     """Run the study from the command line; the exit status is 0 if every run of the profile has finished."""
-    parser = argparse.ArgumentParser(prog="python -m fer_helpers.study", description="Run a profile of the study.")
+    parser = argparse.ArgumentParser("python -m fer_helpers.study", description="Run a profile of the study.")
     parser.add_argument("--profile", default="smoke", help="a folder of notebooks/profiles")
     parser.add_argument("--run", default="", metavar="RUN", help="only this run of the profile, as in 04_alam_2022")
     parser.add_argument("--cores", type=int, default=os.cpu_count(), metavar="N", help="processor cores to use")
     parser.add_argument(
-        "--gpus", type=int, default=0, metavar="N", help="GPUs to use, one a run; 0: as the backend does"
+        "--gpus", type=int, default=0, metavar="N", help="GPUs to use, one a run; 0: the backend chooses"
     )
     parser.add_argument("--force", action="store_true", help="run notebooks again that are up to date")
-    options = parser.parse_args()
     try:
-        return study(options.profile, options.cores, options.gpus, options.force, options.run)
+        return study(**vars(parser.parse_args()))
     except runs.RunError as error:
         print_red(str(error))
         return 1

@@ -26,9 +26,7 @@ LOG_LINES = 200  # a longer log keeps this many lines, half from its start and h
 NOTEBOOKS = "../../notebooks"  # where relative links in a notebook start, seen from its page in reports/<profile>/
 SHOWN_FIRST = ("text/html", "text/markdown", "image/png", "image/jpeg", "text/plain")
 # What stands before these folders in a path is particular to the machine that ran the notebook.
-PLACE_ON_MACHINE = re.compile(
-    r"(?:[A-Za-z]:)?[\\/][^\s'\":]*[\\/](?=(?:site-packages|fer_helpers|notebooks|reports)[\\/])"
-)
+PLACE_ON_MACHINE = re.compile(r"([A-Za-z]:)?[\\/][^\s'\":]*[\\/](?=(site-packages|fer_helpers|notebooks|reports)[\\/])")
 PAPERMILL_MARKER = "papermill-error-cell-tag"  # of cells in which papermill announces a failure; the page has a banner
 
 
@@ -93,10 +91,6 @@ class Prose(IPythonRenderer):
         """A formula on lines of its own."""
         return self.inline_math(body, as_block=True)
 
-    def latex_environment(self, name: str, body: str) -> str:
-        r"""A formula between `\begin{name}` and `\end{name}`."""
-        return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")
-
 
 def markdown(source: str, outline: Outline, **options) -> Markup:
     """Markdown as HTML; HTML in it is shown as text; with `escape=False` it is passed on, to be sanitised later."""
@@ -143,8 +137,7 @@ def cells_of(cells: list[NotebookNode], outline: Outline) -> list[dict]:
     shown = []
     for place, cell in enumerate(cells):
         if cell.cell_type == "markdown":
-            attachments = cell.get("attachments", {})
-            shown.append({"prose": markdown(cell.source, outline, escape=False, attachments=attachments)})
+            shown.append({"prose": markdown(cell.source, outline, escape=False)})
         elif cell.cell_type == "code":
             coalesce.preprocess_cell(cell, {}, place)
             role = next((tag for tag in cell.metadata.get("tags", []) if tag.endswith("parameters")), "")

@@ -18,7 +18,6 @@ from fer_helpers.study.claims.verdicts import SCOREBOARD
 from fer_helpers.study.runs import COLUMNS, Record, read_profile
 
 NUMBERS = ["value", "n", "ci_low", "ci_high", "seed", "image_size"]
-AGAINST = ("not reproduced", "doubtful")
 # What a reader wants to hear of first: ours against theirs, what can't be true, evidence, and then the rest.
 RANKS = {"not reproduced": 0, "reproduced": 0, "impossible": 1, "contradicts itself": 1, "false": 1, "doubtful": 2}
 RANKS |= {"supported": 2, "undecided": 3, "ambiguous": 4, "agrees": 5, "not tested": 6}
@@ -130,11 +129,10 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     known = [row for row in rows if row["kind"] == "result" and row["metric"] == "accuracy" and row["has_ours"]]
     scored = accuracies[(accuracies["protocol"] == "clean") & (accuracies["split"] == "test")]
     copies = results[(results["metric"] == "duplicate_of_train") & (results["split"] == "test")]
+    against = [row for row in known if row["word"] in ("not reproduced", "doubtful")]
     return {
         "split": pairs.nlargest(1, "gain").to_dict("records"),
-        "printed": sorted(
-            (row for row in known if row["word"] in AGAINST), key=lambda row: row["ours"] - row["printed"]
-        )[:1],
+        "printed": sorted(against, key=lambda row: row["ours"] - row["printed"])[:1],
         "copies": copies.nlargest(1, "n").to_dict("records"),
         "best": scored.sort_values(["n", "value"], ascending=False, kind="stable").head(1).to_dict("records"),
     }

@@ -6,7 +6,8 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +18,13 @@ from IPython.core.inputtransformer2 import TransformerManager
 from fer_helpers import datasets, paths
 
 VARIANTS = (*(f"B{number}" for number in range(8)), "Lite0", "Lite1", "Lite2", "Mini")  # `models` imports Keras
-TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list"}
+DETECTORS = ("none", "haar", "box", *(["dlib"] if find_spec("dlib") else []))
+TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a dict"}
 NEVER_EMPTY = ("seeds", "data_sets", "profiles", "memory_images", "faces_at_once", "call_repeats")
+HAS_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+EMPTY_LISTS = re.compile(
+    r"(?<=\()(?:\w+=\[\](?:, )?)+|, \w+=\[\]"
+)  # in the text of a syntax tree, where Python 3.13 has none
 
 
 class RunError(Exception):
@@ -32,12 +38,12 @@ def _one_of(*words: str) -> tuple[str, Callable]:
     return f"one of {', '.join(words)}", words.__contains__
 
 
+def _at_least(lowest: int) -> tuple[str, Callable]:
+    return f"at least {lowest}", lambda value: value >= lowest
+
+
 def _is_weights(value: str) -> bool:
     return value in ("imagenet", "scratch") or paths.resolve(value).is_file()
-
-
-def _is_detector(value: str) -> bool:
-    return value in ("none", "haar", "box") or (value == "dlib" and find_spec("dlib") is not None)
 
 
 # Patterns of names, what a value (or each value of a list) must be, and a test; the first pattern that fits counts.
@@ -45,7 +51,7 @@ RULES: list[tuple[str, str, Callable]] = [
     ("variant *variants", *_one_of(*VARIANTS)),
     ("dataset data_sets", *_one_of(*datasets.LOADERS)),
     ("weights", "imagenet, scratch, or a file that exists", _is_weights),
-    ("detector", "one of none, haar, box, or dlib after pip install -e .[dlib]", _is_detector),
+    ("detector", "one of none, haar, box, or dlib after pip install -e .[dlib]", DETECTORS.__contains__),
     ("pooling", *_one_of("avg", "max")),
     ("optimizer", *_one_of("adam", "adamax", "adamw", "sgd")),
     ("schedule", *_one_of("constant", "cosine", "staircase")),
@@ -53,27 +59,17 @@ RULES: list[tuple[str, str, Callable]] = [
     ("interpolation", *_one_of("nearest", "bilinear", "bicubic", "area", "lanczos")),
     ("body_in_phase1", *_one_of("frozen", "trained")),
     ("exported", *_one_of("ONNX", "LiteRT")),
-    ("image_size", "at least 32", lambda value: value >= 32),
-    ("side *_side *_sizes", "at least 8", lambda value: value >= 8),
-    ("folds", "at least 2", lambda value: value >= 2),
+    ("image_size", *_at_least(32)),
+    ("side *_side *_sizes", *_at_least(8)),
+    ("folds", *_at_least(2)),
     ("*rate", "above 0", lambda value: value > 0),
     ("shift zoom", "from 0 to below 1", lambda value: 0 <= value < 1),
     ("near_duplicate_correlation", "above 0 and at most 1", lambda value: 0 < value <= 1),
-    ("*_share *_momentum power alpha discordant", "between 0 and 1", lambda value: 0 < value < 1),
-    (
-        "seed seeds batch_size trained_epochs train_images rotation l1 l2 memory_gb",
-        "at least 0",
-        lambda value: value >= 0,
-    ),
-    (
-        "*epochs *_folds *_steps *_images *_layers *_filters *_threads rounds hidden faces_at_once call_repeats",
-        "at least 1",
-        lambda value: value >= 1,
-    ),
+    ("*_share *_momentum", "between 0 and 1", lambda value: 0 < value < 1),
+    ("seed seeds batch_size trained_epochs train_images rotation l1 l2 memory_gb", *_at_least(0)),
+    ("*epochs *_folds *_steps *_images *_layers *_filters *_threads", *_at_least(1)),
+    ("rounds hidden faces_at_once call_repeats", *_at_least(1)),
 ]
-
-
-# ---------------------------------------------------------------------------------------------------------- parameters
 
 
 def notebook_of(run: str) -> Path:
@@ -82,11 +78,7 @@ def notebook_of(run: str) -> Path:
 
 
 def read(file: Path) -> dict[str, object]:
-    """The parameters in a YAML file.
-
-    Raises:
-        RunError: it can't be read, or is no mapping in YAML.
-    """
+    """The parameters in a YAML file; RunError if it can't be read, or is no mapping in YAML."""
     try:
         passed = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -97,11 +89,7 @@ def read(file: Path) -> dict[str, object]:
 
 
 def defaults(notebook: Path) -> dict[str, object]:
-    """The parameters of a notebook with its own values: the assignments of the cell tagged `parameters`.
-
-    Raises:
-        RunError: there is no such notebook, or no such cell.
-    """
+    """The parameters of a notebook with its own values; RunError if no cell of it is tagged `parameters`."""
     source = next((source for _, source, tags in _cells(notebook) if "parameters" in tags), None)
     if source is None:
         raise RunError(f"{notebook} has no cell tagged parameters")
@@ -116,8 +104,7 @@ def resolved(notebook: Path, passed: dict[str, object]) -> dict[str, object]:
         RunError: the notebook has no parameter of that name, or a value has another type.
     """
     known = defaults(notebook)
-    unknown = [name for name in passed if name not in known]
-    if unknown:
+    if unknown := [name for name in passed if name not in known]:
         raise RunError(f"{notebook.stem} has no parameter {', '.join(map(str, unknown))}: it has {', '.join(known)}")
     return {name: _typed(notebook, name, passed.get(name, value), value) for name, value in known.items()}
 
@@ -129,18 +116,13 @@ def _typed(notebook: Path, name: str, value: object, default: object) -> object:
         return float(value)
     if type(value) is type(default) and (type(value) is not float or math.isfinite(value)):
         return value
-    hint = ""
-    if isinstance(value, str) and isinstance(default, int | float):
-        hint = ": without quotes, and 1e-4 as 1.0e-4, which YAML would read as a text"
+    quoted = isinstance(value, str) and isinstance(default, int | float)
+    hint = ": without quotes, and 1e-4 as 1.0e-4, which YAML would read as a text" if quoted else ""
     raise RunError(f"{notebook.stem}: {name} must be {TYPES[type(default)]}, not {str(value)!r:.80}{hint}")
 
 
 def check(notebook: Path, parameters: dict[str, object]) -> None:
-    """Refuse values outside their range by `RULES`.
-
-    Raises:
-        RunError: the sentence names the parameter and what it may be.
-    """
+    """Refuse a value that `RULES` does not allow: RunError, which names the parameter and what it may be."""
     for name, value in parameters.items():
         if isinstance(value, list) and not value and name in NEVER_EMPTY:
             raise RunError(f"{notebook.stem}: {name} must not be empty")
@@ -157,22 +139,17 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
 def data_sets(notebook: Path, parameters: dict[str, object]) -> dict[str, bool]:
     """The data sets that a notebook loads with its parameter `data`, and whether it needs each, or any of them."""
     found = {}
-    for node in (node for cell in _code(notebook) for node in ast.walk(cell)):
-        function = ast.unparse(node.func).partition("datasets.")[2] if isinstance(node, ast.Call) else ""
-        if function in ("load", "load_present") and [ast.unparse(part) for part in node.args[1:2]] == ["data"]:
-            named = (
-                node.args[0].value if isinstance(node.args[0], ast.Constant) else parameters[ast.unparse(node.args[0])]
-            )
+    for call in (node for node in ast.walk(ast.parse(_code(notebook))) if isinstance(node, ast.Call)):
+        function = ast.unparse(call.func).partition("datasets.")[2]
+        if function in ("load", "load_present") and [ast.unparse(part) for part in call.args[1:2]] == ["data"]:
+            first = call.args[0]
+            named = first.value if isinstance(first, ast.Constant) else parameters[ast.unparse(first)]
             found |= dict.fromkeys([named] if isinstance(named, str) else named, function == "load")
     return found
 
 
 def check_data(notebook: Path, parameters: dict[str, object]) -> None:
-    """See that the data sets are there that the notebook loads with its parameter `data`.
-
-    Raises:
-        RunError: one that it needs is not there, or none of those that it would use.
-    """
+    """RunError if a data set is missing that the notebook needs, or all of those of which one is enough."""
     absent, names = {}, data_sets(notebook, parameters)
     for name in names if parameters.get("data", "generated") != "generated" else []:
         try:
@@ -181,9 +158,6 @@ def check_data(notebook: Path, parameters: dict[str, object]) -> None:
             absent[name] = str(error)
     if any(names[name] for name in absent) or (absent and len(absent) == len(names)):
         raise RunError("; ".join(absent.values()))
-
-
-# -------------------------------------------------------------------------------------------------------- dependencies
 
 
 def _cells(notebook: Path) -> list[tuple[str, str, list[str]]]:
@@ -195,12 +169,39 @@ def _cells(notebook: Path) -> list[tuple[str, str, list[str]]]:
         raise RunError(f"{notebook} can't be read as a notebook: {error!r}") from error
 
 
-def _code(notebook: Path) -> Iterator[ast.Module]:
-    """The code cells, parsed; magics are turned into Python, and a cell that is not Python is left out."""
-    for kind, source, _ in _cells(notebook):
-        if kind == "code":
-            with contextlib.suppress(SyntaxError):
-                yield ast.parse(TransformerManager().transform_cell(source))
+def _code(notebook: Path) -> str:
+    """The code cells as one text; magics are turned into Python, and a cell that is not Python is left out."""
+    found = []
+    for source in (source for kind, source, _ in _cells(notebook) if kind == "code"):
+        with contextlib.suppress(SyntaxError):
+            python = TransformerManager().transform_cell(source)
+            ast.parse(python)
+            found.append(python)
+    return "\n".join(found)
+
+
+@functools.cache
+def _parsed(code: str) -> tuple[set[str], str]:
+    """The names that a text of Python imports, and its syntax tree as a text, without comments and docstrings."""
+    tree, names = ast.parse(code), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, HAS_DOCSTRING) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return names, EMPTY_LISTS.sub("", ast.dump(tree))
+
+
+def _imports(code: str) -> set[Path]:
+    # Importing a module runs the packages that it is in; the last part may be a name in a module instead.
+    names = [name.split(".") for name in _parsed(code)[0]]
+    modules = {tuple(parts[:length]) for parts in names for length in range(1, len(parts) + 1)}
+    own = [module for module in modules if module[0] == "fer_helpers" and module[1:2] not in (("drawn",), ("study",))]
+    own += [module for module in modules if module == ("fer_helpers", "study", "runs")]
+    files = [paths.PROJECT.joinpath(*module) for module in own]
+    return {file for each in files for file in (each.with_suffix(".py"), each / "__init__.py") if file.is_file()}
 
 
 def imported_modules(notebook: Path) -> list[Path]:
@@ -209,50 +210,28 @@ def imported_modules(notebook: Path) -> list[Path]:
     Left out are `fer_helpers.study`, which judges numbers, except for what `study.runs` imports to compute scores; and
     `fer_helpers.drawn`, which `fingerprint` adds where faces are drawn.
     """
-    found: set[Path] = set()
-    waiting = {module for cell in _code(notebook) for module in _imports(ast.unparse(cell))}
+    found, waiting = set(), _imports(_code(notebook))
     while waiting:
         module = waiting.pop()
         found.add(module)
         waiting |= _imports(module.read_text(encoding="utf-8")) - found
-    return sorted(module for module in found if module.parent != paths.PROJECT / "fer_helpers" / "study")
-
-
-@functools.cache
-def _names_imported(code: str) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
-
-
-def _imports(code: str) -> set[Path]:
-    # Importing a module runs the packages that it is in; the last part may be a name in a module instead.
-    parts = [name.split(".") for name in _names_imported(code) if name.split(".")[0] == "fer_helpers"]
-    modules = {tuple(part[:length]) for part in parts for length in range(1, len(part) + 1)}
-    modules -= {module for module in modules if module[1:2] == ("drawn",)}
-    modules -= {module for module in modules if module[1:2] == ("study",) and module[2:] != ("runs",)}
-    files = [paths.PROJECT.joinpath(*module) for module in modules]
-    candidates = [file for folder in files for file in (folder.with_suffix(".py"), folder / "__init__.py")]
-    return {file for file in candidates if file.is_file()}
+    return sorted(module for module in found if module.parent.name != "study")
 
 
 def fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
-    """Hash of what decides a run's numbers except data: cells, parameters (`run_dir` apart), imported modules.
+    """Hash of what decides a run's numbers except data: code cells, parameters (`run_dir` apart), imported modules.
 
     Also the code that draws faces; and for a scoreboard (`profiles`), which trains nothing, the claims and their rules.
+    Prose does not count: neither Markdown nor comments and docstrings.
     """
-    modules, package = imported_modules(notebook), paths.PROJECT / "fer_helpers"
+    modules, tables = imported_modules(notebook), []
     if parameters.get("data") == "generated":
-        modules += sorted((package / "drawn").glob("*.py"))
+        modules += sorted(paths.PROJECT.glob("fer_helpers/drawn/*.py"))
     if "profiles" in parameters:
-        modules += [
-            *sorted((package / "study" / "claims").glob("*.py")),
-            *sorted((paths.PROJECT / "data").glob("*.csv")),
-        ]
-    hashes = {module.relative_to(paths.PROJECT).as_posix(): paths.file_sha256(module) for module in modules}
-    content = [_cells(notebook), {name: value for name, value in parameters.items() if name != "run_dir"}, hashes]
+        modules += sorted(paths.PROJECT.glob("fer_helpers/study/claims/*.py"))
+        tables = sorted(paths.PROJECT.glob("data/*.csv"))
+    does = {module.relative_to(paths.PROJECT).as_posix(): _parsed(module.read_text("utf-8"))[1] for module in modules}
+    hashes = [paths.file_sha256(table) for table in tables]
+    values = {name: value for name, value in parameters.items() if name != "run_dir"}
+    content = [_parsed(_code(notebook))[1], values, does, hashes]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,14 +1,11 @@
 """Pages that open in any browser with the network off: one for each run, and an index of them.
 
-python -m fer_helpers.study.report render reports/smoke      pages whose inputs have changed, or one run; --force: all
-python -m fer_helpers.study.report collect reports/smoke     results.csv of the finished runs, into one
-python -m fer_helpers.study.report all reports/smoke         both, and reports/smoke/index.html, in one process
-python -m fer_helpers.study.report index --profiles cpu      reports/index.html, or another page with --out
-python -m fer_helpers.study.report readme --profiles cpu     what was found, into README.md and reports/findings.svg
+python -m fer_helpers.study.report all reports/smoke      its pages whose inputs have changed, results.csv, index.html
+python -m fer_helpers.study.report index --profiles cpu   reports/index.html, or another page with --out
+python -m fer_helpers.study.report readme --profiles cpu  what was found, into README.md and reports/findings.svg
 """
 
 import hashlib
-import os
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
@@ -35,35 +32,19 @@ def kind_of_data(run: Record, siblings: list[Record]) -> str:
     return "generated" if "generated faces" in sources else "real" if sources else "unread"
 
 
-def render(folder: Path, force: bool = False) -> list[Path]:
-    """Write the pages of a profile, or of one run, beside their folders; those whose inputs are as they were, stay.
-
-    Args:
-        folder: `reports/<profile>` or `reports/<profile>/<run>`; a run has `run.json` and `executed.ipynb.gz`.
-        force: write every page.
-
-    Raises:
-        FileNotFoundError: the run that was named lacks one of the two.
-    """
-    one_run = (folder / "run.json").exists() or (folder / EXECUTED).exists() or not any(folder.glob("*/run.json"))
-    for needed in ("run.json", EXECUTED) if one_run else ():
-        if not (folder / needed).exists():
-            raise FileNotFoundError(f"no {needed} in {folder}: run its notebook first, as in `make study`")
-    for page in () if one_run else folder.glob("*.failed.html"):  # of failures that a later run has put right
+def render(profile: Path) -> list[Path]:
+    """Write the pages of `reports/<profile>` beside the runs' folders; those whose inputs are as they were, stay."""
+    for page in profile.glob("*.failed.html"):  # of failures that a later run has put right
         if not page.with_suffix("").exists():
             page.unlink()
-    siblings, pages = read_profile(folder.parent if one_run else folder), []
-    for run in siblings:
-        if (one_run and run.folder != folder) or not (run.folder / EXECUTED).exists():
-            continue
+    siblings, pages = read_profile(profile), []
+    for run in (run for run in siblings if (run.folder / EXECUTED).exists()):
         files = {name: paths.file_sha256(run.folder / name) for name in FILES if (run.folder / name).exists()}
         kind, page = kind_of_data(run, siblings), run.folder.with_name(f"{run.name}.html")
         made_of = "".join([kind, *files.values(), *map(paths.file_sha256, CODE)])
         inputs = hashlib.sha256(made_of.encode()).hexdigest()[:16]
-        if force or not page.exists() or f'content="{inputs}"' not in page.read_text("utf-8")[:2_000]:
+        if not page.exists() or f'content="{inputs}"' not in page.read_text("utf-8")[:2_000]:
             _write_page(run, page, kind=kind, inputs=inputs, files=files)
-        else:
-            os.utime(page)  # for who asks whether the page is newer than what it was made of
         pages.append(page)
     return pages
 
@@ -89,19 +70,18 @@ def _write_page(run: Record, page: Path, **content) -> None:
     )
 
 
-def collect(profile_folder: Path) -> Path:
-    """Concatenate the `results.csv` of a profile's finished runs into one, number by number as written, and say where.
+def collect(profile: Path) -> Path:
+    """Join the `results.csv` of a profile's finished runs into one, number by number as written, and say where.
 
-    Raises:
-        ValueError: a file has other columns than `runs.COLUMNS`.
+    Raises ValueError where a file has other columns than `runs.COLUMNS`.
     """
     parts = [pd.DataFrame(columns=list(COLUMNS), dtype=str)]
-    for run in (run for run in read_profile(profile_folder) if run.status == "finished"):
+    for run in (run for run in read_profile(profile) if run.status == "finished"):
         parts.append(run.results.drop(columns="line"))
         if tuple(parts[-1].columns) != COLUMNS:
             has = f"{run.folder / 'results.csv'} has the columns {', '.join(parts[-1].columns)}"
             raise ValueError(f"{has}, not {', '.join(COLUMNS)}: run its notebook again")
-    target = profile_folder / "results.csv"
+    target = profile / "results.csv"
     write_csv(pd.concat(parts, ignore_index=True), target)
     return target
 
@@ -111,26 +91,20 @@ def main(arguments: list[str] | None = None) -> None:
     from fer_helpers.study import index
 
     parser = ArgumentParser("study.report", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("render", "collect", "all", "index", "readme"))
-    parser.add_argument("folder", type=Path, nargs="?", help="reports/<profile>, or to render one run of it")
-    parser.add_argument("--force", action="store_true", help="render also pages whose inputs are as they were")
-    parser.add_argument("--profiles", nargs="+", help="names of folders in reports/, for the index; all by default")
+    parser.add_argument("command", choices=("all", "index", "readme"))
+    parser.add_argument("folder", type=Path, nargs="?", help="reports/<profile>, for `all`")
+    parser.add_argument("--profiles", nargs="+", help="names of folders in reports/, for the others; all by default")
     parser.add_argument("--out", type=Path, default=paths.reports_dir() / "index.html", help="where the index goes")
     chosen = parser.parse_args(arguments)
-    command, folder, written = chosen.command, chosen.folder, []
-    if (folder is None) != (command in ("index", "readme")):
+    command, folder = chosen.command, chosen.folder
+    if (folder is None) == (command == "all"):
         parser.error(f"{command} {'needs a folder, reports/<profile>' if folder is None else 'takes --profiles'}")
-    profiles = chosen.profiles or sorted({file.parts[-3] for file in paths.reports_dir().glob("*/*/run.json")})
-    if command in ("render", "all"):
-        written += render(folder, chosen.force)
-    if command in ("collect", "all"):
-        written.append(collect(folder))
     if command == "all":
+        written = [*render(folder), collect(folder)]
         written.append(index.write_index([folder.name], folder / "index.html", folder.parent))
-    if command == "index":
-        written.append(index.write_index(profiles, chosen.out))
-    if command == "readme":
-        written += index.write_readme(profiles)
+    else:
+        profiles = chosen.profiles or sorted({file.parts[-3] for file in paths.reports_dir().glob("*/*/run.json")})
+        written = index.write_readme(profiles) if command == "readme" else [index.write_index(profiles, chosen.out)]
     print(*written, sep="\n")
 
 

@@ -2,20 +2,18 @@
 
     python -m fer_helpers.study.runner notebooks/profiles/smoke/01_huang_2024.yaml --run-dir reports/smoke/01_huang_2024
 
-Papermill can call a notebook complete although its kernel died or a cell ran into its time limit. Here a run has
-finished only if the notebook itself said so in `run.json` at its end; then it replaces the run before it.
+Papermill can call a notebook complete although its kernel died. Here a run has finished only if the notebook itself
+said so in `run.json` at its end; then it replaces the run before it.
 """
 
 import argparse
 import contextlib
-import fcntl
 import gzip
 import os
 import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -41,21 +39,16 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": "33554432",
     "MALLOC_TRIM_THRESHOLD_": "8000000000",
 }
-LIMITS_OF_THREADS = (
-    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
-    *("LOKY_MAX_CPU_COUNT", "OPENCV_FOR_THREADS_NUM"),
-)
+LIMITS_OF_THREADS = ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
+LIMITS_OF_THREADS += ["LOKY_MAX_CPU_COUNT", "OPENCV_FOR_THREADS_NUM"]
 
 
-def run_notebook(
-    parameter_file: Path, run_dir: str, cell_timeout: int | None = None, gpus: int = 0, threads: int = 0
-) -> str:
+def run_notebook(parameter_file: Path, run_dir: str, gpus: int = 0, threads: int = 0) -> str:
     """Execute the notebook that a file of parameters is named after.
 
     Args:
         parameter_file: `<notebook>.yaml` or `<notebook>.<variant>.yaml`, parameters as papermill's `-f` takes them.
         run_dir: folder of the run, relative to the project; the notebook gets it as its parameter `run_dir`.
-        cell_timeout: seconds that a cell may take; no limit if missing.
         gpus: how many GPUs runs share, one each; 0 leaves the choice to the backend.
         threads: of the backend and the libraries below it; 0 leaves the choice to them.
 
@@ -71,16 +64,17 @@ def run_notebook(
         try:
             passed = parameters.read(parameter_file) | {"run_dir": run_dir}
             parameters.check(notebook, parameters.resolved(notebook, passed))
-            with gpu_of_its_own(gpus) as gpu:
-                environment = ENVIRONMENT | gpu | {runs.RUNNERS_FOLDER: str(folder)}
-                environment |= dict.fromkeys(LIMITS_OF_THREADS, str(threads)) if threads else {}
-                execute(notebook, folder, passed, cell_timeout, kernel(environment, [lock.fileno()]))
+            environment = ENVIRONMENT | gpu_of_its_own(gpus) | {runs.RUNNERS_FOLDER: str(folder)}
+            environment |= dict.fromkeys(LIMITS_OF_THREADS, str(threads)) if threads else {}
+            execute(notebook, folder, passed, kernel(environment, [lock.fileno()]))
         except KeyboardInterrupt:
             error = "stopped by hand"
         except Exception as exception:  # whatever it was, the run has failed of it, and run.json has to say so
             error = in_one_sentence(exception)
         error += _keep_executed(notebook, folder, failed=bool(error))
-        error = error or _unfinished(folder)
+        status = runs.read(runs.beside(folder, "running")).status
+        if status != "finished" and not error:
+            error = f"the notebook ended without writing its results: run.json says {status!r}, not 'finished'"
         runs.put_aside(folder, error) if error else runs.put_in_place(folder)
     except (OSError, runs.RunError) as exception:
         error = in_one_sentence(exception)
@@ -90,21 +84,14 @@ def run_notebook(
     return error
 
 
-# ----------------------------------------------------------------------------------------------------------- execution
-
-
 def kernel(environment: dict[str, str], open_files: list[int]) -> type[AsyncKernelManager]:
     """Manager of a kernel of this interpreter, whichever kernels called `python3` the user has installed.
 
-    Args:
-        environment: what its environment has besides this process's.
-        open_files: descriptors that it keeps open: a lock lasts until it has ended too.
+    `environment` is added to this process's; `open_files` stay open in it: a lock lasts until it has ended too.
     """
 
     class Kernel(AsyncKernelManager):
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            return KernelSpec(**get_kernel_dict())
+        kernel_spec = KernelSpec(**get_kernel_dict())
 
         async def start_kernel(self, **arguments: object) -> None:
             # No way to the console: what a notebook prints arrives as messages, and would be seen twice.
@@ -135,15 +122,10 @@ def say(name: str, text: str) -> None:
     print(f"{name} | {text}", flush=True)
 
 
-def execute(
-    notebook: Path, folder: Path, passed: dict, cell_timeout: int | None, manager: type[AsyncKernelManager]
-) -> None:
+def execute(notebook: Path, folder: Path, passed: dict, manager: type[AsyncKernelManager]) -> None:
     """Execute a notebook from the project's folder; it is saved after every cell, and twice a minute within one.
 
-    Raises:
-        PapermillExecutionError: a cell raised an exception.
-        DeadKernelError: the kernel died.
-        CellTimeoutError: a cell took too long.
+    Raises PapermillExecutionError where a cell raised an exception, DeadKernelError where the kernel died.
     """
     papermill.execute_notebook(  # which notes both paths in the notebook, where no machine's folders shall be named
         notebook.relative_to(paths.PROJECT),
@@ -155,37 +137,23 @@ def execute(
         stdout_file=Console(folder.name),
         autosave_cell_every=30,
         start_timeout=START_TIMEOUT,
-        execution_timeout=cell_timeout,
     )
 
 
-@contextlib.contextmanager
-def gpu_of_its_own(gpus: int) -> Iterator[dict[str, str]]:
+def gpu_of_its_own(gpus: int) -> dict[str, str]:
     """The environment that shows a backend one GPU that no other run of this user on this machine has.
 
-    A GPU is taken by a file lock, which the system lets go of when this process ends, however it ends.
-
-    Args:
-        gpus: how many there are, if `CUDA_VISIBLE_DEVICES` doesn't list them; 0 changes nothing.
-
-    Raises:
-        RunError: all are taken.
+    There are `gpus` if `CUDA_VISIBLE_DEVICES` doesn't list them; 0 changes nothing. RunError if all are taken.
+    A GPU is taken by a lock, which the system lets go of when this process ends, however it ends.
     """
     devices = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",") if gpus else []
     for device in devices:
-        with open(Path(tempfile.gettempdir()) / f"fer_helpers_{os.getuid()}_gpu_{device}.lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield {"CUDA_VISIBLE_DEVICES": device}
-            return
+        with contextlib.suppress(runs.RunError):
+            runs.lock(Path(tempfile.gettempdir()) / f"fer_helpers_{os.getuid()}_gpu_{device}", patience=0)
+            return {"CUDA_VISIBLE_DEVICES": device}
     if devices:
         raise runs.RunError(f"other runs have taken every GPU of {', '.join(devices)}: wait for one of them to end")
-    yield {}
-
-
-# ------------------------------------------------------------------------------------------------------------- outcome
+    return {}
 
 
 def in_one_sentence(error: Exception) -> str:
@@ -197,13 +165,6 @@ def in_one_sentence(error: Exception) -> str:
         name, message = error.ename, error.evalue
     lines = message.strip().splitlines()
     return textwrap.shorten(f"{name}: {lines[0]}" if lines else name, LONGEST_ERROR)
-
-
-def _unfinished(folder: Path) -> str:
-    """What is wrong with a notebook that ended without a word that it finished; nothing if it said so."""
-    status = runs.read(runs.beside(folder, "running")).status
-    what = f"the notebook ended without writing its results: run.json says {status!r}, not 'finished'"
-    return "" if status == "finished" else what
 
 
 def _keep_executed(notebook: Path, folder: Path, failed: bool) -> str:
@@ -231,12 +192,9 @@ def _keep_executed(notebook: Path, folder: Path, failed: bool) -> str:
 
 def main() -> int:
     """Run a notebook from the command line; the exit status is 0 if it finished and 1 if it failed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_helpers.study.runner", description="Run one notebook with one file of parameters."
-    )
+    parser = argparse.ArgumentParser("runner", description="Run one notebook with one file of parameters.")
     parser.add_argument("parameter_file", type=Path, help="notebooks/profiles/<profile>/<notebook>[.<variant>].yaml")
     parser.add_argument("--run-dir", required=True, help="folder that the run writes into, relative to the project")
-    parser.add_argument("--cell-timeout", type=int, metavar="SECONDS", help="let no cell take longer")
     parser.add_argument("--gpus", type=int, default=0, metavar="N", help="take one of N GPUs that no other run has")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor threads to use")
     parser.add_argument("--end-with-parent", action="store_true", help="end soon after the process that started this")
@@ -245,9 +203,7 @@ def main() -> int:
     os.chdir(paths.PROJECT)
     if options.end_with_parent:
         ParentPollerUnix(os.getppid()).start()
-    return (
-        1 if run_notebook(parameter_file, options.run_dir, options.cell_timeout, options.gpus, options.threads) else 0
-    )
+    return 1 if run_notebook(parameter_file, options.run_dir, options.gpus, options.threads) else 0
 
 
 if __name__ == "__main__":

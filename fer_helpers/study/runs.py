@@ -55,9 +55,7 @@ PATIENCE = 5  # seconds to wait for a lock: the kernel of a killed run ends with
 RUNNERS_FOLDER = "FER_RUN_FOLDER"  # environment of a kernel whose run is begun, locked and put in place by the runner
 
 _locks: dict[Path, IO] = {}
-
-
-# -------------------------------------------------------------------------------------------------------------- folder
+_stderr: list[int] = []  # where stderr leads while it is silenced
 
 
 def run_folder(run_dir: str) -> Path:
@@ -75,17 +73,16 @@ def beside(folder: Path, what: str) -> Path:
     return folder.with_name(f"{folder.name}.failed" if what == "failed" else f".{folder.name}.{what}")
 
 
-def lock(folder: Path) -> IO:
-    """Keep other processes from running into a folder until `unlock`, or until this process and its kernel have ended.
+def lock(folder: Path, patience: float | None = None) -> IO:
+    """Keep other processes from running into a folder, until the run is over or this process and its kernel have ended.
 
-    Raises:
-        RunError: another process has it; the sentence names it.
+    RunError, after so many seconds (by default `PATIENCE`), names the process that has it.
     """
     if folder in _locks:
         return _locks[folder]
     folder.parent.mkdir(parents=True, exist_ok=True)
     file = open(beside(folder, "lock"), "a+", encoding="utf-8")  # noqa: SIM115, open for as long as the lock is held
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + (PATIENCE if patience is None else patience)
     while fcntl:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,11 +97,6 @@ def lock(folder: Path) -> IO:
     file.truncate(0)
     print(os.getpid(), end="", file=file, flush=True)
     return _locks.setdefault(folder, file)
-
-
-def unlock(folder: Path) -> None:
-    """Let other processes run into a folder."""
-    _locks.pop(folder).close()
 
 
 def recover(folder: Path) -> None:
@@ -145,7 +137,7 @@ def put_in_place(folder: Path) -> None:
         folder.rename(old)
     new.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-    unlock(folder)
+    _locks.pop(folder).close()
 
 
 def put_aside(folder: Path, error: str) -> None:
@@ -154,16 +146,13 @@ def put_aside(folder: Path, error: str) -> None:
     with contextlib.suppress(OSError):  # where the disk is full
         write_about(folder, about | {"status": "failed", "error": error} | _until_now(about))
     beside(folder, "running").rename(beside(folder, "failed"))
-    unlock(folder)
+    _locks.pop(folder).close()
 
 
 def _until_now(about: dict) -> dict:
     ended = datetime.now(UTC)
     seconds = round((ended - datetime.fromisoformat(about["started"])).total_seconds())
     return {"ended": ended.isoformat(timespec="seconds"), "seconds": seconds}
-
-
-# ------------------------------------------------------------------------------------------------------------- reading
 
 
 @dataclass(frozen=True)
@@ -200,7 +189,7 @@ def read(folder: Path) -> Record:
 
 def latest(folder: Path) -> Record:
     """The last attempt at a run: it is going on or was killed, has failed, or has finished."""
-    attempts = [read(beside(folder, "running")), read(beside(folder, "failed")), read(folder)]
+    attempts = [read(place) for place in (beside(folder, "running"), beside(folder, "failed"), folder)]
     return next((attempt for attempt in attempts if attempt.about), attempts[-1])
 
 
@@ -210,15 +199,12 @@ def read_profile(folder: Path) -> list[Record]:
 
 
 def why_stale(folder: Path, parameter_file: Path) -> str:
-    """Why a run has to be run again, in a few words; empty for one that is up to date.
-
-    A run from before there were fingerprints counts as up to date; so does one whose data can't be found here.
-    """
+    """Why a run has to be run again, in a few words; empty for one that is up to date, or whose data is not here."""
     about, notebook = read(folder).about, parameters.notebook_of(folder.name)
     if about.get("status") != "finished":
         return "has not finished"
     values = parameters.resolved(notebook, parameters.read(parameter_file))
-    if "fingerprint" in about and about["fingerprint"] != fingerprint(notebook, values):
+    if about.get("fingerprint") != fingerprint(notebook, values):
         return "has another notebook, other parameters or other modules by now"
     for entry in about["data"]:
         if "bytes" in entry and values.get("data", "generated") != "generated":
@@ -236,16 +222,11 @@ def _bytes(location: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-# ----------------------------------------------------------------------------------------------------------------- run
-
-
 def start(notebook: str, paper: str, namespace: dict) -> "Run":
     """Begin a run in the first cell after a notebook's `parameters`; no backend is imported.
 
-    The parameter `run_dir` says where it writes, relative to the project; empty means `reports/by_hand/<notebook>`.
-
     Args:
-        notebook: name of the notebook without `.ipynb`.
+        notebook: its name without `.ipynb`; where its parameter `run_dir` is empty, `reports/by_hand/<name>` is used.
         paper: key of the paper, as in `huang_2024`, or empty.
         namespace: `globals()` of the notebook.
 
@@ -253,14 +234,12 @@ def start(notebook: str, paper: str, namespace: dict) -> "Run":
         RunError: a parameter is unknown or has a value that it can't have, data is missing, or the folder is locked.
     """
     file = parameters.notebook_of(notebook)
-    passed = list(parameters.defaults(file))
-    if not isinstance(
-        namespace.get("run"), Run
-    ):  # at first all literals are parameters, also unknown ones of papermill
-        literals = (str, int, float, bool, list, dict, tuple, type(None))
-        own = (name for name in namespace if not name.startswith("_") and name not in ("In", "Out", *passed))
-        passed += [name for name in own if isinstance(namespace[name], literals)]
-    values = parameters.resolved(file, {name: namespace[name] for name in passed if name in namespace})
+    known = parameters.defaults(file)
+    # At first every literal is a parameter, also one that papermill has passed and the notebook does not know.
+    literals = () if isinstance(namespace.get("run"), Run) else (str, int, float, list, dict, tuple, type(None))
+    own = {name: value for name, value in namespace.items() if name[0] != "_" and name not in ("In", "Out")}
+    passed = {name: value for name, value in own.items() if name in known or isinstance(value, literals)}
+    values = parameters.resolved(file, passed)
     parameters.check(file, values)
     parameters.check_data(file, values)
     folder = run_folder(values.get("run_dir") or f"reports/by_hand/{notebook}")
@@ -269,7 +248,7 @@ def start(notebook: str, paper: str, namespace: dict) -> "Run":
         begin(folder, about)
     run = Run(folder, read(beside(folder, "running")).about | about | {"data": []})
     write_about(folder, run.about)
-    _hush(True)
+    _silence_stderr()
     return run
 
 
@@ -308,19 +287,19 @@ class Run:
     def versions(self, backend: bool = True) -> pd.DataFrame:
         """Versions of what computes this run, its device and the commit, which `run.json` holds from now on.
 
-        Args:
-            backend: import Keras, and name its backend; a notebook that trains nothing is faster without.
+        With `backend`, Keras is imported and its backend named; a notebook that trains nothing is faster without.
         """
         installed = {package.name.lower(): package.version for package in metadata.distributions()}
-        versions = {name: installed[name] for name in PACKAGES.split() if name in installed}
-        about = {"versions": {"python": platform.python_version()} | versions, "commit": git_commit()}
-        about |= {"backend": _backend() if backend else ""}
-        about |= {"device": device_name(self.about["parameters"].get("all_devices", False), backend)}
-        self.about |= about
+        versions = {"python": platform.python_version()}
+        versions |= {name: installed[name] for name in PACKAGES.split() if name in installed}
+        about = {"backend": _backend() if backend else "", "commit": git_commit()}
+        about["device"] = device_name(self.about["parameters"].get("all_devices", False), backend)
+        self.about |= about | {"versions": versions}
         write_about(self.folder, self.about)
-        _hush(False)
+        while _stderr:
+            os.dup2(_stderr.pop(), 2)
         named = {name: about[name] for name in ("backend", "device", "commit") if about[name]}
-        return pd.Series(about["versions"] | named, name="version").to_frame()
+        return pd.Series(versions | named, name="version").to_frame()
 
     def add_data(self, dataset: FaceDataset) -> None:
         """Record in `run.json` which data the numbers are about."""
@@ -344,10 +323,7 @@ class Run:
             metric: what was measured, as in `accuracy`.
             value: the number; proportions as fractions of 1.
             interval: lower and upper end of the 95 % interval, where there is one.
-            **columns: any other of `COLUMNS`; `run`, `paper`, `notebook`, `backend` and `device` are filled in.
-
-        Raises:
-            ValueError: a column or protocol that `results.csv` does not have.
+            **columns: others of `COLUMNS` (ValueError if not); run, paper, notebook, backend, device are filled in.
         """
         unknown = sorted(set(columns) - set(COLUMNS))
         if unknown:
@@ -412,9 +388,7 @@ class Run:
     def remember(self, training: str, compute: Callable[[Path], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """What one of this run's many trainings gave, computed once: a run that was killed finds it again.
 
-        Args:
-            training: name of the training, fit for a file.
-            compute: trains in the folder that it is given and returns what is to be kept; the folder is then removed.
+        `compute` trains in the folder that it is given and returns what is to be kept; the folder is then removed.
         """
         kept, damaged = self._backups / f"{training}.npz", (ValueError, EOFError, zipfile.BadZipFile)
         with contextlib.suppress(FileNotFoundError, *damaged), np.load(kept) as arrays:
@@ -435,11 +409,8 @@ class Run:
     def finish(self, **about) -> None:
         """Write all files, mark the run as finished, let it replace the one before it, and remove its backups.
 
-        Args:
-            **about: what else `run.json` should hold, as in `init="scratch"` or `verdict="not testable here"`.
-
-        Raises:
-            RunError: the disk is full or can't be written; the cell can be run again.
+        `about` is what else `run.json` should hold, as in `init="scratch"`. RunError if the disk is full or can't be
+        written; the cell can then be run again.
         """
         if "versions" not in self.about:
             self.versions(backend="keras" in sys.modules)
@@ -475,22 +446,15 @@ def write_csv(frame: pd.DataFrame, target: Path) -> None:
         partial.write_bytes(gzip.compress(text, mtime=0) if target.suffix == ".gz" else text)
 
 
-# --------------------------------------------------------------------------------------------------------- environment
-
-
-def _hush(quiet: bool, kept: list[int] = []) -> None:  # noqa: B006, the list is the memory between calls
-    """In a Jupyter kernel, keep what compiled code writes to stderr from the page while a backend is imported.
+def _silence_stderr() -> None:
+    """In a Jupyter kernel, keep what compiled code writes to stderr from the page, until `Run.versions` is called.
 
     TensorFlow names a missing GPU before its log level counts. Python's warnings and errors take another way.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if quiet and not kept and "ipykernel" in sys.modules:
-        kept.append(os.dup(2))
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-    elif not quiet and kept:
-        os.dup2(kept[0], 2)
-        os.close(kept.pop())
+    if "ipykernel" in sys.modules and not _stderr:
+        _stderr.append(os.dup(2))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _backend() -> str:
@@ -511,9 +475,7 @@ def device_name(all_devices: bool = False, backend: bool = True) -> str:
         # Asked for GPUs by name, JAX raises an error where there are none; asked for devices, it names processors then.
         gpus = [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
     if gpus:
-        query, names = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], ""
-        with contextlib.suppress(FileNotFoundError):
-            names = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+        names = _output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
         return f"{len(gpus) if all_devices else 1} x {names.partition(chr(10))[0] or 'GPU'}"
     cpuinfo = Path("/proc/cpuinfo")
     model = re.search(r"model name\s*: (.+)", cpuinfo.read_text() if cpuinfo.exists() else "")
@@ -522,11 +484,14 @@ def device_name(all_devices: bool = False, backend: bool = True) -> str:
 
 def git_commit() -> str:
     """The commit of the project's code, and `+changes` where package or notebooks differ; `unknown` outside git."""
-
-    def git(*arguments: str) -> str:
-        run = subprocess.run(["git", *arguments], cwd=paths.PROJECT, capture_output=True, text=True, check=False)
-        return run.stdout.strip()
-
-    commit = git("rev-parse", "--short=12", "HEAD")
-    changed = git("status", "--porcelain", "--", "fer_helpers", "notebooks")
+    commit = _output_of("git", "rev-parse", "--short=12", "HEAD")
+    changed = _output_of("git", "status", "--porcelain", "--", "fer_helpers", "notebooks")
     return (commit + "+changes" * bool(changed)) if commit else "unknown"
+
+
+def _output_of(*command: str) -> str:
+    """What a command prints, run in the project's folder; nothing where it fails or is not installed."""
+    with contextlib.suppress(FileNotFoundError):
+        run = subprocess.run(command, cwd=paths.PROJECT, capture_output=True, text=True, check=False)
+        return run.stdout.strip()
+    return ""

@@ -121,15 +121,14 @@ def _files(profile: Path) -> list[str]:
     return sorted(name for name in files if not NO_FILES_OF_A_RUN.fullmatch(name))
 
 
-def _without(profile: Path) -> list[str]:
-    defined = paths.notebooks_dir() / "profiles" / profile.resolve().name
-    return sorted(file.stem for file in defined.glob("*.yaml") if not (profile / file.stem / "run.json").exists())
+def _absent(profile: Path) -> list[str]:
+    defined = sorted((paths.notebooks_dir() / "profiles" / profile.resolve().name).glob("*.yaml"))
+    return [f"# absent: {file.stem}" for file in defined if not (profile / file.stem / "run.json").exists()]
 
 
 def seal(profile: Path) -> None:
     """Write `SHA256SUMS`: as comments the runs that are defined and absent, then the hash of each file."""
-    lines = [f"# absent: {name}" for name in _without(profile)]
-    lines += [f"{paths.file_sha256(profile / name)}  {name}" for name in _files(profile)]
+    lines = _absent(profile) + [f"{paths.file_sha256(profile / name)}  {name}" for name in _files(profile)]
     with paths.written_whole(profile / MANIFEST) as partial:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -141,16 +140,15 @@ def changed_files(profile: Path, run: str = "") -> Iterator[str]:
     recorded = {line[66:]: line[:64] for line in lines if not line.startswith("#")}
     if not recorded:
         yield f"{manifest} is missing or empty: --seal writes it"
-    for name in sorted({*recorded, *_files(profile)}) if recorded else ():
+    names = sorted({*recorded, *_files(profile)}) if recorded else []
+    for name in (name for name in names if not run or name.startswith((f"{run}/", f"{run}.html"))):
         file = profile / name
-        if run and not name.startswith((f"{run}/", f"{run}.html")):
-            continue
         if not file.is_file() or recorded.get(name) != paths.file_sha256(file):
             why = "is gone" if not file.is_file() else "was changed" if name in recorded else "is not recorded"
             yield f"{file} {why}: {MANIFEST} says otherwise"
-    for name in _without(profile):
-        if not run and f"# absent: {name}" not in lines:
-            yield f"{profile / name} is gone: notebooks/profiles defines it, and {MANIFEST} does not list it as absent"
+    for line in [] if run else sorted({*_absent(profile)} - {*lines}):
+        gone = profile / line.removeprefix("# absent: ")
+        yield f"{gone} is gone: notebooks/profiles defines it, and {MANIFEST} does not list it as absent"
     pathspec = [run, f"{run}.html"] if run else ["."]
     status = ["git", "-C", str(profile), "status", "--porcelain", "--untracked-files=all", "--", *pathspec]
     git = subprocess.run(status, capture_output=True, text=True, check=False)
@@ -162,8 +160,7 @@ def changed_files(profile: Path, run: str = "") -> Iterator[str]:
 def verify(folder: Path) -> tuple[list[str], list[str], list[str]]:
     """Verify `reports/<profile>`, or one run in it: a line on each run, and what is wrong with numbers and with files.
 
-    Raises:
-        FileNotFoundError: there is no finished run.
+    FileNotFoundError if there is no finished run.
     """
     one = (folder / "run.json").exists()
     profile, names, summary, numbers = folder.parent if one else folder, [], [], []

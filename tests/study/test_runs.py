@@ -17,11 +17,10 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from fer_helpers import evaluation, paths
+from fer_helpers import paths
 from fer_helpers.datasets.table import FaceDataset, make_table, skipped_images, table_hash
 from fer_helpers.study import runs
 
-DECLARED = 'run_dir = ""\nepochs = 3\nrate = 0.001\nclasses = ["happy", "sad"]'
 DESIGNED_COLUMNS = (
     "run,paper,claim,notebook,dataset,split,protocol,model,init,metric,expression,value,n,ci_low,ci_high,seed,"
     "image_size,epochs,backend,device,seconds"
@@ -34,7 +33,8 @@ CLASSES = ["happy", "sad", "fear"]
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """A project of its own with one notebook, `01_small`, and an empty cache."""
-    cell = {"cell_type": "code", "source": DECLARED, "metadata": {"tags": ["parameters"]}}
+    declared = 'run_dir = ""\nepochs = 3\nrate = 0.001\nclasses = ["happy", "sad"]'
+    cell = {"cell_type": "code", "source": declared, "metadata": {"tags": ["parameters"]}}
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "01_small.ipynb").write_text(json.dumps({"cells": [cell]}))
     monkeypatch.setattr(paths, "PROJECT", tmp_path)
@@ -54,63 +54,64 @@ def start(**changed) -> runs.Run:
     return runs.start("01_small", "small_2020", namespace(**changed))
 
 
-def faces(count: int, first: int = 0) -> pd.DataFrame:
-    numbers = range(first, first + count)
-    rows = [
-        {"image": f"{n:04d}.png", "path": "anywhere", "expression": CLASSES[n % 3], "split": "test"} for n in numbers
-    ]
-    return make_table(rows)
+def faces(count: int) -> pd.DataFrame:
+    shown = [(f"{number:04d}.png", CLASSES[number % 3]) for number in range(count)]
+    return make_table([{"image": name, "path": "x", "expression": face, "split": "test"} for name, face in shown])
 
 
 def probabilities(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).dirichlet(np.ones(3), count).astype("float32")
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def whole_run(**changed) -> runs.Run:
+    """All cells of a notebook, one after the other."""
+    run = start(**changed)
+    for seed in (0, 1):
+        run.add_scores(faces(12), probabilities(12, seed), CLASSES, **SCORED | {"seed": seed})
+    run.add("images", 12, split="test")
+    run.write("history.csv", pd.DataFrame({"epoch": [1], "loss": [0.5]}))
+    run.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(6)))
+    run.finish(verdict="well")
+    return run
+
+
+def contents(folder: Path) -> dict[str, object]:
     """The files of a run; of `run.json` without times."""
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
-    about = json.loads(files.pop("run.json"))
-    return files | {
-        "run.json": {key: value for key, value in about.items() if key not in ("started", "ended", "seconds")}
-    }
+    about = json.loads(files["run.json"])
+    return files | {"run.json": about | dict.fromkeys(("started", "ended", "seconds"))}
 
 
-# ------------------------------------------------------------------------------------------------------------- numbers
+def hashes(folder: Path) -> dict[str, str]:
+    return {file.name: sha256(file.read_bytes()).hexdigest() for file in folder.iterdir() if file.name != "run.json"}
 
 
-def test_results_have_exactly_the_designed_columns_also_without_a_number(project):
-    run = start()
-    run.finish()
-    assert (project / "reports/by_hand/01_small/results.csv").read_text() == DESIGNED_COLUMNS + "\n"
-    assert not (run.folder / "predictions.csv.gz").exists()
-
-
-def test_reported_number_is_one_row_with_what_the_run_knows_filled_in(project):
+def test_reported_number_is_one_row_of_the_designed_columns_with_what_the_run_knows_filled_in(project):
     run = start(run_dir="reports/smoke/small.b0")
     run.add("accuracy", 0.625, interval=(0.5, 0.75), model="B0", n=8, seed=3, protocol="clean", claim="small_2020.t1")
     run.add("parameters", 4_049_571)
     run.finish()
+    assert (run.folder / "results.csv").read_text().splitlines()[0] == DESIGNED_COLUMNS
+    assert not (run.folder / "predictions.csv.gz").exists()
     first, second = pd.read_csv(run.folder / "results.csv", dtype=str, keep_default_na=False).to_dict("records")
     expected = {"run": "small.b0", "paper": "small_2020", "notebook": "01_small", "claim": "small_2020.t1"}
     expected |= {"value": "0.625", "ci_low": "0.5", "ci_high": "0.75", "n": "8", "seed": "3", "protocol": "clean"}
-    assert {column: first[column] for column in expected} == expected
+    assert first.items() >= expected.items()
     assert (first["backend"], first["device"]) == (run.about["backend"], run.about["device"])
     assert (second["n"], second["seed"]) == ("", "")
 
 
 def test_unknown_column_and_protocol_are_refused_and_named():
     run = runs.Run(Path("nowhere"), {})
-    with pytest.raises(
-        ValueError, match=r"results\.csv has no column learning_rate: its columns are run, paper, claim"
-    ):
-        run.add("accuracy", 0.5, learning_rate=0.1)
+    with pytest.raises(ValueError, match=r"results\.csv has no column rate: its columns are run, paper, claim"):
+        run.add("accuracy", 0.5, rate=0.1)
     with pytest.raises(ValueError, match="protocol is one of paper, clean, between, not 'best'"):
         run.add("accuracy", 0.5, protocol="best")
 
 
-def test_predictions_hold_every_image_with_its_label_and_probabilities(project):
-    run = start()
-    run.add_scores(faces(3), probabilities(3), CLASSES, **SCORED)
+def test_predictions_hold_every_image_with_its_label_and_probabilities_and_metrics_name_their_claims(project):
+    run, claims = start(), {("accuracy", ""): "small_2020.table1.b0", ("recall", "sad"): "small_2020.figure2.sad"}
+    run.add_scores(faces(3), probabilities(3), CLASSES, claims=claims, **SCORED)
     run.add_scores(faces(6), probabilities(6), CLASSES, **SCORED | {"seed": 2})
     run.finish()
     predictions = pd.read_csv(run.folder / "predictions.csv.gz")
@@ -119,64 +120,30 @@ def test_predictions_hold_every_image_with_its_label_and_probabilities(project):
     assert predictions["label"].tolist() == CLASSES * 3
     kept = predictions.loc[predictions["seed"] == 2, ["p_happy", "p_sad", "p_fear"]]
     np.testing.assert_allclose(kept, probabilities(6), atol=5.1e-7)
-
-
-@pytest.mark.parametrize("grouped", [False, True])
-def test_every_metric_can_be_computed_again_from_the_predictions_to_the_last_digit(project, grouped):
-    run = start()
-    table = faces(300).assign(subject=[f"S{n // 6}" for n in range(300)], fold=[n % 5 for n in range(300)])
-    run.add_scores(table, probabilities(300), CLASSES, group_by="subject" if grouped else None, **SCORED)
-    run.finish()
-    predictions, reported = (pd.read_csv(run.folder / name) for name in ("predictions.csv.gz", "results.csv"))
-    assert predictions["fold"].tolist() == table["fold"].tolist()
-    labels = predictions["label"].map(CLASSES.index).to_numpy()
-    groups = predictions["group"].to_numpy() if grouped else None
-    again = evaluation.scores(labels, predictions[[f"p_{name}" for name in CLASSES]].to_numpy(), CLASSES, groups=groups)
-    assert reported["expression"].fillna("").tolist() == again["expression"].tolist()
-    for column in ("metric", "value", "n", "ci_low", "ci_high"):
-        np.testing.assert_array_equal(reported[column].to_numpy(), again[column].to_numpy())
-    right = (predictions[["p_happy", "p_sad", "p_fear"]].to_numpy().argmax(axis=1) == labels).mean()
-    assert reported.set_index("metric").loc["accuracy", "value"] == right
-
-
-def test_printed_number_is_named_beside_the_metric_that_is_held_against_it(project):
-    run = start()
-    claims = {("accuracy", ""): "small_2020.table1.b0", ("recall", "sad"): "small_2020.figure2.sad"}
-    run.add_scores(faces(30), probabilities(30), CLASSES, claims=claims, **SCORED)
     named = run.results[run.results["claim"] != ""]
     assert {(row.metric, row.expression): row.claim for row in named.itertuples()} == claims
-    assert {column: set(run.results[column]) for column in SCORED} == {key: {value} for key, value in SCORED.items()}
+    assert {column: set(named[column]) for column in SCORED} == {key: {value} for key, value in SCORED.items()}
 
 
-@pytest.mark.parametrize("name", ["results.csv", "predictions.csv.gz"])
-def test_same_table_gives_the_same_bytes_at_any_time_and_reads_back_as_it_was(tmp_path, monkeypatch, name):
-    table = pd.DataFrame({"image": ["a", "b"], "value": [0.1, 1 / 3]})
+def test_same_table_gives_the_same_bytes_at_any_time(tmp_path, monkeypatch):
+    table, text = (
+        pd.DataFrame({"image": ["a", "b"], "value": [0.1, 1 / 3]}),
+        b"image,value\na,0.1\nb,0.3333333333333333\n",
+    )
     for seconds in (1_000_000_000, 2_000_000_000):
         monkeypatch.setattr(time, "time", lambda seconds=seconds: seconds)
-        runs.write_csv(table, tmp_path / str(seconds) / name)
-    first, second = ((tmp_path / folder / name).read_bytes() for folder in ("1000000000", "2000000000"))
-    assert first == second
-    assert (gzip.decompress(first) if name.endswith(".gz") else first) == b"image,value\na,0.1\nb,0.3333333333333333\n"
-
-
-# -------------------------------------------------------------------------------------------------------------- record
+        runs.write_csv(table, tmp_path / "results.csv")
+        runs.write_csv(table, tmp_path / f"{seconds}.csv.gz")
+    first, second = (file.read_bytes() for file in tmp_path.glob("*.gz"))
+    assert first == second and gzip.decompress(first) == (tmp_path / "results.csv").read_bytes() == text
 
 
 def test_record_of_a_run_says_what_ran_when_on_what(project):
     run = start(run_dir="reports/smoke/small.b0", epochs=5, rate=1)
     about = json.loads((project / "reports/smoke/.small.b0.running/run.json").read_text())
-    assert (about["status"], about["run"], about["profile"], about["paper"]) == (
-        "running",
-        "small.b0",
-        "smoke",
-        "small_2020",
-    )
-    assert about["parameters"] == {
-        "run_dir": "reports/smoke/small.b0",
-        "epochs": 5,
-        "rate": 1.0,
-        "classes": ["happy", "sad"],
-    }
+    expected = {"status": "running", "run": "small.b0", "profile": "smoke", "paper": "small_2020"}
+    parameters = {"run_dir": "reports/smoke/small.b0", "epochs": 5, "rate": 1.0, "classes": ["happy", "sad"]}
+    assert about.items() >= (expected | {"parameters": parameters}).items()
     shown = run.versions()["version"]
     run.write("history.csv", pd.DataFrame({"epoch": [1]}))
     run.finish(verdict="not testable here")
@@ -185,11 +152,7 @@ def test_record_of_a_run_says_what_ran_when_on_what(project):
     for package in ("keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "papermill"):
         assert about["versions"][package] == shown[package] == version(package)
     assert (shown["backend"], shown["device"]) == (about["backend"], about["device"])
-    files = {
-        file.name: sha256(file.read_bytes()).hexdigest() for file in run.folder.iterdir() if file.name != "run.json"
-    }
-    assert about["files"] == files
-    assert set(files) == {"results.csv", "history.csv"}
+    assert about["files"] == hashes(run.folder) and set(about["files"]) == {"results.csv", "history.csv"}
 
 
 def test_record_names_the_data_its_size_and_its_hash(project):
@@ -224,7 +187,7 @@ def test_commit_is_that_of_the_project_and_says_when_the_code_differs(project):
     assert runs.git_commit() == f"{commit}+changes"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "[1]", '"a"', "\x00"])
+@pytest.mark.parametrize("text", ["{", "[1]", '"a"', "\x00"])
 def test_damaged_record_is_named(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(runs.RunError, match=f"{tmp_path}/run.json is damaged: .*; restore it from git, or run "):
@@ -233,10 +196,8 @@ def test_damaged_record_is_named(tmp_path, text):
 
 def test_error_is_one_sentence_in_a_notebook_and_no_backend_was_imported(project, capsys):
     code = "from fer_helpers.study import runs; import sys; print({'keras', 'tensorflow', 'jax'} & set(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=runs.__file__.split("/fer_helpers")[0], capture_output=True, text=True
-    )
-    assert done.stdout == "set()\n"
+    python, folder = [sys.executable, "-c", code], Path(runs.__file__).parents[2]
+    assert subprocess.run(python, cwd=folder, capture_output=True, text=True, check=True).stdout == "set()\n"
     shell = InteractiveShell()
     shell.user_ns |= namespace(epochs=0) | {"runs": runs}
     shell.run_cell("runs.start('01_small', '', dict(run_dir='', epochs=0, rate=0.1, classes=['sad']))")
@@ -246,40 +207,20 @@ def test_error_is_one_sentence_in_a_notebook_and_no_backend_was_imported(project
 def test_unknown_parameter_is_refused_at_first_and_variables_are_allowed_later(project):
     with pytest.raises(runs.RunError, match="01_small has no parameter epoch: it has run_dir, epochs, rate, classes"):
         start(epoch=5)
-    again = start(run=start(), smallest=4, name="B0")
-    assert again.about["parameters"]["epochs"] == 3
-
-
-# -------------------------------------------------------------------------------------------------------- nothing lost
-
-
-def whole_run(**changed) -> runs.Run:
-    """All cells of a notebook, one after the other."""
-    run = start(**changed)
-    for seed in (0, 1):
-        run.add_scores(faces(12), probabilities(12, seed), CLASSES, **SCORED | {"seed": seed})
-    run.add("images", 12, split="test")
-    run.write("history.csv", pd.DataFrame({"epoch": [1], "loss": [0.5]}))
-    run.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(6)))
-    run.finish(verdict="well")
-    return run
+    assert start(run=start(), smallest=4, name="B0").about["parameters"]["epochs"] == 3
 
 
 def test_cells_that_are_run_twice_leave_the_files_of_one_time(project):
     run = whole_run()
     once = contents(run.folder)
-    run.add_scores(
-        faces(12), probabilities(12, 5), CLASSES, **SCORED | {"seed": 0}
-    )  # another value, then the first again
-    for seed in (0, 1, 0):
-        run.add_scores(faces(12), probabilities(12, seed), CLASSES, **SCORED | {"seed": seed})
-    run.add("images", 13, split="test")
-    run.add("images", 12, split="test")
+    for seed, drawn_with in ((0, 5), (0, 0), (1, 1), (0, 0)):  # another value, then the first again
+        run.add_scores(faces(12), probabilities(12, drawn_with), CLASSES, **SCORED | {"seed": seed})
+    for images in (13, 12):
+        run.add("images", images, split="test")
     run.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(6)))
-    run.finish(verdict="well")
-    assert contents(run.folder) == once
-    run.finish(verdict="well")
-    assert contents(run.folder) == once
+    for _ in range(2):
+        run.finish(verdict="well")
+        assert contents(run.folder) == once
     assert contents(whole_run(run=run).folder) == once
     assert len(pd.read_csv(run.folder / "predictions.csv.gz")) == 24
 
@@ -290,15 +231,14 @@ def test_finished_run_stays_until_another_has_finished(project):
     for wrong in ({"epochs": 0}, {"epoch": 1}):
         with pytest.raises(runs.RunError):
             start(**wrong)
-    broken = start(epochs=4)
-    broken.add("accuracy", 0.1)
+    start(epochs=4).add("accuracy", 0.1)
     assert {file.name: file.read_bytes() for file in run.folder.iterdir()} == before
     assert runs.latest(run.folder).status == "running"
     runs.put_aside(run.folder, "the kernel died")
     assert {file.name: file.read_bytes() for file in run.folder.iterdir()} == before
     assert (runs.latest(run.folder).status, runs.latest(run.folder).about["error"]) == ("failed", "the kernel died")
     start(epochs=4).finish()
-    assert json.loads((run.folder / "run.json").read_text())["parameters"]["epochs"] == 4
+    assert runs.read(run.folder).about["parameters"]["epochs"] == 4
     assert sorted(file.name for file in run.folder.parent.iterdir()) == [".01_small.lock", "01_small"]
 
 
@@ -323,37 +263,30 @@ def test_killed_at_any_step_of_its_replacement_a_run_is_there_whole(project, mon
     runs.recover(folder)
     about = runs.read(folder).about
     assert about["parameters"]["epochs"] == (3 if steps_done < 2 else 4)
-    hashes = {file.name: sha256(file.read_bytes()).hexdigest() for file in folder.iterdir() if file.name != "run.json"}
-    assert about["files"] == hashes
+    assert about["files"] == hashes(folder)
 
 
 def test_second_run_into_a_folder_is_refused_and_the_process_named(project, monkeypatch):
     start()
     monkeypatch.setattr(runs, "_locks", {"kept": runs._locks})  # as another process, which has no lock of this one
-    with pytest.raises(
-        runs.RunError, match=f"process {os.getpid()} is running into .*by_hand/01_small: wait for its end"
-    ):
+    with pytest.raises(runs.RunError, match=f"process {os.getpid()} is running into .*/01_small: wait for its end"):
         start()
 
 
 def test_full_disk_at_the_end_is_one_sentence_and_the_cell_can_be_run_again(project, monkeypatch):
     run = whole_run()
-    before = contents(run.folder)
-    second = start(epochs=4)
+    before, second = contents(run.folder), start(epochs=4)
 
     def full(frame, target):
         raise OSError(errno.ENOSPC, f"could not write {target}: No space left on device")
 
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, pytest.raises(runs.RunError, match="No space left .* run this cell again"):
         patch.setattr(runs, "write_csv", full)
-        with pytest.raises(
-            runs.RunError, match="the results could not be written: .*No space left .* run this cell again"
-        ):
-            second.finish()
+        second.finish()
     assert contents(run.folder) == before
     assert runs.latest(run.folder).status == "failed"
     second.finish()
-    assert json.loads((run.folder / "run.json").read_text())["parameters"]["epochs"] == 4
+    assert runs.read(run.folder).about["parameters"]["epochs"] == 4
 
 
 @pytest.mark.parametrize("run_dir", ["../outside", "reports/../../outside", "notebooks", "."])
@@ -368,10 +301,7 @@ def test_folder_outside_the_project_may_be_named_absolutely(project, tmp_path_fa
     assert (folder / "results.csv").exists()
 
 
-# ------------------------------------------------------------------------------------------------------------- backups
-
-
-def test_what_a_training_gave_is_computed_once_unless_it_is_damaged(project):
+def test_what_a_training_gave_is_computed_once_unless_it_is_damaged_and_is_gone_when_its_run_has_finished(project):
     folders = []
 
     def train(folder: Path) -> dict[str, np.ndarray]:
@@ -379,42 +309,32 @@ def test_what_a_training_gave_is_computed_once_unless_it_is_damaged(project):
         folders.append(folder)
         return {"probabilities": np.array([0.25, 0.75])}
 
-    before, after_a_kill = start(run_dir="reports/cpu/small"), start(run_dir="reports/cpu/small")
+    before, after_a_kill, other = (start(run_dir=f"reports/cpu/{name}") for name in ("small", "small", "other"))
     for run in (before, after_a_kill):
         np.testing.assert_array_equal(run.remember("fold_0", train)["probabilities"], [0.25, 0.75])
-    assert len(folders) == 1
-    assert not folders[0].exists()
+    assert len(folders) == 1 and not folders[0].exists()
     kept = folders[0].with_name("fold_0.npz")
     for damaged in (b"", kept.read_bytes()[:40]):
         kept.write_bytes(damaged)
         np.testing.assert_array_equal(after_a_kill.remember("fold_0", train)["probabilities"], [0.25, 0.75])
     assert len(folders) == 3
+    other.backup_dir("b0").mkdir(parents=True)
     after_a_kill.finish()
-    assert not folders[0].parent.exists()
+    assert not folders[0].parent.exists() and other.backup_dir("b0").exists()
 
 
-@pytest.mark.parametrize("change", ["nothing", "parameters", "data", "profile", "cells"])
+@pytest.mark.parametrize("change", ["nothing", "parameters", "data", "profile", "cells", "a comment"])
 def test_killed_run_finds_its_backups_again_unless_something_has_changed(project, change):
     first = start(run_dir="reports/cpu/small")
     first.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(6)))
     before = first.backup_dir("b0")
-    if change == "cells":
-        file = project / "notebooks" / "01_small.ipynb"
-        file.write_text(file.read_text().replace("epochs = 3", "epochs = 3  # how many"))
+    file, replaced = project / "notebooks" / "01_small.ipynb", {"cells": "+3", "a comment": "3  # how many"}
+    file.write_text(file.read_text().replace("epochs = 3", f"epochs = {replaced.get(change, '3')}"))
     profile = "gpu" if change == "profile" else "cpu"
     other = start(run_dir=f"reports/{profile}/small", epochs=5 if change == "parameters" else 3)
     other.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(7 if change == "data" else 6)))
-    assert (other.backup_dir("b0") == before) == (change == "nothing")
+    assert (other.backup_dir("b0") == before) == (change in ("nothing", "a comment"))
     assert before.is_relative_to(project / "cache")
-
-
-def test_finished_run_removes_its_own_backups_and_no_others(project):
-    run, other = start(run_dir="reports/cpu/small"), start(run_dir="reports/cpu/other")
-    for folder in (run.backup_dir("b0"), other.backup_dir("b0")):
-        folder.mkdir(parents=True)
-    run.finish()
-    assert not run.backup_dir("b0").exists()
-    assert other.backup_dir("b0").exists()
 
 
 def test_interval_is_a_pair_or_missing():

@@ -17,7 +17,6 @@ from fer_helpers.study import claims, index, report
 from fer_helpers.study.claims import verdicts
 
 PHONE, DESK, WIDE = ({"width": width, "height": 800} for width in (360, 1280, 1600))
-LARGEST_PAGE = 3_000_000  # bytes
 CLAIM, VALUE = "singh_2022.table2.moeffnet", 0.4532101234567891
 TABLE2 = {"dataset": "fer2013", "split": "test", "model": "B0, frozen", "init": "scratch", "metric": "accuracy"}
 TABLE2 |= {"n": 3589, "seed": 0, "image_size": 48, "paper": "singh_2022", "protocol": "clean"}
@@ -102,9 +101,6 @@ def unfolded(page):
     return page
 
 
-# ------------------------------------------------------------------------------------------------------- accessibility
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -120,21 +116,13 @@ def test_no_page_scrolls_sideways_its_tables_do_and_by_keyboard_and_nothing_leav
     outside = """all => all.filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth
         && getComputedStyle(one).overflowX === 'visible' && getComputedStyle(one).display !== 'inline').length"""
     for name in PAGES:
+        assert not parsed(site / name).select("[style], img:not([alt])")
         for viewport in (PHONE, WIDE):
             page = unfolded(open_page(site / name, viewport=viewport))
             assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"], name
             assert page.eval_on_selector_all(".code.wrapped, .code.wrapped *", outside) == 0
             scrolling = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1 && one.tabIndex < 0).length"
             assert page.eval_on_selector_all(".scroll, .text, .code", scrolling) == 0, name
-
-
-def test_every_page_is_small_and_asks_for_nothing(site):
-    for name in PAGES:
-        assert (site / name).stat().st_size < LARGEST_PAGE
-        page = parsed(site / name)
-        fetched = "link[href^=http], script[src], iframe, img:not([src^='data:'])"
-        assert not page.select(f"{fetched}, img:not([alt]), [style]")
-        assert len(page.select("script")) == (name.endswith("index.html"))
 
 
 def test_contents_stand_beside_the_text_on_a_desk_and_are_folded_on_a_phone(site, open_page):
@@ -144,11 +132,11 @@ def test_contents_stand_beside_the_text_on_a_desk_and_are_folded_on_a_phone(site
         assert not page.locator(f".contents{hidden}").is_visible()
 
 
-# --------------------------------------------------------------------------------------------------- what was found
-
-
-def test_the_front_page_begins_with_what_was_found_each_with_number_interval_and_link(site):
-    found = [item.get_text(" ", strip=True) for item in parsed(site / "index.html").select(".found li")]
+def test_the_front_page_begins_with_what_was_found_each_with_number_and_interval_and_a_figure_on_one_scale(site):
+    page = parsed(site / "index.html")
+    assert float(page.select_one("circle.ours:not([cy='14'])")["cx"]) == pytest.approx(8 + 384 * VALUE, abs=0.1)
+    assert "printed 71.02\u202f%, ours 45.32\u202f% [43.70, 46.95]" in page.select_one("svg.findings").get_text()
+    found = [item.get_text(" ", strip=True) for item in page.select(".found li")]
     statements = judged().drop_duplicates("statement")
     results = (statements["kind"] == "result").sum()
     headline = f"Of {results} results, 0 reproduced, 1 not reproduced, 1 impossible, {results - 2} not tested."
@@ -176,13 +164,6 @@ def test_the_readme_says_the_same_and_its_figure_stands_alone(site, monkeypatch)
     assert ElementTree.parse(figure).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_the_figure_places_printed_and_ours_on_one_scale(site):
-    svg = parsed(site / "index.html").select_one("svg.findings")
-    place = float(svg.select_one("circle.ours:not([cy='14'])")["cx"])
-    assert place == pytest.approx(8 + 384 * VALUE, abs=0.1)
-    assert "printed 71.02\u202f%, ours 45.32\u202f% [43.70, 46.95]" in svg.get_text()
-
-
 def test_each_paper_has_a_card_with_its_most_telling_rows_and_a_word(site):
     cards = parsed(site / "index.html").select(".card")
     assert [card.h3.get_text(" ", strip=True) for card in cards] == [
@@ -206,9 +187,6 @@ def test_generated_faces_give_no_number_and_no_verdict(site):
     assert "These are not results." in page.find(id="generated").parent.get_text()
     rows = parsed(site / "index.html").find(id="generated").parent.select("tbody tr")
     assert [row.th.get_text(strip=True) for row in rows] == ["03_singh_2022"]
-
-
-# ----------------------------------------------------------------------------------------------------- table of claims
 
 
 def first_values(page, place: int) -> list[str]:
@@ -246,16 +224,6 @@ def test_claims_are_filtered_and_a_link_shows_one_that_was_filtered_out(site, op
     assert page.locator(f"[id='{CLAIM}']").is_visible()
 
 
-def test_the_keyboard_reaches_filter_table_and_headings(site, open_page):
-    page = open_page(site / "index.html", viewport=PHONE)
-    page.get_by_label("Verdict").focus()
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Table of all printed numbers"
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.closest('th').textContent") == "Claim"
-    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-
-
 def test_index_shows_every_claim_every_other_result_and_every_run(site):
     page = parsed(site / "index.html")
     assert [row["id"] for row in page.select("#claims-table tbody tr")] == claims.load()["claim"].tolist()
@@ -267,9 +235,6 @@ def test_index_shows_every_claim_every_other_result_and_every_run(site):
     assert list(runs) == ["01_huang_2024", "03_singh_2022", "05_scoreboard"]
     assert "failed No face was found." in runs["01_huang_2024"]
     assert "finished Singh 2022 not tested. fer2013, 0123456789abcdef scratch 89abcdef" in runs["03_singh_2022"]
-
-
-# ---------------------------------------------------------------------------------------------------------- provenance
 
 
 def test_a_number_of_the_index_leads_to_its_row_which_leads_to_its_file(site, open_page):
@@ -288,7 +253,7 @@ def test_a_number_of_the_index_leads_to_its_row_which_leads_to_its_file(site, op
 
 def test_a_page_says_which_rows_it_leaves_out(tmp_path, monkeypatch, write_run):
     monkeypatch.setattr(report, "ROWS_SHOWN", 2)
-    (file,) = report.render(write_run(tmp_path / "cpu" / "03_singh_2022", executed(), RESULTS))
+    (file,) = report.render(write_run(tmp_path / "cpu" / "03_singh_2022", executed(), RESULTS).parent)
     assert len(parsed(file).select("table.rows tbody tr")) == 2
     assert "The first 2 are shown; the others are in results.csv." in parsed(file).find(id="rows").get_text()
 
