@@ -134,7 +134,7 @@ class FaceCropper:
         """The face in a uint8 image (height, width, channels), of the same kind, and what `Crops.report` says of it."""
         settings = self.settings
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[..., 0]
-        faces = self._faces(grey)
+        faces = self.boxes(grey)
         if not faces and settings.no_face == "drop":
             return None, {"outcome": "dropped"}
         if not faces:
@@ -144,7 +144,7 @@ class FaceCropper:
         found = {"outcome": "cropped", "faces": len(faces), "box": faces[0], "angle": angle}
         return resize(face, settings.size, settings.interpolation), found
 
-    def _faces(self, grey: np.ndarray) -> list[Box]:
+    def boxes(self, grey: np.ndarray) -> list[Box]:
         """Boxes of all faces in a grey image (height, width), the largest first."""
         scale = min(max(1.0, DETECT_SIDE / min(grey.shape)), LONGEST_VIEW / max(grey.shape))
         height, width = (max(1, round(side * scale)) for side in grey.shape)

@@ -53,6 +53,7 @@ def predict(
             found = [{"note": str(error)}]
         rows += [{"file": str(file)} | row for row in found or [{"note": "no face was found"}]]
     table = pd.DataFrame(rows, columns=[*COLUMNS, *(f"p_{name}" for name in trained.card["classes"])])
+    table = table.astype({"second": "float64", "answer": "object", "note": "object"})
     unclear = table["confidence"] < threshold
     return table.assign(answer=table["answer"].mask(unclear, UNCLEAR), note=table["note"].fillna(""))
 
@@ -101,7 +102,8 @@ def _faces_of(pictures: list, find: faces.FaceCropper, trained: Network) -> Iter
     """A row for each face of a photograph, or of the frames of one video, whose boxes are followed."""
     before: list[tuple[int, faces.Box]] = []
     for second, picture in pictures:
-        boxes = find.boxes(picture)
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        boxes = find.boxes(grey)
         now, known = [], list(before)
         for box in boxes:
             same = max(known, key=lambda other: _overlap(other[1], box), default=None)
@@ -111,17 +113,18 @@ def _faces_of(pictures: list, find: faces.FaceCropper, trained: Network) -> Iter
             else:
                 now.append((1 + max([0, *(number for number, _ in [*before, *now])]), box))
         before = now or before
-        for (number, box), chances in zip(now, trained.probabilities(crops(picture, boxes, trained)), strict=True):
+        for (number, box), chances in zip(now, trained.probabilities(crops(grey, boxes, trained)), strict=True):
             best = int(chances.argmax())
             row = {"second": second, "face": number, "answer": trained.card["classes"][best]}
             row |= dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"confidence": chances[best]}
             yield row | {f"p_{name}": chance for name, chance in zip(trained.card["classes"], chances, strict=True)}
 
 
-def crops(picture: np.ndarray, boxes: list[faces.Box], trained: Network) -> np.ndarray:
-    """Faces (n, side, side, 1) cut out of an RGB picture, grey and enlarged from 48 pixels as in training."""
-    side, grey = trained.card["side"], cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
-    small = [images.resize(faces.cut_square(grey, box, 0.0, "bicubic"), TRAINED_SIDE, "area") for box in boxes]
+def crops(grey: np.ndarray, boxes: list[faces.Box], trained: Network) -> np.ndarray:
+    """Faces (n, side, side, 1) of a grey picture (height, width), enlarged from 48 pixels as in training."""
+    cut = [faces.cut_square(grey[..., None], box, 0.0, "bicubic") for box in boxes]
+    small = [images.resize(face, TRAINED_SIDE, "area") for face in cut]
+    side = trained.card["side"]
     return np.array([images.resize(face, side, "bicubic") for face in small], "uint8").reshape(-1, side, side, 1)
 
 
@@ -151,7 +154,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     for row in table.itertuples():
-        when = f" at {row.second:g} s" if row.second == row.second else ""
+        when = "" if pd.isna(row.second) else f" at {row.second:g} s"
         said = row.note or f"face {row.face:.0f}: {row.answer} ({row.confidence:.0%})"
         print(f"{row.file}{when}: {said}")
     if options.csv:
