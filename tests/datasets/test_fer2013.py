@@ -108,19 +108,15 @@ GONE = "no FER-2013 under AT: expected train/<class>/ .. see data/README.md"
         (numbered("train"), "no FER-2013 under AT but folders of train: expected"),
         ({"fer2013.tar.gz": b""}, "no FER-2013 under AT .. fer2013.tar.gz in it is not read: unpack it"),
         (
-            {"data/train-0.parquet": b""},
-            "no FER-2013 under .. data/train-0.parquet in it is not read .. get a copy with",
+            {"data/0.parquet": b""},
+            "no FER-2013 under .. data/0.parquet in it is not read .. get a copy with image files",
         ),
         ({"fer2013.csv": CSV, "icml_face_data.csv": "\n"}, "more than one copy .. (fer2013.csv, icml_face_data.csv)"),
         ({"fer2013.csv": csv_text(rows=16)}, "no image of neutral, happy, sad, surprise, fear in the split 'test'"),
         ({"fer2013.csv": csv_text(rows=14)}, "no image of any class in the split 'test'"),
         ({"fer2013.csv": csv_text(shift=1)}, "labels in AT/fer2013.csv run from 1 to 7, those of FER-2013 from 0 to 6"),
-        (
-            {"fer2013.csv": "emotion,pixels\n0,1 2\n"},
-            "AT/fer2013.csv has the columns emotion, pixels: expected emotion",
-        ),
+        ({"fer2013.csv": "emotion,pixels\n0,1 2\n"}, "AT/fer2013.csv has the columns emotion, pixels: expected emot"),
         ({"fer2013.csv": ""}, "AT/fer2013.csv has the columns none: expected emotion, Usage, pixels"),
-        ({"fer2013.csv": "<html>log in</html>"}, "AT/fer2013.csv has the columns <html>log in</html>"),
         ({"fer2013.csv": CSV.encode() + b"\xff\xfe\0"}, "AT/fer2013.csv is damaged or no text .. download it again"),
         ({"fer2013.csv": csv_text(["3", "1 2", "Training"], rows=0)}, "(1 left out .. 2 pixels, not 2,304"),
     ],
@@ -179,10 +175,7 @@ def test_bare_csv_is_read_on_disk_and_in_an_archive_whatever_their_suffix(tmp_pa
     [
         (["3", "1 2 3", "Training"], "3 pixels, not 2,304"),
         (["3", FULL + " 7", "Training"], "2,305 pixels, not 2,304"),
-        *(
-            (["3", FULL.replace("7", pixel), "Training"], "a pixel that is no number from 0 to 255")
-            for pixel in ("256", "-1", "7.0")
-        ),
+        *((["3", FULL.replace("7", pixel), "Training"], "a pixel that is no numb") for pixel in ("256", "-1", "7.0")),
         *(([code, FULL, "Training"], f"label '{code}' is not in 0 to 6") for code in ("7", "-1", "happy")),
         *((["9" * digits, FULL, "Training"], "label '9999") for digits in (4300, 5000)),
         (["3", FULL, "Test"], "Usage 'Test' is none of Training, PublicTest, PrivateTest"),
@@ -190,12 +183,10 @@ def test_bare_csv_is_read_on_disk_and_in_an_archive_whatever_their_suffix(tmp_pa
     ],
 )
 def test_row_that_is_no_image_is_listed_with_its_reason_and_the_others_keep_their_pixels(skips, row, reason):
-    expected = {"fer2013.csv/00021": f"AT/fer2013.csv, data row 21) .. {reason}"}
-    skips(fer2013.load, {"fer2013.csv": csv_text(row)}, {}, 21, expected)
-    head, *rows = CSV.splitlines()
-    first = csv_text(row, rows=0).splitlines()[1]
-    files = {"fer2013.csv": "\n".join([head, first, *rows])}
-    table = skips(fer2013.load, files, {}, 21, {"fer2013.csv/00000": reason}).table
+    rows = CSV.splitlines()[1:]
+    files = {"fer2013.csv": "\n".join([*csv_text(row, rows=0).splitlines(), *rows])}
+    expected = {"fer2013.csv/00000": f"AT/fer2013.csv, data row 0) .. {reason}"}
+    table = skips(fer2013.load, files, {}, 21, expected).table
     np.testing.assert_array_equal(read_images(table.head(1), side=48).pixels[0, :, :, 0], pixels_of_row(0))
 
 
@@ -204,12 +195,11 @@ def test_real_fer2013_has_the_published_number_of_images_of_each_split_and_class
     table = dataset.table
     assert (len(dataset.skipped), dataset.notes) == (0, ())
     assert Counter(table["split"]) == {"train": 28_709, "val": 3_589, "test": 3_589} == fer2013.PUBLISHED_COUNTS
-    published = {  # of the challenge's CSV, in the order of its codes
-        "train": (3_995, 436, 4_097, 7_215, 4_830, 3_171, 4_965),
-        "val": (467, 56, 496, 895, 653, 415, 607),
-        "test": (491, 55, 528, 879, 594, 416, 626),
-    }
-    for split, counts in published.items():
+    for split, counts in (  # of the challenge's CSV, in the order of its codes
+        ("train", (3_995, 436, 4_097, 7_215, 4_830, 3_171, 4_965)),
+        ("val", (467, 56, 496, 895, 653, 415, 607)),
+        ("test", (491, 55, 528, 879, 594, 416, 626)),
+    ):
         assert Counter(table.loc[table["split"] == split, "expression"]) == dict(zip(CSV_CODES, counts, strict=True))
     halves = Counter(table.loc[table["split"] != "train", "expression"])  # as huang_2024 prints them
     assert halves == dict(zip(CANONICAL, (958, 111, 1_024, 1_774, 1_233, 1_247, 831), strict=True))
