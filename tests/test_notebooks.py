@@ -18,6 +18,7 @@ from fer_helpers import paths
 
 FILES = sorted(paths.notebooks_dir().glob("*.ipynb"))
 PROFILES = sorted((paths.notebooks_dir() / "profiles").glob("*/*.yaml"))
+assert FILES and PROFILES, "nothing to test"
 LONGEST_CELL = 30  # lines
 LONGEST_MEDIAN = 6
 MOST_CODE_CELLS_IN_A_ROW = 3
@@ -60,10 +61,6 @@ def default_values(notebook: NotebookNode) -> dict[str, object]:
 def notebook_of(profile: Path) -> Path:
     """`01_huang_2024.seed1.yaml` is for `01_huang_2024.ipynb`."""
     return paths.notebooks_dir() / f"{profile.name.partition('.')[0]}.ipynb"
-
-
-def test_there_are_notebooks_and_profiles():
-    assert FILES and PROFILES
 
 
 @every_notebook
