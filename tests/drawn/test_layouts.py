@@ -93,8 +93,9 @@ def test_ckplus_people_show_four_expressions_and_a_peak_is_nearest_to_a_frame_of
 
 def test_rafdb_faces_at_the_boxes_of_original_images_are_the_aligned_images():
     originals = datasets.load("rafdb", "generated", images="original").table.head(30)
-    triples = zip(originals["box"], pictures(originals), pictures(loaded("rafdb").table.head(30)), strict=True)
-    for box, whole, aligned in triples:
+    for box, whole, aligned in zip(
+        originals["box"], pictures(originals), pictures(loaded("rafdb").table), strict=False
+    ):
         assert np.abs(cv2.resize(cut(whole, box), (100, 100)).astype(float) - aligned).mean() < 4  # compressed twice
 
 
