@@ -18,6 +18,7 @@ from fer_helpers import paths
 
 FILES = sorted(paths.notebooks_dir().glob("*.ipynb"))
 PROFILES = sorted((paths.notebooks_dir() / "profiles").glob("*/*.yaml"))
+assert FILES and PROFILES, "nothing to test"
 LONGEST_CELL = 30  # lines
 LONGEST_MEDIAN = 6
 MOST_CODE_CELLS_IN_A_ROW = 3
@@ -28,7 +29,6 @@ FOLDERS = "home|Users|root|tmp|work|mnt|media|opt|var|srv|content|kaggle|data"
 PATH_OF_A_MACHINE = re.compile(rf"(?<![\w.:/])(~|/({FOLDERS}))/|[A-Za-z]:\\")
 
 every_notebook = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-every_profile = pytest.mark.parametrize("file", PROFILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 
 
 def read(file: Path) -> NotebookNode:
@@ -47,25 +47,20 @@ def nodes(notebook: NotebookNode) -> Iterator[ast.AST]:
         yield from ast.walk(ast.parse(cell.source))
 
 
-def parameters_cell(notebook: NotebookNode) -> NotebookNode:
-    """The one cell tagged `parameters`."""
+def parameters(notebook: NotebookNode) -> str:
+    """Source of the one cell tagged `parameters`."""
     (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    return cell
+    return cell.source
 
 
 def default_values(notebook: NotebookNode) -> dict[str, object]:
     """The notebook's own value of each parameter."""
-    statements = ast.parse(parameters_cell(notebook).source).body
-    return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
+    return {of.targets[0].id: ast.literal_eval(of.value) for of in ast.parse(parameters(notebook)).body}
 
 
 def notebook_of(profile: Path) -> Path:
     """`01_huang_2024.seed1.yaml` is for `01_huang_2024.ipynb`."""
     return paths.notebooks_dir() / f"{profile.name.partition('.')[0]}.ipynb"
-
-
-def test_there_are_notebooks_and_profiles():
-    assert FILES and PROFILES
 
 
 @every_notebook
@@ -89,7 +84,7 @@ def test_notebook_names_no_path_of_a_machine(file):
 
 @every_notebook
 def test_parameters_are_literals_one_a_line_each_with_its_help_and_papermill_finds_the_same(file):
-    source = parameters_cell(read(file)).source
+    source = parameters(read(file))
     for line, statement in zip(source.splitlines(), ast.parse(source).body, strict=True):
         assert isinstance(statement, ast.Assign) and [type(target) for target in statement.targets] == [ast.Name], line
         assert re.search(r"\S  # \S", line), f"no help behind: {line}"
@@ -158,7 +153,7 @@ def test_no_function_is_defined_in_two_notebooks():
     assert [node.name for node in functions if names[ast.dump(ast.Module(node.body[1:], []))] > 1] == []
 
 
-@every_profile
+@pytest.mark.parametrize("file", PROFILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_profile_says_how_it_is_run_by_hand(file):
     comments = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     profile = file.relative_to(paths.PROJECT).as_posix()

@@ -218,7 +218,7 @@ def _counted(claim: consistency.Claim, found: pd.DataFrame, runs: list) -> tuple
     for run in runs:
         rows = run.results[(run.results["claim"] == claim.claim) & (run.results["metric"] == claim.metric)]
         real = any((e["dataset"], e["source"]) == (claim.dataset, REAL) for e in run.about.get("data", []))
-        if real and (rows["value"].round(claim.decimals) == float(claim.value)).any():
+        if real and (abs(rows["value"] - float(claim.value)) <= 0.5 * 10.0**-claim.decimals).any():
             return AGREES, f"Counted again in {run.about['run']}."
     return None
 
