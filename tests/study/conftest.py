@@ -62,20 +62,10 @@ def _of_row(cells, reported, claimed):
                 yield head, found[0]
 
 
-ABOUT = {
-    "notebook": "03_singh_2022",
-    "paper": "singh_2022",
-    "status": "finished",
-    "started": "2026-11-20T14:05:00+00:00",
-    "seconds": 738,
-    "parameters": {"epochs": 1, "seeds": [0, 1]},
-    "init": "scratch",
-    "versions": {"keras": "3.15.1"},
-    "commit": "89abcdef",
-    "backend": "tensorflow",
-    "device": "a processor, 2 cores",
-    "verdict": "not tested.",
-}
+ABOUT = {"notebook": "03_singh_2022", "paper": "singh_2022", "status": "finished", "init": "scratch", "seconds": 738}
+ABOUT |= {"started": "2026-11-20T14:05:00+00:00", "parameters": {"epochs": 1, "seeds": [0, 1]}, "commit": "89abcdef"}
+ABOUT |= {"versions": {"keras": "3.15.1"}, "backend": "tensorflow", "device": "a processor, 2 cores"}
+ABOUT |= {"verdict": "not tested."}
 PHOTOGRAPHS = {"dataset": "fer2013", "source": "real photographs", "images": 35887, "table_hash": "0123456789abcdef"}
 
 
@@ -88,10 +78,9 @@ def write_run() -> Callable[..., Path]:
         content = ABOUT | {"run": folder.name, "profile": folder.parent.name, "data": [PHOTOGRAPHS]} | about
         (folder / "run.json").write_text(json.dumps(content))
         if rows:
-            full = [
-                dict.fromkeys(COLUMNS, "") | {"run": folder.name, "notebook": content["notebook"]} | row for row in rows
-            ]
-            pd.DataFrame(full, columns=list(COLUMNS)).to_csv(folder / "results.csv", index=False)
+            always = {"run": folder.name, "notebook": content["notebook"]}
+            results = pd.DataFrame([always | row for row in rows], columns=list(COLUMNS))
+            results.to_csv(folder / "results.csv", index=False)
         (folder / "executed.ipynb.gz").write_bytes(gzip.compress(nbformat.writes(executed).encode()))
         return folder
 

@@ -106,17 +106,12 @@ def test_a_run_that_fails_says_why_in_one_sentence_and_keeps_its_notebook(run_wi
     assert (finished / "results.csv").read_text() == "of the run before"
 
 
-@pytest.mark.parametrize(
-    ("parameters", "said"),
-    [
-        ({"epoch": 3}, "RunError: 00_any has no parameter epoch: it has ending, epochs, rate, data, weights, run_dir"),
-        ({"epochs": 0}, "RunError: 00_any: epochs must be at least 1, not 0"),
-    ],
-)
-def test_a_wrong_parameter_fails_the_run_before_there_is_a_kernel(run_with, project, monkeypatch, parameters, said):
+def test_a_wrong_parameter_fails_the_run_before_there_is_a_kernel(run_with, project, monkeypatch):
     monkeypatch.setattr(runner, "execute", None)
-    assert run_with(parameters) == said
-    assert about(project / f"{RUN_DIR}.failed") == ("failed", said)
+    sentence = "RunError: 00_any has no parameter epoch: it has ending, epochs, rate, data, weights, run_dir"
+    assert run_with({"epoch": 3}) == sentence
+    assert about(project / f"{RUN_DIR}.failed") == ("failed", sentence)
+    assert run_with({"epochs": 0}) == "RunError: 00_any: epochs must be at least 1, not 0"
     assert executed(project / f"{RUN_DIR}.failed").cells[0].source.startswith("# A run that ends as it is told")
 
 
