@@ -194,7 +194,7 @@ def test_interval_over_groups_covers_where_the_one_over_images_is_too_narrow():
             _, low, high = paired_difference(predicted == labels, other, groups)
             covered.at["difference", name] += low <= 0.2 <= high
     assert covered["groups"].between(90, 99).all()
-    assert covered.loc["accuracy", "images"] < 65 and covered.loc["difference", "images"] < 75
+    assert (covered["images"] < 75).all()
 
 
 def test_groups_of_one_image_are_independent_images_and_without_an_error_groups_are_counted():

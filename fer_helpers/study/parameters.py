@@ -37,7 +37,7 @@ def _is_weights(value: str) -> bool:
 
 
 def _is_detector(value: str) -> bool:
-    return value in ("none", "haar", "box") or (value == "dlib" and find_spec("dlib") is not None)
+    return value in ("none", "haar") or (value == "dlib" and find_spec("dlib") is not None)
 
 
 # Patterns of names, what a value (or each value of a list) must be, and a test; the first pattern that fits counts.
@@ -45,7 +45,7 @@ RULES: list[tuple[str, str, Callable]] = [
     ("variant *variants", *_one_of(*VARIANTS)),
     ("dataset data_sets", *_one_of(*datasets.LOADERS)),
     ("weights", "imagenet, scratch, or a file that exists", _is_weights),
-    ("detector", "one of none, haar, box, or dlib after pip install -e .[dlib]", _is_detector),
+    ("detector", "none, haar, or dlib after pip install -e .[dlib]", _is_detector),
     ("pooling", *_one_of("avg", "max")),
     ("optimizer", *_one_of("adam", "adamax", "adamw", "sgd")),
     ("schedule", *_one_of("constant", "cosine", "staircase")),

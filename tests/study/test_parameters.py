@@ -81,7 +81,7 @@ def write(project: Path, *cells: str) -> Path:
             {"weights": "nowhere/body.h5"},
             "weights must be imagenet, scratch, or a file that exists, not /.*/nowhere/body.h5",
         ),
-        ({"detector": "cnn"}, "detector must be one of none, haar, box, or dlib after pip install"),
+        ({"detector": "cnn"}, "detector must be none, haar, or dlib after pip install"),
         ({"precision": "float16"}, "precision must be one of float32, mixed_bfloat16"),
         ({"val_share": 1.0}, "val_share must be between 0 and 1"),
         ({"flip": 1}, "flip must be True or False, not '1'"),
