@@ -46,7 +46,7 @@ COMPUTED = """
     from fer_helpers import models, training
 
     folder, name = Path(sys.argv[1]), sys.argv[2]
-    if name == "four":
+    if name == "jax":
         training.use_all_devices()
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (16, 4, 4, 3), dtype="uint8").repeat(8, axis=1).repeat(8, axis=2)
@@ -60,7 +60,7 @@ COMPUTED = """
     model = keras.Sequential([body, keras.layers.Dense(7, "softmax")])
     model.compile(keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy")
     if name == "tensorflow":
-        for _ in range(7):
+        for _ in range(3):
             model.train_on_batch(images, labels)
         model.save_weights(folder / "trained.weights.h5")
     model.load_weights(folder / "trained.weights.h5")
@@ -71,21 +71,18 @@ COMPUTED = """
 
 
 @pytest.mark.slow
-def test_a_network_says_and_loses_the_same_on_tensorflow_on_jax_and_on_four_devices(tmp_path):
+def test_a_network_says_and_loses_the_same_on_tensorflow_and_on_four_devices_of_jax(tmp_path):
     answers = {}
-    for name, environment in {"tensorflow": {}, "jax": {}, "four": FOUR_DEVICES}.items():
-        run_python(COMPUTED, tmp_path, name, backend=name.replace("four", "jax"), **environment)
-        answers[name] = np.load(tmp_path / f"{name}.npz")
-    expected = answers["tensorflow"]
-    assert [int(each["devices"]) for each in answers.values()] == [1, 1, 4]
+    for backend, environment in {"tensorflow": {}, "jax": FOUR_DEVICES}.items():
+        run_python(COMPUTED, tmp_path, backend, backend=backend, **environment)
+        answers[backend] = np.load(tmp_path / f"{backend}.npz")
+    expected, ours = answers["tensorflow"], answers["jax"]
+    assert (expected["devices"], ours["devices"]) == (1, 4)
     assert np.ptp(expected["probabilities"], axis=0).min() > 0.05  # the images are told apart
+    np.testing.assert_allclose(ours["probabilities"], expected["probabilities"], atol=1e-4)
     losses = expected["losses"]
     assert losses[0] > losses[1] + 0.01 > losses[2] + 0.02  # each step shows what the one before it has changed
-    for name in ("jax", "four"):
-        np.testing.assert_allclose(answers[name]["probabilities"], expected["probabilities"], atol=1e-4)
-        np.testing.assert_allclose(answers[name]["losses"], losses, atol=5e-3)  # steps enlarge what rounding began
-        assert answers[name]["losses"][0] == pytest.approx(losses[0], abs=1e-5)
-    np.testing.assert_allclose(answers["four"]["losses"], answers["jax"]["losses"], atol=1e-4)
+    np.testing.assert_allclose(ours["losses"], losses, rtol=1e-3)
 
 
 SMALL_NETWORK = """
@@ -167,7 +164,7 @@ def test_training_on_four_devices_is_that_of_one_with_batchnorm_and_dropout_also
 def test_training_passes_those_of_its_tests_that_a_backend_can_break_on_jax(tmp_path):
     """Among them: a training that was killed ends exactly where an unbroken one ends."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests")]
-    command += ["tests/test_training.py", "-k", "killed or threads or begins or halved or at_once"]
+    command += ["tests/test_training.py", "-k", "killed_while or threads or begins or halved or at_once or last"]
     environment = os.environ | {"KERAS_BACKEND": "jax"}
     done = subprocess.run(command, cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3_000:]

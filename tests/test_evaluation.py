@@ -47,9 +47,6 @@ def wilson(count: int, total: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-# --------------------------------------------------------------------------------------------------------------- scores
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_metrics_are_those_of_scikit_learn(seed):
     labels, probabilities = random_case(seed)
@@ -153,17 +150,13 @@ def test_bootstrap_intervals_are_those_of_drawing_the_images_anew():
         ("macro_f1", ""): (2 * hits / (labelled + predicted)).mean(axis=1),
         ("f1", "happy"): (2 * hits / (labelled + predicted))[:, 1],
     }
-    scored = by_metric(scores(labels, probabilities, CLASSES[:3]))
+    scored, again, other = (scores(labels, probabilities, CLASSES[:3], seed=seed) for seed in (0, 0, 1))
+    assert scored.equals(again) and not scored.equals(other) and scored["value"].equals(other["value"])
+    scored = by_metric(scored)
     for metric, values in by_hand.items():
         expected = np.percentile(values, [2.5, 97.5])
         # A 90 % interval would end a third of a standard deviation nearer.
         assert scored.loc[metric, INTERVAL].tolist() == pytest.approx(expected.tolist(), abs=0.2 * values.std())
-
-
-def test_same_seed_gives_the_same_intervals_and_another_seed_others():
-    first, again, other = (scores(*random_case(0), CLASSES, seed=seed) for seed in (1, 1, 2))
-    assert first.equals(again) and not first.equals(other)
-    assert first["value"].equals(other["value"])
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say(monkeypatch):
@@ -181,7 +174,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(monkeypatch):
         ("macro_f1", ""): (2 * hits / (labelled + predicted)).mean(),
         ("f1", "neutral"): 2 * hits[0] / (labelled[0] + predicted[0]),
     }
-    samples, images = 300, 300
+    samples, images = 200, 300
     covered = dict.fromkeys(truth, 0)
     for sample in range(samples):
         cells = random.choice(9, images, p=population.ravel())
@@ -203,7 +196,7 @@ def frames_of(people: int, frames: int, seed: int) -> tuple[np.ndarray, np.ndarr
 def test_interval_over_groups_covers_where_the_one_over_images_is_too_narrow():
     """Of an accuracy, and of the difference of two."""
     covered = pd.DataFrame(0, ["accuracy", "difference"], ["groups", "images"])
-    for seed in range(200):
+    for seed in range(100):
         labels, predicted, people = frames_of(40, 8, seed)
         other = np.random.default_rng(seed).random(320) < 0.5
         for name, groups in {"groups": people, "images": None}.items():
@@ -211,8 +204,8 @@ def test_interval_over_groups_covers_where_the_one_over_images_is_too_narrow():
             covered.at["accuracy", name] += row["ci_low"] <= 0.7 <= row["ci_high"]
             _, low, high = paired_difference(predicted == labels, other, groups)
             covered.at["difference", name] += low <= 0.2 <= high
-    assert covered["groups"].between(0.90 * 200, 0.99 * 200).all()
-    assert covered.loc["accuracy", "images"] < 0.65 * 200 and covered.loc["difference", "images"] < 0.75 * 200
+    assert covered["groups"].between(90, 99).all()
+    assert (covered["images"] < 75).all()
 
 
 def test_groups_of_one_image_are_independent_images_and_without_an_error_groups_are_counted():
@@ -221,9 +214,6 @@ def test_groups_of_one_image_are_independent_images_and_without_an_error_groups_
     labels = np.repeat([0, 1], 50)
     row = scores(labels, np.eye(2)[labels], ["neutral", "happy"], groups=np.arange(100) // 10).iloc[0]
     assert row[INTERVAL].tolist() == pytest.approx(wilson(10, 10))
-
-
-# ---------------------------------------------------------------------------------------------------------- calibration
 
 
 def error_of_calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int) -> float:
@@ -258,9 +248,6 @@ def test_bins_of_calibration_are_closed_on_the_right_and_empty_ones_hold_nothing
     assert bins["confidence"].tolist() == pytest.approx([np.nan, 0.5, 0.75, 0.9], nan_ok=True)
     assert bins.loc[3, INTERVAL].tolist() == pytest.approx(wilson(1, 2))
     assert bins.loc[0, INTERVAL].isna().all()
-
-
-# ----------------------------------------------------------------------------------------------------------- two models
 
 
 def test_paired_difference_is_that_of_the_accuracies_with_the_interval_of_drawing_images_anew():

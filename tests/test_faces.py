@@ -268,21 +268,6 @@ def test_interrupted_call_keeps_nothing_and_ends_its_threads(encode, write_files
     assert crop_faces(table, PLAIN).pixels.all()
 
 
-def test_disk_that_is_full_costs_the_cache_and_not_the_crops(two_images, cut, monkeypatch):
-    import joblib.numpy_pickle
-
-    def fill_the_disk(value, file, **options):
-        file.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    expected = crop_faces(two_images, PLAIN, cached=False).pixels
-    monkeypatch.setattr(joblib.numpy_pickle, "dump", fill_the_disk)
-    for cuts in (4, 6):
-        with pytest.warns(Warning, match="No space left on device"):
-            np.testing.assert_array_equal(crop_faces(two_images, PLAIN).pixels, expected)
-        assert len(cut) == cuts
-
-
 # Real detectors
 
 

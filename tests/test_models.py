@@ -12,7 +12,7 @@ from keras import layers
 from keras.src.applications import efficientnet as keras_efficientnet
 from keras.src.legacy.saving import legacy_h5_format
 
-from fer_helpers import datasets, images, models, training
+from fer_helpers import models
 from fer_helpers.models import VARIANTS, efficientnet
 
 SIDE = 48
@@ -38,9 +38,8 @@ PUBLISHED = {
 
 def scaled_channels(channels: int, width: float) -> int:
     """Channels times width, rounded to a multiple of eight and not by more than a tenth downwards."""
-    wanted = channels * width
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * wanted else rounded
+    rounded = max(8, int(channels * width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels * width else rounded
 
 
 def counted_by_hand(variant: str) -> SimpleNamespace:
@@ -88,7 +87,7 @@ def test_scaling_rule_gives_the_parameters_of_every_variant_as_they_are_printed(
         assert abs(with_top / 1e6 - float(printed)) < (0.05 if variant[0] == "L" else 0.1 if "." in printed else 1.0)
 
 
-SLOW = [pytest.param(f"B{number}", marks=pytest.mark.slow) for number in range(1, 8)]
+SLOW = [pytest.param(variant, marks=pytest.mark.slow) for variant in ("B3", "B7")]
 
 
 @pytest.mark.parametrize("variant", ["B0", "Lite0", "Lite2", "Mini", *SLOW])
@@ -98,9 +97,6 @@ def test_built_network_has_the_numbers_counted_by_hand_and_gives_finite_features
     assert (body.count_params(), blocks) == (by_hand.parameters, by_hand.blocks)
     features = output_of(body, photographs(1)[:, :32, :32])
     assert features.shape == (1, by_hand.features) and np.isfinite(features).all()
-
-
-# ---------------------------------------------------------------------------------------------- where weights come from
 
 
 def keras_b0(weights: str | None) -> keras.Model:
@@ -217,9 +213,6 @@ def test_source_of_the_weights_is_named(variant, weights, init, source):
     assert (models.init_name(weights), models.weights_source(variant, weights)) == (init, source)
 
 
-# ---------------------------------------------------------------------------------------------- what a body is and does
-
-
 @pytest.mark.parametrize(("pooling", "reduce"), [("avg", np.mean), ("max", np.max)])
 def test_features_are_the_mean_or_the_maximum_of_the_last_map(pooling, reduce):
     body = efficientnet("Mini", SIDE, pooling=pooling)
@@ -295,18 +288,3 @@ def test_a_network_saved_as_hdf5_predicts_the_same_once_it_is_loaded_again(varia
     network.save(tmp_path / "network.h5")  # with a head that shows any small change
     again = models.load_hdf5(tmp_path / "network.h5")
     np.testing.assert_array_equal(again.predict_on_batch(photographs()), network.predict_on_batch(photographs()))
-
-
-@pytest.mark.slow
-def test_mini_learns_drawn_faces_in_a_few_epochs():
-    table = datasets.load("fer2013", "generated").table
-    pictures = images.read_images(table, SIDE)
-    expressions = pictures.table["expression"]
-    targets = np.searchsorted(sorted(set(expressions)), expressions)
-    train, test = (pictures.table["split"].to_numpy() == split for split in ("train", "test"))
-    training.seed_everything(0)
-    model = keras.Sequential([efficientnet("Mini", SIDE, batchnorm_momentum=0.9), layers.Dense(7, "softmax")])
-    model.compile(keras.optimizers.AdamW(0.003), "sparse_categorical_crossentropy")
-    model.fit(training.Batches(pictures.pixels[train], targets[train], 32, seed=0), epochs=5, verbose=0)
-    right = training.predict(model, pictures.pixels[test]).argmax(axis=1) == targets[test]
-    assert right.mean() > 0.45  # chance is 0.14

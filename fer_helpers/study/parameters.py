@@ -18,7 +18,6 @@ from IPython.core.inputtransformer2 import TransformerManager
 from fer_helpers import datasets, paths
 
 VARIANTS = (*(f"B{number}" for number in range(8)), "Lite0", "Lite1", "Lite2", "Mini")  # `models` imports Keras
-DETECTORS = ("none", "haar", "box", *(["dlib"] if find_spec("dlib") else []))
 TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a dict"}
 NEVER_EMPTY = ("seeds", "data_sets", "profiles", "memory_images", "faces_at_once", "call_repeats")
 HAS_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -46,12 +45,16 @@ def _is_weights(value: str) -> bool:
     return value in ("imagenet", "scratch") or paths.resolve(value).is_file()
 
 
+def _is_detector(value: str) -> bool:
+    return value in ("none", "haar") or (value == "dlib" and find_spec("dlib") is not None)
+
+
 # Patterns of names, what a value (or each value of a list) must be, and a test; the first pattern that fits counts.
 RULES: list[tuple[str, str, Callable]] = [
     ("variant *variants", *_one_of(*VARIANTS)),
     ("dataset data_sets", *_one_of(*datasets.LOADERS)),
     ("weights", "imagenet, scratch, or a file that exists", _is_weights),
-    ("detector", "one of none, haar, box, or dlib after pip install -e .[dlib]", DETECTORS.__contains__),
+    ("detector", "none, haar, or dlib after pip install -e .[dlib]", _is_detector),
     ("pooling", *_one_of("avg", "max")),
     ("optimizer", *_one_of("adam", "adamax", "adamw", "sgd")),
     ("schedule", *_one_of("constant", "cosine", "staircase")),

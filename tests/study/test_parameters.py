@@ -50,7 +50,7 @@ REFUSED = [
     ({"tested_folds": 6}, "tested_folds must be at most folds, which is 5"),
     ({"compared_variants": ["B0", "b1"]}, "compared_variants must be one of B0, B1, .* not 'b1'"),
     ({"weights": "no/body.h5"}, "weights must be imagenet, scratch, or a file that exists, not /.*/no/body.h5"),
-    ({"detector": "cnn"}, "detector must be one of none, haar, box, or dlib after pip install"),
+    ({"detector": "cnn"}, "detector must be none, haar, or dlib after pip install"),
     ({"val_share": 1.0}, "val_share must be between 0 and 1"),
     ({"flip": 1}, "flip must be True or False, not '1'"),
     ({"alternatives": []}, "alternatives must be a dict"),
