@@ -69,7 +69,7 @@ RULES: list[tuple[str, str, Callable]] = [
     ("shift zoom", "from 0 to below 1", lambda value: 0 <= value < 1),
     ("near_duplicate_correlation", "above 0 and at most 1", lambda value: 0 < value <= 1),
     ("*_share *_momentum", "between 0 and 1", lambda value: 0 < value < 1),
-    ("seed seeds batch_size trained_epochs train_images rotation l1 l2 memory_gb", *_at_least(0)),
+    ("seed seeds batch_size trained_epochs baseline_epochs train_images rotation l1 l2 memory_gb", *_at_least(0)),
     ("*epochs *_folds *_steps *_images *_layers *_filters *_threads", *_at_least(1)),
     ("rounds hidden faces_at_once call_repeats", *_at_least(1)),
 ]
