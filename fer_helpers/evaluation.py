@@ -22,12 +22,10 @@ def scores(
     are bootstrapped over groups, drawn whole (Field and Welsh 2007, J. R. Statist. Soc. B 69). Log loss and the
     expected calibration error (`ece`) have none.
 
-    Labels are an int array (n,), places in `classes`; probabilities a float array (n, len(classes)), of whose equal
-    maxima the first is the prediction; `groups` holds for each image the group it belongs to, as its subject.
-
-    Returns columns metric, expression (empty for the whole), value, n (of a precision the images predicted as that
-    expression, of a recall and F1 those labelled so), ci_low, ci_high. Expressions that the set does not hold have no
-    row. A precision of nothing is missing (NaN), and counts as 0 in the macro precision.
+    Labels are places in `classes` (n,), probabilities (n, len(classes)), of whose equal maxima the first is the
+    prediction. Returns columns metric, expression (empty for the whole), value, n (of a precision the images predicted
+    as that expression, of a recall and F1 those labelled so), ci_low, ci_high. Expressions that the set does not hold
+    have no row. A precision of nothing is missing (NaN), and counts as 0 in the macro precision.
     """
     predicted = probabilities.argmax(axis=1)
     counts, total, random = confusion(labels, predicted, len(classes)), len(labels), np.random.default_rng(seed)

@@ -87,15 +87,13 @@ def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int = CORES
     return Crops(pixels, table[kept].reset_index(drop=True), report, skipped)
 
 
-def box_cut(image: np.ndarray, box: object) -> np.ndarray:
-    """The square around its box in an image, for `ImageFiles` and `images.unreadable`; the image itself without one.
+def box_cut(image: np.ndarray, box: Box | float | None) -> np.ndarray:
+    """The square around a box (x, y, width, height) in an image, for `ImageFiles`; all of the image without a box.
 
-    ValueError for a box that is not four numbers, or lies more than half outside the image.
+    ValueError for a box that lies more than half outside the image.
     """
-    if np.ndim(box) == 0 and pd.isna(box):
+    if np.ndim(box) == 0:
         return image
-    if np.shape(box) != (4,) or not np.isfinite(np.asarray(box, "float64")).all():
-        raise ValueError(f"the box {box!r} is not four numbers (x, y, width, height): mend it, or leave it empty")
     x, y, width, height = box = tuple(_rounded(box))
     inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0].size
     if min(width, height) <= 0 or 2 * inside < width * height:

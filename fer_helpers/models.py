@@ -71,9 +71,8 @@ def efficientnet(
         frozen: train nothing; the body then runs in inference mode inside any network, and drops no block, ever.
         batchnorm_momentum: of the running statistics; Keras's 0.99 lags behind when an epoch has few steps.
 
-    Raises:
-        ValueError: no such variant, pooling or ImageNet weights; a side below 32; a file damaged or of another network.
-        FileNotFoundError: the weights are not there, and could not be fetched.
+    ValueError for a variant, pooling or weights that there are not, a side below 32, a file damaged or of another
+    network; FileNotFoundError where weights are not there, and could not be fetched.
     """
     if variant not in VARIANTS:
         raise ValueError(f"no EfficientNet is called {variant!r}: there are {', '.join(VARIANTS)}")

@@ -125,10 +125,10 @@ def crops(grey: np.ndarray, boxes: list[faces.Box], trained: Network) -> np.ndar
 
 def _overlap(first: faces.Box, other: faces.Box) -> float:
     """Intersection over union of two boxes."""
-    across, down = (
-        max(0, min(first[a] + first[a + 2], other[a] + other[a + 2]) - max(first[a], other[a])) for a in (0, 1)
-    )
-    return across * down / (first[2] * first[3] + other[2] * other[3] - across * down)
+    (x, y, width, height), (to_x, to_y, to_width, to_height) = first, other
+    across = max(0, min(x + width, to_x + to_width) - max(x, to_x))
+    down = max(0, min(y + height, to_y + to_height) - max(y, to_y))
+    return across * down / (width * height + to_width * to_height - across * down)
 
 
 def main() -> int:

@@ -196,23 +196,6 @@ def test_image_files_are_cut_resized_and_turned_to_rgb(encode, lay_out):
     np.testing.assert_array_equal(files[1][..., 0], smooth(1)[0:10, 16:26])
 
 
-def test_memory_does_not_grow_with_the_number_of_image_files(encode, write_files, tmp_path):
-    files = {f"{value}.jpg": encode(smooth(value, side=64), ".jpg") for value in range(20)}
-    few = table_of(write_files(tmp_path / "data", files), files)
-
-    def peak(table: pd.DataFrame) -> int:
-        streamed = ImageFiles(table, side=64)
-        tracemalloc.start()
-        for start in range(0, len(streamed), 20):
-            streamed[start : start + 20]
-        most = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return most
-
-    peak(few)  # whatever is set up once
-    assert peak(pd.concat([few] * 50, ignore_index=True)) < 1.5 * peak(few) < 10 * 20 * 64 * 64 * 3
-
-
 def test_damaged_images_are_left_out_listed_and_counted_and_others_resized_and_counted(encode, lay_out):
     whole = encode(smooth(0))
     files = {"a.png": whole, "b.png": whole[:200], "c.png": b"", "d.png": encode(smooth(1, side=96)), "e.png": b"text"}

@@ -12,7 +12,6 @@ from keras import layers
 from keras.src.applications import efficientnet as keras_efficientnet
 from keras.src.legacy.saving import legacy_h5_format
 
-from fer_helpers import models
 from fer_helpers.models import VARIANTS, efficientnet
 
 SIDE = 48
@@ -198,19 +197,6 @@ IMPOSSIBLE = [
 def test_impossible_network_is_refused_with_a_reason(arguments, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         efficientnet(*arguments)
-
-
-SOURCES = [
-    ("Lite1", "imagenet", "imagenet", "ImageNet, EfficientNet-Lite1; nearest relative of B1"),
-    ("B4", "scratch", "scratch", "random weights, EfficientNet-B4"),
-    ("B0", "a/b.weights.h5", "b.weights.h5", "weights of b.weights.h5, EfficientNet-B0"),
-    ("Mini", "scratch", "scratch", "random weights, Mini: a small relative of EfficientNet-Lite for smoke runs"),
-]
-
-
-@pytest.mark.parametrize(("variant", "weights", "init", "source"), SOURCES)
-def test_source_of_the_weights_is_named(variant, weights, init, source):
-    assert (models.init_name(weights), models.weights_source(variant, weights)) == (init, source)
 
 
 @pytest.mark.parametrize(("pooling", "reduce"), [("avg", np.mean), ("max", np.max)])
