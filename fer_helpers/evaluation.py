@@ -22,12 +22,10 @@ def scores(
     are bootstrapped over groups, drawn whole (Field and Welsh 2007, J. R. Statist. Soc. B 69). Log loss and the
     expected calibration error (`ece`) have none.
 
-    Labels are an int array (n,), places in `classes`; probabilities a float array (n, len(classes)), of whose equal
-    maxima the first is the prediction; `groups` holds for each image the group it belongs to, as its subject.
-
-    Returns columns metric, expression (empty for the whole), value, n (of a precision the images predicted as that
-    expression, of a recall and F1 those labelled so), ci_low, ci_high. Expressions that the set does not hold have no
-    row. A precision of nothing is missing (NaN), and counts as 0 in the macro precision.
+    Labels are places in `classes` (n,), probabilities (n, len(classes)), of whose equal maxima the first is the
+    prediction. Returns columns metric, expression (empty for the whole), value, n (of a precision the images predicted
+    as that expression, of a recall and F1 those labelled so), ci_low, ci_high. Expressions that the set does not hold
+    have no row. A precision of nothing is missing (NaN), and counts as 0 in the macro precision.
     """
     predicted = probabilities.argmax(axis=1)
     counts, total, random = confusion(labels, predicted, len(classes)), len(labels), np.random.default_rng(seed)
@@ -132,13 +130,9 @@ def paired_difference(
 ) -> tuple[float, float, float]:
     """The accuracy of one model less that of another on the same images, and the ends of its 95 % interval.
 
-    Images, or whole groups of them, are drawn anew (bootstrap). Where the two never differ, they may yet do so on as
+    Bool arrays (n,) say whether a model is right on each image; ValueError unless they are of one length. Images, or
+    whole groups of them (as people), are drawn anew (bootstrap). Where the two never differ, they may yet do so on as
     many as Wilson's interval of none allows.
-
-    Args:
-        first, second: bool arrays (n,): whether a model is right on each image; ValueError unless of one length.
-        groups: for each image the group it belongs to, as its subject; None if images are independent.
-        seed: of the bootstrap.
     """
     if len(first) != len(second):
         raise ValueError(f"{len(first)} and {len(second)} answers are not of the same images")
@@ -164,19 +158,3 @@ def smallest_difference(n: int, accuracy: float, power: float = 0.8, alpha: floa
     needed = (stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) / np.sqrt(2 * n)
     angle = np.arcsin(np.sqrt(accuracy)) + needed
     return float(np.sin(angle) ** 2 - accuracy) if angle <= np.pi / 2 else float("nan")
-
-
-def smallest_paired_difference(n: int, discordant: float, power: float = 0.8, alpha: float = 0.05) -> float:
-    """The smallest difference in accuracy that two models scored on the same n images can show: McNemar's test.
-
-    From the test's usual sample size, n d² = (a √q + b √(q − d²))², solved for d, where q is the share of discordant
-    images, which exactly one of the two gets right, and a and b are the normal quantiles of 1 − alpha / 2 and of the
-    power (Connor 1987, Biometrics 43). The exact test needs a little more. NaN where even one model right on all
-    discordant images would not do.
-    """
-    a, b = stats.norm.ppf(1 - alpha / 2), stats.norm.ppf(power)
-    beneath_root = n - a**2 + b**2
-    if beneath_root < 0:
-        return float("nan")
-    difference = np.sqrt(discordant) * (a * np.sqrt(n) + b * np.sqrt(beneath_root)) / (n + b**2)
-    return float(difference) if difference <= discordant else float("nan")

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from fer_helpers import images, paths
 from fer_helpers.datasets.table import skipped_images
-from fer_helpers.images import CORES, INTERPOLATIONS, Cut, resize
+from fer_helpers.images import CORES, INTERPOLATIONS, resize
 
 # Measured on 2,000 images of FER-2013: at its 48 pixels Haar finds 36 % and dlib none; enlarged to 128 pixels 61 % and
 # 67 %; with a border, since those faces fill their image, 78 % and 75 %. More than 128 pixels only takes longer.
@@ -43,15 +43,13 @@ class CropSettings:
     """How faces are cut out; ValueError for a setting that has no such value."""
 
     size: int = 48  # height and width of a crop in pixels
-    detector: str = "haar"  # haar, dlib, or box: the table's own boxes, by `box_cut`
-    no_face: str = "keep"  # an image without a face is resized as a whole, whatever its proportions; drop: left out
-    align: bool = True  # turn a face until its eyes stand level, where both are found
+    detector: str = "haar"  # haar or dlib
     interpolation: str = "bicubic"  # one of `images.INTERPOLATIONS`, as OpenCV has them: only area averages
     channels: int = 1  # 1 for grey, 3 for RGB
 
     def __post_init__(self):
-        choices = {"detector": ("haar", "dlib", "box"), "no_face": ("keep", "drop"), "channels": (1, 3)}
-        for name, allowed in (choices | {"interpolation": INTERPOLATIONS}).items():
+        choices = {"detector": ("haar", "dlib"), "interpolation": INTERPOLATIONS, "channels": (1, 3)}
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {getattr(self, name)!r}")
         if self.size < 1:
@@ -63,22 +61,20 @@ class Crops:
     """The faces of a table."""
 
     pixels: np.ndarray  # uint8 (n, size, size, channels), RGB where channels is 3
-    table: pd.DataFrame  # the n rows that were kept, in the same order, numbered from 0
-    # Of each image of the whole table: image; outcome (cropped; without a face whole or dropped; unreadable, and the
-    # reason); found, and how many faces; box of the largest; aligned, and the angle in degrees by which its eyes stood
-    # out of level, clockwise, and by which it was turned back.
+    table: pd.DataFrame  # the n rows whose images could be read, in the same order, numbered from 0
+    # Of each image of the whole table: image; outcome (cropped; whole, where no face was found; unreadable, and the
+    # reason); box of the largest face; angle in degrees by which its eyes stood out of level, clockwise, and by which
+    # it was turned back, missing where they were not found.
     report: pd.DataFrame
     skipped: pd.DataFrame  # columns `image` and `reason`: what could not be read
 
 
 def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int = CORES, cached: bool = True) -> Crops:
-    """Cut the face out of every image of a table, of several faces the largest, whatever the number of threads.
+    """Cut the face out of every image of a table, of several the largest; an image without one is resized as a whole.
 
     Unless `cached` is false, crops are kept in the cache's folder and read there for the same settings, rows and files.
-    ValueError where the table is empty, none of its images can be read, or the detector is `box`: see `box_cut`.
+    ValueError where the table is empty, or none of its images can be read.
     """
-    if settings.detector == "box":
-        raise ValueError("faces at the table's own boxes are cut when images are read: give box_cut to ImageFiles")
     if not len(table):
         raise ValueError("there is no face to crop: the table is empty")
     cut = Memory(paths.cache_dir() / "crops" if cached else None, verbose=0).cache(_cut_all, ["table", "workers"])
@@ -86,35 +82,24 @@ def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int = CORES
     pixels, report, digest = cut(*arguments)
     if _digest(pixels, report) != digest:  # the file is damaged, though it can be unpickled
         (pixels, report, _), _ = cut.call(*arguments)
-    kept = report["outcome"].isin(["cropped", "whole"]).to_numpy()
-    skipped = skipped_images(report.loc[report["reason"] != "", ["image", "reason"]].to_numpy().tolist())
+    kept = (report["outcome"] != "unreadable").to_numpy()
+    skipped = skipped_images(report.loc[~kept, ["image", "reason"]].to_numpy().tolist())
     return Crops(pixels, table[kept].reset_index(drop=True), report, skipped)
 
 
-def box_cut(settings: CropSettings) -> Cut:
-    """A function that cuts the square around its box out of an image, for `ImageFiles` and `images.unreadable`.
+def box_cut(image: np.ndarray, box: Box | float | None) -> np.ndarray:
+    """The square around a box (x, y, width, height) in an image, for `ImageFiles`; all of the image without a box.
 
-    It raises ValueError for a box more than half outside the image, and for a missing one if `no_face` is `drop`; else
-    an image without a box is kept whole. Eyes are not looked for, since threads can't share a detector.
+    ValueError for a box that lies more than half outside the image.
     """
-    if settings.detector != "box" or settings.align:
-        raise ValueError("faces are cut one by one only with detector='box' and align=False: else use crop_faces")
-
-    def cut(image: np.ndarray, box: object) -> np.ndarray:
-        if np.ndim(box) == 0 and pd.isna(box):
-            if settings.no_face == "drop":
-                raise ValueError("no box is given for the face, and no_face is 'drop'")
-            return image
-        if np.shape(box) != (4,) or not np.isfinite(np.asarray(box, "float64")).all():
-            raise ValueError(f"the box {box!r} is not four numbers (x, y, width, height): mend it, or leave it empty")
-        x, y, width, height = box = tuple(_rounded(box))
-        inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0].size
-        if min(width, height) <= 0 or 2 * inside < width * height:
-            size = f"{image.shape[1]} x {image.shape[0]} pixels"
-            raise ValueError(f"less than half of the box {box} (x, y, width, height) lies inside the image of {size}")
-        return cut_square(image, box, 0.0, settings.interpolation)
-
-    return cut
+    if np.ndim(box) == 0:
+        return image
+    x, y, width, height = box = tuple(_rounded(box))
+    inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0].size
+    if min(width, height) <= 0 or 2 * inside < width * height:
+        size = f"{image.shape[1]} x {image.shape[0]} pixels"
+        raise ValueError(f"less than half of the box {box} (x, y, width, height) lies inside the image of {size}")
+    return cut_square(image, box, 0.0, "nearest")
 
 
 def _rounded(values: ArrayLike) -> list[int]:
@@ -130,18 +115,16 @@ class FaceCropper:
         self._find = _detector(settings)
         self._eyes = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_eye.xml")
 
-    def crop(self, image: np.ndarray) -> tuple[np.ndarray | None, dict]:
+    def crop(self, image: np.ndarray) -> tuple[np.ndarray, dict]:
         """The face in a uint8 image (height, width, channels), of the same kind, and what `Crops.report` says of it."""
         settings = self.settings
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[..., 0]
         faces = self.boxes(grey)
-        if not faces and settings.no_face == "drop":
-            return None, {"outcome": "dropped"}
         if not faces:
             return resize(image, settings.size, settings.interpolation), {"outcome": "whole"}
-        angle = self._tilt(grey, faces[0]) if settings.align else None
+        angle = self._tilt(grey, faces[0])
         face = cut_square(image, faces[0], angle or 0.0, settings.interpolation)
-        found = {"outcome": "cropped", "faces": len(faces), "box": faces[0], "angle": angle}
+        found = {"outcome": "cropped", "box": faces[0], "angle": angle}
         return resize(face, settings.size, settings.interpolation), found
 
     def boxes(self, grey: np.ndarray) -> list[Box]:
@@ -216,7 +199,7 @@ def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int, key: str
     read = images.reader(files, settings.channels)
     mine = threading.local()  # a detector for each thread: none may be used by two at once
 
-    def cut(path: str) -> tuple[np.ndarray | None, dict]:
+    def cut(path: str) -> tuple[np.ndarray, dict]:
         mine.cropper = getattr(mine, "cropper", None) or FaceCropper(settings)
         return mine.cropper.crop(read(path))
 
@@ -227,15 +210,13 @@ def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int, key: str
         crops = images.in_threads(cut, files, workers)
         for crop in tqdm(crops, f"faces ({settings.detector})", len(table), unit="image", mininterval=1):
             failed = isinstance(crop, ValueError)
-            face, found = (None, {"outcome": "unreadable", "reason": str(crop)}) if failed else crop
-            rows.append({"faces": 0, "box": None, "angle": None, "reason": ""} | found)
-            if face is not None:
-                pixels[kept], kept = face, kept + 1
+            rows.append({"outcome": "unreadable", "reason": str(crop)} if failed else crop[1])
+            if not failed:
+                pixels[kept], kept = crop[0], kept + 1
     finally:
         cv2.setNumThreads(threads)
-    report = pd.DataFrame(rows).assign(image=table["image"].tolist())
+    report = pd.DataFrame(rows, columns=["outcome", "reason", "box", "angle"]).assign(image=table["image"].tolist())
     report = report.astype({"angle": "float64"} | dict.fromkeys(("image", "outcome", "reason"), "string"))
-    report = report.assign(found=report["faces"] > 0, aligned=report["angle"].notna())
     if (report["outcome"] == "unreadable").all():
         raise ValueError(f"none of {len(report):,} images could be read, the first: {report['reason'].iloc[0]}")
     return pixels[:kept], report, _digest(pixels[:kept], report)

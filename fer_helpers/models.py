@@ -71,9 +71,8 @@ def efficientnet(
         frozen: train nothing; the body then runs in inference mode inside any network, and drops no block, ever.
         batchnorm_momentum: of the running statistics; Keras's 0.99 lags behind when an epoch has few steps.
 
-    Raises:
-        ValueError: no such variant, pooling or ImageNet weights; a side below 32; a file damaged or of another network.
-        FileNotFoundError: the weights are not there, and could not be fetched.
+    ValueError for a variant, pooling or weights that there are not, a side below 32, a file damaged or of another
+    network; FileNotFoundError where weights are not there, and could not be fetched.
     """
     if variant not in VARIANTS:
         raise ValueError(f"no EfficientNet is called {variant!r}: there are {', '.join(VARIANTS)}")
@@ -180,31 +179,3 @@ def weights_source(variant: str, weights: str) -> str:
     if variant == "Mini":
         return f"{source}, Mini: a small relative of EfficientNet-Lite for smoke runs"
     return f"{source}, EfficientNet-{variant}" + f"; nearest relative of B{variant[-1]}" * variant.startswith("Lite")
-
-
-def load_hdf5(path: Path) -> keras.Model:
-    """A whole network that was saved as HDF5, as `load_model` is meant to give it back (alam_2022, sec. 4.3).
-
-    Keras 3.15 forgets the normalisation that follows from the weights of its layer; `.keras` files have no such gap.
-    """
-    network = keras.saving.load_model(path)
-    for layer in network._flatten_layers():
-        if isinstance(layer, layers.Normalization):
-            layer.finalize_state()
-    return network
-
-
-def unfreeze_last(body: keras.Model, count: int, train_batchnorm: bool) -> list[str]:
-    """Train the last layers of a frozen body, and return the names of those that learn; then compile the model again.
-
-    `count` layers from the end, pooling left out, those without weights not, as in `layers[-count:]`; ValueError if the
-    body has fewer. With `train_batchnorm` BatchNorm layers among them learn too, and use the batch's statistics.
-    """
-    *before_pooling, _ = body.layers
-    if not 0 < count <= len(before_pooling):
-        raise ValueError(f"{body.name} has {len(before_pooling)} layers before its pooling: {count} can't be unfrozen")
-    body.trainable = True
-    for layer in body.layers:
-        frozen = not train_batchnorm and isinstance(layer, layers.BatchNormalization)
-        layer.trainable = layer in before_pooling[-count:] and not frozen
-    return [layer.name for layer in before_pooling[-count:] if layer.trainable_weights]

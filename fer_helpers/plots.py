@@ -144,14 +144,14 @@ def printed_beside_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
     return figure
 
 
-def mean_faces(pixels: np.ndarray, labels: Sequence, classes: Sequence[str]) -> Figure:
+def mean_faces(pixels: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     """The mean image of each class; blank for fewer than `FEWEST_FACES` images, since it would still show a person.
 
-    Pixels are uint8 (n, side, side, channels); a label is the name of a class or its place in `classes`.
+    Pixels are uint8 (n, side, side, channels), labels places in `classes` (n,).
     """
-    labels, means, titles = np.asarray(labels), [], []
+    means, titles = [], []
     for place, name in enumerate(classes):
-        of_class = pixels[labels == (place if labels.dtype.kind in "iuf" else name)]
+        of_class = pixels[labels == place]
         few = len(of_class) < FEWEST_FACES
         means.append(np.full_like(pixels[0], 255) if few else of_class.mean(axis=0).astype("uint8"))
         titles.append(f"{name}\n{len(of_class):,} images{', too few' * few}")

@@ -31,18 +31,13 @@ SAME_FACE = 0.3  # share of their union that two boxes have in common, from one 
 def predict(
     where: list[Path], trained: Network, threshold: float = THRESHOLD, every: float = 1.0, detector: str = "haar"
 ) -> pd.DataFrame:
-    """What the network says of every face in photographs, folders and videos.
+    """What the network says of every face in photographs and videos, and in folders of them.
 
-    Args:
-        where: files and folders; a folder stands for the photographs and videos in it.
-        trained: as `network.load` returns it.
-        threshold: of confidence, below which the answer is `no clear expression`.
-        every: seconds from one frame of a video that is looked at to the next.
-        detector: haar, or dlib.
+    Below the `threshold` of confidence the answer is `no clear expression`; from one frame of a video that is looked at
+    to the next it is `every` seconds; the detector is haar or dlib.
 
-    Returns:
-        `COLUMNS`, and `p_<expression>` of each class. One row a face, the largest first; in a video a face keeps its
-        number from frame to frame. A file without a face, or that can't be read, is a row whose `note` says so.
+    Returns `COLUMNS` and `p_<expression>` of each class: one row a face, the largest first; in a video a face keeps its
+    number from frame to frame. A file without a face, or that can't be read, is a row whose `note` says so.
     """
     find, rows = faces.FaceCropper(faces.CropSettings(detector=detector)), []
     for file in tqdm(files_in(where), "photographs", unit="file", delay=2):
@@ -130,22 +125,18 @@ def crops(grey: np.ndarray, boxes: list[faces.Box], trained: Network) -> np.ndar
 
 def _overlap(first: faces.Box, other: faces.Box) -> float:
     """Intersection over union of two boxes."""
-    across, down = (
-        max(0, min(first[a] + first[a + 2], other[a] + other[a + 2]) - max(first[a], other[a])) for a in (0, 1)
-    )
-    return across * down / (first[2] * first[3] + other[2] * other[3] - across * down)
+    (x, y, width, height), (to_x, to_y, to_width, to_height) = first, other
+    across = max(0, min(x + width, to_x + to_width) - max(x, to_x))
+    down = max(0, min(y + height, to_y + to_height) - max(y, to_y))
+    return across * down / (width * height + to_width * to_height - across * down)
 
 
 def main() -> int:
     """Answer from the command line; the exit status is 1 where not one face got an answer."""
     parser = argparse.ArgumentParser(prog="python -m fer_helpers.predict", description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "photos", nargs="+", type=Path, metavar="PHOTO", help="a photograph, a video, or a folder of them"
-    )
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="photograph, video, or folder of them")
     parser.add_argument("--csv", type=Path, help="write all columns into this file")
-    parser.add_argument(
-        "--threshold", type=float, default=THRESHOLD, help="of confidence, below it: no clear expression"
-    )
+    parser.add_argument("--threshold", type=float, default=THRESHOLD, help="confidence that a clear answer needs")
     parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="between frames of a video")
     options = parser.parse_args()
     try:

@@ -21,15 +21,10 @@ def official(table: pd.DataFrame, seed: int = 0, val_share: float = 0.1) -> pd.D
         train = table[table["split"] == "train"]
         drawn = train_test_split(train.index, test_size=val_share, random_state=seed, stratify=train["expression"])[1]
         table.loc[drawn, "split"] = "val"
-    check_expressions(table)
-    return table
-
-
-def check_expressions(table: pd.DataFrame) -> None:
-    """ValueError, naming split and expressions, unless each split holds each expression of the table."""
     for split, counts in pd.crosstab(table["split"], table["expression"]).iterrows():
         if missing := ", ".join(counts.index[counts == 0]):
             raise ValueError(f"the split {split!r} holds no image of {missing}: use more images, or drop it everywhere")
+    return table
 
 
 def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
@@ -75,18 +70,3 @@ def with_validation(table: pd.DataFrame, by: str, share: float, seed: int = 0) -
     train = table[table["split"] == "train"]
     chosen = folds(train, by, round(1 / share), seed)
     return table.assign(split=table["split"].mask(table.index.isin(chosen.index[chosen == 0]), "val"))
-
-
-def share_in_train(table: pd.DataFrame, column: str) -> float:
-    """The share of test images whose `sequence`, `subject` or other group trains too; NaN where unknown."""
-    train, test = (table.loc[table["split"] == split, column] for split in ("train", "test"))
-    return float("nan") if test.isna().all() else float(test.isin(set(train.dropna())).mean())
-
-
-def shared_expressions(source: pd.DataFrame, target: pd.DataFrame) -> list[str]:
-    """The expressions of both tables, in canonical order: on these a model of one can be scored on the other."""
-    ours, theirs = expressions_in(source), expressions_in(target)
-    if shared := [expression for expression in ours if expression in theirs]:
-        return shared
-    lists = f"one has {', '.join(ours) or 'none'}, the other {', '.join(theirs) or 'none'}"
-    raise ValueError(f"no expression is in both data sets: {lists}; name two data sets that share one")

@@ -174,9 +174,7 @@ class EpochBackup(keras.callbacks.Callback):
     def best_by(self, column: str) -> int:
         """The first epoch, from 1, with the lowest loss, or the highest of any other column; ValueError without it."""
         if column not in self.history:
-            raise ValueError(
-                f"no {column} to tell the best epoch by: give `fit` validation_data, or name another in keep"
-            )
+            raise ValueError(f"no {column} to tell the best epoch by: give `fit` validation_data, or keep another")
         values = self.history[column]
         return 1 + int(values.argmin() if column.endswith("loss") else values.argmax())
 

@@ -16,8 +16,8 @@ from fer_helpers import datasets, faces, images
 from fer_helpers.datasets import fer2013
 from fer_helpers.faces import CropSettings, FaceCropper, box_cut, crop_faces, cut_square, eye_tilt
 
-PLAIN = CropSettings(size=8, align=False)
-BY_BOX = CropSettings(size=8, detector="box", align=False)
+PLAIN = CropSettings(size=8)
+PLAIN_GREY = "_0000114[01]"  # images among the drawn ones
 
 
 @pytest.fixture(autouse=True)
@@ -103,31 +103,23 @@ def test_box_is_in_pixels_of_the_image_however_it_was_enlarged_or_shrunk_for_the
     image = np.zeros((*shape, 1), "uint8")
     x, y, side = shape[1] // 4, shape[0] // 3, shape[0] // 2
     image[y : y + side, x : x + side] = 255
-    pixels, found = FaceCropper(CropSettings(align=False)).crop(image)
-    assert found["faces"] == 1 and pixels.min() > 200
+    pixels, found = FaceCropper(CropSettings()).crop(image)
+    assert pixels.min() > 200
     assert found["box"] == pytest.approx((x, y, side, side), abs=max(1, shape[1] / 500))
 
 
-@pytest.mark.parametrize("shape_view", [(48, 60, 192, 224), (1536, 2048, 1152, 1408), (1, 5000, 1, 1024)])
-def test_view_in_which_faces_are_searched_is_enlarged_or_shrunk_and_framed(monkeypatch, shape_view):
-    seen = []
-    monkeypatch.setattr(faces, "_detector", lambda settings: lambda grey: seen.append(grey.shape) or [])
-    FaceCropper(CropSettings()).crop(np.zeros((*shape_view[:2], 1), "uint8"))
-    assert seen == [shape_view[2:]]  # shorter side 128, longer one at most 1024; on each side a quarter of the shorter
-
-
-def test_of_several_faces_the_largest_is_taken_and_all_are_counted(rectangles):
+def test_of_several_faces_the_largest_comes_first_and_is_taken(rectangles):
     image = np.zeros((200, 200, 1), "uint8")
     for x, side in ((10, 30), (60, 50), (130, 40)):
         image[100 : 100 + side, x : x + side] = 255
-    _, found = FaceCropper(CropSettings(align=False)).crop(image)
-    assert (found["faces"], found["box"]) == (3, (60, 100, 50, 50))
+    cropper = FaceCropper(CropSettings())
+    assert cropper.boxes(image[..., 0]) == [(60, 100, 50, 50), (130, 100, 40, 40), (10, 100, 30, 30)]
+    assert cropper.crop(image)[1]["box"] == (60, 100, 50, 50)
 
 
 WRONG = [
-    ("detector", "mtcnn", "detector is one of haar, dlib, box, not 'mtcnn'"),
+    ("detector", "mtcnn", "detector is one of haar, dlib, not 'mtcnn'"),
     ("interpolation", "cubic", "interpolation is one of nearest, bilinear, bicubic, area, lanczos, not 'cubic'"),
-    ("no_face", "skip", "no_face is one of keep, drop, not 'skip'"),
     ("channels", 4, "channels is one of 1, 3, not 4"),
     ("size", 0, "size is at least 1, not 0"),
 ]
@@ -155,22 +147,18 @@ def test_crops_come_in_the_order_of_the_table_whatever_the_number_of_workers(enc
     pd.testing.assert_frame_equal(alone.report, together.report)
 
 
-def test_damaged_images_are_listed_and_those_without_a_face_kept_or_dropped_and_all_counted(
-    encode, lay_out, rectangles
-):
+def test_damaged_images_are_listed_and_those_without_a_face_kept_whole(encode, lay_out, rectangles):
     face = encode(np.pad(np.full((20, 20), 200, "uint8"), 10))
     files = {"a.png": face, "cut.png": face[:60], "empty.png": b"", "none.png": encode(np.full((48, 60), 20, "uint8"))}
     table = table_of(lay_out(files), [*files, "gone.png"])
-    kept, dropped = (crop_faces(table, CropSettings(8, no_face=choice, align=False)) for choice in ("keep", "drop"))
-    assert kept.table["image"].tolist() == ["a.png", "none.png"] and dropped.table["image"].tolist() == ["a.png"]
-    assert kept.pixels.shape == (2, 8, 8, 1) and kept.pixels[:, 4, 4, 0].tolist() == [200, 20]
-    np.testing.assert_array_equal(dropped.pixels, kept.pixels[:1])
-    for crops, outcome in ((kept, "whole"), (dropped, "dropped")):
-        assert crops.report["outcome"].tolist() == ["cropped", "unreadable", "unreadable", outcome, "unreadable"]
-        assert crops.report[["found", "faces", "aligned"]].sum().tolist() == [1, 1, 0]
-        assert crops.skipped["image"].tolist() == ["cut.png", "empty.png", "gone.png"]
-        wrong = table["path"].iloc[[1, 2, 4]]
-        assert all(path in reason for path, reason in zip(wrong, crops.skipped["reason"], strict=True))
+    crops = crop_faces(table, PLAIN)
+    assert crops.table["image"].tolist() == ["a.png", "none.png"]
+    assert crops.pixels.shape == (2, 8, 8, 1) and crops.pixels[:, 4, 4, 0].tolist() == [200, 20]
+    assert crops.report["outcome"].tolist() == ["cropped", "unreadable", "unreadable", "whole", "unreadable"]
+    assert crops.report[["box", "angle"]].notna().sum().tolist() == [1, 0]
+    assert crops.skipped["image"].tolist() == ["cut.png", "empty.png", "gone.png"]
+    wrong = table["path"].iloc[[1, 2, 4]]
+    assert all(path in reason for path, reason in zip(wrong, crops.skipped["reason"], strict=True))
 
 
 def test_crops_are_red_green_blue_and_grey_photographs_are_repeated(encode, lay_out):
@@ -190,7 +178,6 @@ def test_rows_of_a_csv_file_are_cropped_like_image_files(lay_out):
 
 UNCUT = [
     ([], CropSettings(), "there is no face to crop: the table is empty"),
-    (["a.png"], BY_BOX, "own boxes are cut when images are read: give box_cut to ImageFiles"),
     (["a.png"], CropSettings(), r"none of 1 images could be read, the first: .*/a\.png: can't be decoded"),
 ]
 
@@ -228,7 +215,7 @@ def test_crops_are_kept_for_the_same_settings_rows_and_files_whatever_the_labels
     assert (twice, never) == (2, 0) and "expression" not in second.table
     np.testing.assert_array_equal(first.pixels, second.pixels)
     pd.testing.assert_frame_equal(first.report, second.report)
-    assert cuts(two_images, CropSettings(size=9, align=False))[0] == 2
+    assert cuts(two_images, CropSettings(size=9))[0] == 2
     assert cuts(two_images[:1])[0] == 1
     first = Path(two_images["path"].iloc[0])
     os.utime(first if first.exists() else first.parent, (1, 1))  # the image, or its archive
@@ -237,14 +224,14 @@ def test_crops_are_kept_for_the_same_settings_rows_and_files_whatever_the_labels
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.99, "changed"])
 def test_damaged_crops_are_not_trusted_but_made_again(two_images, cut, cache, share):
-    first = crop_faces(two_images, CropSettings(align=False))
+    first = crop_faces(two_images, CropSettings())
     (stored,) = (cache / "crops").rglob("output.pkl")
     content = bytearray(stored.read_bytes())
     if share == "changed":
         content[content.index(first.pixels.tobytes()) + 100] ^= 1
     stored.write_bytes(content if share == "changed" else content[: int(share * len(content))])
     for cuts in (4, 4):  # once again, and then kept whole
-        again = crop_faces(two_images, CropSettings(align=False))
+        again = crop_faces(two_images, CropSettings())
         np.testing.assert_array_equal(first.pixels, again.pixels)
         pd.testing.assert_frame_equal(first.report, again.report)
         assert len(cut) == cuts
@@ -281,20 +268,21 @@ def test_missing_dlib_is_an_error_that_says_how_to_install_it(two_images, monkey
 def drawn_people() -> pd.DataFrame:
     """Some 70 drawn faces in the layout of FER-2013, two plain grey images among them."""
     table = datasets.load("fer2013", "generated").table
-    grey = table["image"].str.contains("_0000114[01]")
+    grey = table["image"].str.contains(PLAIN_GREY)
     return pd.concat([table[~grey][::17], table[grey]], ignore_index=True)
 
 
 @pytest.fixture(scope="module")
 def drawn_by_haar(drawn_people) -> faces.Crops:
-    return crop_faces(drawn_people, CropSettings(no_face="drop"), workers=1, cached=False)
+    return crop_faces(drawn_people, CropSettings(), workers=1, cached=False)
 
 
 def test_haar_finds_and_aligns_drawn_faces_but_no_plain_grey_in_one_thread_as_in_two(drawn_people, drawn_by_haar):
-    found, dropped = drawn_by_haar.report["found"], drawn_by_haar.report["outcome"] == "dropped"
-    assert found.mean() > 0.85 and drawn_by_haar.report.loc[found, "aligned"].mean() > 0.85 and dropped.sum() >= 2
-    assert len(drawn_by_haar.table) == len(drawn_by_haar.pixels) == found.sum() == len(drawn_people) - dropped.sum()
-    together = crop_faces(drawn_people, CropSettings(no_face="drop"), workers=2)
+    report = drawn_by_haar.report
+    found, grey = report["outcome"] == "cropped", report["image"].str.contains(PLAIN_GREY)
+    assert found.mean() > 0.85 and report.loc[found, "angle"].notna().mean() > 0.85
+    assert grey.sum() >= 2 and not found[grey].any()
+    together = crop_faces(drawn_people, CropSettings(), workers=2)
     np.testing.assert_array_equal(together.pixels, drawn_by_haar.pixels)
     pd.testing.assert_frame_equal(together.report, drawn_by_haar.report)
 
@@ -313,17 +301,16 @@ def photographs_by_haar(photographs) -> faces.Crops:
 def test_haar_finds_three_in_four_real_faces_and_aligns_two_thirds_of_them(photographs, photographs_by_haar):
     report = photographs_by_haar.report
     assert photographs_by_haar.table["image"].tolist() == photographs["image"].tolist()
-    assert 0.70 < report["found"].mean() < 0.85
-    assert 0.55 < report.loc[report["found"], "aligned"].mean() < 0.80
+    assert 0.70 < report["box"].notna().mean() < 0.85
+    assert 0.55 < report.loc[report["box"].notna(), "angle"].notna().mean() < 0.80
     assert np.mean([24 <= box[2] <= 72 for box in report["box"].dropna()]) > 0.95  # a face fills its photograph
-    assert (report["angle"].notna() == report["aligned"]).all()
 
 
 def test_dlib_finds_seven_in_ten_real_faces_and_in_the_same_place_as_haar(photographs, photographs_by_haar):
     pytest.importorskip("dlib", reason="dlib is an extra: pip install -e .[dlib]")
-    by_dlib = crop_faces(photographs, CropSettings(detector="dlib", align=False), workers=1).report
-    assert 0.65 < by_dlib["found"].mean() < 0.85
-    both = by_dlib["found"] & photographs_by_haar.report["found"]
+    by_dlib = crop_faces(photographs, CropSettings(detector="dlib"), workers=1).report
+    assert 0.65 < by_dlib["box"].notna().mean() < 0.85
+    both = by_dlib["box"].notna() & photographs_by_haar.report["box"].notna()
     boxes = [np.array(report.loc[both, "box"].tolist()) for report in (by_dlib, photographs_by_haar.report)]
     centres = [box[:, :2] + box[:, 2:] / 2 for box in boxes]
     assert np.median(np.linalg.norm(centres[0] - centres[1], axis=1)) < 5  # pixels of 48
@@ -332,7 +319,7 @@ def test_dlib_finds_seven_in_ten_real_faces_and_in_the_same_place_as_haar(photog
 @pytest.mark.parametrize("people", ["drawn_by_haar", "photographs_by_haar"])
 def test_face_turned_by_ten_degrees_is_turned_back_by_ten_degrees_more(people, request, encode, write_files, tmp_path):
     crops = request.getfixturevalue(people)
-    upright = crops.report[crops.report["aligned"]][:40]
+    upright = crops.report.dropna(subset="angle")[:40]
     pictures = images.read_images(crops.table[crops.table["image"].isin(upright["image"])], 48).pixels[..., 0]
     # Pillow turns anticlockwise: by -10 degrees the right eye comes to stand lower.
     turned = [Image.fromarray(pixels).rotate(-10, Image.Resampling.BICUBIC, fillcolor=127) for pixels in pictures]
@@ -354,12 +341,10 @@ INSIDE |= {(60, 0, 5, 5): False, (-9, -9, 5, 5): False, (10, 10, 0, 5): False, (
 @pytest.mark.parametrize(("box", "inside"), INSIDE.items())
 def test_box_is_cut_if_at_least_half_of_it_lies_inside_the_image(box, inside):
     if inside:
-        np.testing.assert_array_equal(
-            box_cut(BY_BOX)(noise(40, 60), box), cut_square(noise(40, 60), box, 0.0, "bicubic")
-        )
+        np.testing.assert_array_equal(box_cut(noise(40, 60), box), cut_square(noise(40, 60), box, 0.0, "bicubic"))
     else:
         with pytest.raises(ValueError, match=r"less than half of the box \(.*\) .* inside the image of 60 x 40 pixels"):
-            box_cut(BY_BOX)(noise(40, 60), box)
+            box_cut(noise(40, 60), box)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -368,28 +353,19 @@ def test_box_is_cut_from_the_pixels_as_stored_and_a_photograph_without_one_is_tu
     exif[0x0112] = 6  # to be turned right: the stored left side is the upper one
     stored = np.repeat(np.linspace(255, 0, 60).astype("uint8")[None], 30, axis=0)
     table = table_of(lay_out({"a.png": encode(stored, exif=exif)}), ["a.png"] * 3, [(0, 0, 8, 8), (3.6, 1, 8, 8), None])
-    boxed, moved, whole = images.ImageFiles(table, 8, channels, "bicubic", box_cut(BY_BOX))[:][..., 0].astype(int)
+    boxed, moved, whole = images.ImageFiles(table, 8, channels, "bicubic", box_cut)[:][..., 0].astype(int)
     assert whole[0].min() > whole[-1].max() + 150 and np.ptp(whole[0]) == 0
     np.testing.assert_array_equal(boxed, stored[:8, :8])
     np.testing.assert_array_equal(moved, stored[1:9, 4:12])
 
 
 def test_boxes_outside_and_missing_ones_are_listed_beforehand_with_the_damaged_images(encode, lay_out):
-    files = dict.fromkeys(("a.png", "b.png", "c.png"), encode(noise()[..., 0])) | {"d.png": b"", "e.png": b""}
-    location = lay_out(files | {"e.png": files["a.png"]})
-    table = table_of(location, files, [(5, 5, 20, 20), (500, 5, 20, 20), None, (5, 5, 20, 20), (1, 2, 3)])
-    listed = images.unreadable(table, box_cut(BY_BOX))
-    assert listed["image"].tolist() == ["b.png", "d.png", "e.png"]
+    files = dict.fromkeys(("a.png", "b.png", "c.png"), encode(noise()[..., 0])) | {"d.png": b""}
+    location = lay_out(files)
+    table = table_of(location, files, [(5, 5, 20, 20), (500, 5, 20, 20), None, (5, 5, 20, 20)])
+    listed = images.unreadable(table, box_cut)
+    assert listed["image"].tolist() == ["b.png", "d.png"]
     assert listed["reason"].iloc[0].startswith(f"{location}/b.png: less than half of the box (500, 5, 20, 20)")
-    assert "the box (1, 2, 3) is not four numbers" in listed["reason"].iloc[2]
-    dropping = CropSettings(size=8, detector="box", align=False, no_face="drop")
-    assert images.unreadable(table, box_cut(dropping))["image"].tolist() == ["b.png", "c.png", "d.png", "e.png"]
     message = rf"{location}/b\.png: less than half of .*; images\.unreadable lists all such"
     with pytest.raises(ValueError, match=message):
-        images.ImageFiles(table, 8, 1, "bicubic", box_cut(BY_BOX))[:]
-
-
-@pytest.mark.parametrize("settings", [CropSettings(detector="box"), CropSettings(align=False)])
-def test_only_boxes_without_alignment_are_cut_when_images_are_read(settings):
-    with pytest.raises(ValueError, match="only with detector='box' and align=False: else use crop_faces"):
-        box_cut(settings)
+        images.ImageFiles(table, 8, 1, "bicubic", box_cut)[:]

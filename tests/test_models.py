@@ -12,7 +12,6 @@ from keras import layers
 from keras.src.applications import efficientnet as keras_efficientnet
 from keras.src.legacy.saving import legacy_h5_format
 
-from fer_helpers import models
 from fer_helpers.models import VARIANTS, efficientnet
 
 SIDE = 48
@@ -200,19 +199,6 @@ def test_impossible_network_is_refused_with_a_reason(arguments, message):
         efficientnet(*arguments)
 
 
-SOURCES = [
-    ("Lite1", "imagenet", "imagenet", "ImageNet, EfficientNet-Lite1; nearest relative of B1"),
-    ("B4", "scratch", "scratch", "random weights, EfficientNet-B4"),
-    ("B0", "a/b.weights.h5", "b.weights.h5", "weights of b.weights.h5, EfficientNet-B0"),
-    ("Mini", "scratch", "scratch", "random weights, Mini: a small relative of EfficientNet-Lite for smoke runs"),
-]
-
-
-@pytest.mark.parametrize(("variant", "weights", "init", "source"), SOURCES)
-def test_source_of_the_weights_is_named(variant, weights, init, source):
-    assert (models.init_name(weights), models.weights_source(variant, weights)) == (init, source)
-
-
 @pytest.mark.parametrize(("pooling", "reduce"), [("avg", np.mean), ("max", np.max)])
 def test_features_are_the_mean_or_the_maximum_of_the_last_map(pooling, reduce):
     body = efficientnet("Mini", SIDE, pooling=pooling)
@@ -261,30 +247,3 @@ def test_body_that_is_not_frozen_trains_weights_and_batchnorm_statistics_and_dro
     assert {"stem_conv/kernel", "stem_bn/moving_mean", "top_bn/gamma"} <= {"/".join(n.split("/")[-2:]) for n in changed}
     rates = [layer.rate for layer in body.layers if isinstance(layer, layers.Dropout)]
     assert rates == pytest.approx([0.2 * block / 16 for block in (2, 4, 6, 7, 9, 10, 12, 13, 14)])
-
-
-def trainable_layers(body) -> set[str]:
-    return {layer.name for layer in body.layers if layer.trainable_weights}
-
-
-@pytest.mark.parametrize("variant", ["B0", "Lite0"])
-def test_the_last_six_layers_hold_two_convolutions_and_two_batchnorms(variant):
-    body = efficientnet(variant, 32, frozen=True)
-    convolutions, batchnorms = {"block7a_project_conv", "top_conv"}, {"block7a_project_bn", "top_bn"}
-    for train_batchnorm, expected in ((False, convolutions), (True, convolutions | batchnorms)):
-        count = 5 if variant == "Lite0" else 6  # B0's block ends with a product of squeeze-and-excitation
-        learning = models.unfreeze_last(body, count, train_batchnorm)
-        assert set(learning) == trainable_layers(body) == expected
-    for count in (0, 10_000):
-        with pytest.raises(ValueError, match=f"layers before its pooling: {count} can't be unfrozen"):
-            models.unfreeze_last(body, count, train_batchnorm=False)
-
-
-@pytest.mark.parametrize("variant", ["B0", "Mini"])
-def test_a_network_saved_as_hdf5_predicts_the_same_once_it_is_loaded_again(variant, tmp_path):
-    network = network_on(efficientnet(variant, SIDE))
-    last = network.layers[-1]
-    last.set_weights([np.random.default_rng(0).normal(size=w.shape) * 1_000 for w in last.get_weights()])
-    network.save(tmp_path / "network.h5")  # with a head that shows any small change
-    again = models.load_hdf5(tmp_path / "network.h5")
-    np.testing.assert_array_equal(again.predict_on_batch(photographs()), network.predict_on_batch(photographs()))

@@ -1,7 +1,6 @@
 """A file or folder is there whole or not at all, and a full disk says what to do."""
 
 import errno
-import hashlib
 import os
 from pathlib import Path
 
@@ -85,9 +84,3 @@ def test_what_is_kept_in_the_cache_is_found_where_the_environment_puts_it(monkey
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path))
     assert paths.resolve("data/cache/models/a.h5") == tmp_path / "models/a.h5"
     assert paths.resolve("data/cached") == PROJECT / "data/cached"
-
-
-def test_hash_of_a_file_is_that_of_its_bytes(tmp_path):
-    content = bytes(range(256)) * 1000
-    (tmp_path / "file").write_bytes(content)
-    assert paths.file_sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()

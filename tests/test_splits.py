@@ -63,17 +63,10 @@ def test_each_image_is_tested_in_one_of_the_folds_which_are_alike_and_groups_sta
         assert counts.to_numpy().min() >= 9 and counts.to_numpy().max() <= 15  # 12 each if it came out even
         assert by == "random" or (assigned.groupby(table[by]).nunique() == 1).all()
         divided = splits.tested_in(table, assigned, 0)
-        shares[by] = [splits.share_in_train(divided, column) for column in ("sequence", "subject")]
+        train, test = (divided[divided["split"] == split] for split in ("train", "test"))
+        shares[by] = [test[column].isin(train[column]).mean() for column in ("sequence", "subject")]
     assert shares["random"][0] > 0.9 and shares["sequence"][0] == 0
     assert shares["sequence"][1] > 0.9 and shares["subject"] == [0, 0]
-
-
-def test_share_in_train_is_the_one_counted_by_hand_and_unknown_without_groups():
-    table = filmed(subjects=2, expressions=("happy",), frames=3).assign(split=["train", *["test"] * 4, "train"])
-    table.loc[5, "sequence"] = "S009_happy"
-    assert splits.share_in_train(table, "sequence") == 2 / 4
-    assert splits.share_in_train(table, "subject") == 1
-    assert pd.isna(splits.share_in_train(table.assign(sequence=pd.array([pd.NA] * 6, "string")), "sequence"))
 
 
 def test_folds_depend_on_the_seed_alone_and_as_many_as_subjects_leave_one_out_at_a_time():
@@ -116,13 +109,3 @@ def test_a_fold_that_tests_what_nobody_showed_in_training_is_an_error():
     alone = table[(table["expression"] != "anger") | (table["subject"] == "S001")].reset_index(drop=True)
     with pytest.raises(ValueError, match="fold 1 holds all images of anger"):
         splits.tested_in(alone, pd.Series(pd.factorize(alone["subject"], sort=True)[0]), 1)
-
-
-def test_shared_expressions_are_those_of_both_tables_in_canonical_order_or_an_error_that_lists_each():
-    source, target, third = (
-        pd.DataFrame({"expression": names.split()})
-        for names in ("anger happy neutral sad", "contempt sad anger sad", "contempt fear")
-    )
-    assert splits.shared_expressions(source, target) == splits.shared_expressions(target, source) == ["sad", "anger"]
-    with pytest.raises(ValueError, match="one has neutral, happy, sad, anger, the other fear, contempt; name two data"):
-        splits.shared_expressions(source, third)
