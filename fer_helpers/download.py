@@ -35,7 +35,7 @@ ADVICE = {  # by the status of Kaggle's answer
     403: "sign in and accept its terms on its page",
     404: "see whether it has moved",
 }
-OTHERWISE = "check the network and HTTPS_PROXY and run the same command again, which continues what has arrived"
+OTHERWISE = "check network and HTTPS_PROXY and run the same command again, which continues what has arrived"
 
 
 class DownloadError(Exception):
@@ -64,8 +64,8 @@ def download(key: str) -> Path:
         os.replace(arrived, archive)
     except (SystemExit, requests.RequestException) as error:  # the first is how the client ends without credentials
         answer = 401 if isinstance(error, SystemExit) else getattr(error.response, "status_code", type(error).__name__)
-        advice = ADVICE.get(answer, OTHERWISE)
-        raise DownloadError(f"Kaggle does not give {slug} ({answer}): {advice}, {by_hand}") from error
+        told = f"Kaggle does not give {slug} ({answer}): {ADVICE.get(answer, OTHERWISE)}, {by_hand}"
+        raise DownloadError(told) from error
     except OSError as error:
         raise DownloadError(f"could not write {archive} ({error}): make room, or set FER_DATA_DIR elsewhere") from error
     except ValueError as error:  # the client's, for a file of another size than it was offered

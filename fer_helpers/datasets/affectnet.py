@@ -33,8 +33,8 @@ CSV_COLUMNS += ("facial_landmarks", "expression", "valence", "arousal")
 NPY_SPLITS = {"train_set": "train", "val_set": "test"}
 NPY_FILE = re.compile(r"(^|/)((train_set|val_set)/(images|annotations)/[^/]+)$")
 FOUND_AS = ("affectnet",)
-EXPECTED = "expected training.csv and validation.csv over Manually_Annotated_Images/, train_set/ and val_set/ with "
-EXPECTED += "images/ and annotations/, or Train/<class>/ and Test/<class>/; see data/README.md"
+EXPECTED = "training.csv and validation.csv over Manually_Annotated_Images/, train_set/ and val_set/ with images/ and "
+EXPECTED += "annotations/, or Train/<class>/ and Test/<class>/"
 OFFICIAL_NOTE = "The official validation set of AffectNet, on which the field tests, is the split test here: images to "
 OFFICIAL_NOTE += "validate with have to come from train."
 
@@ -56,7 +56,7 @@ def load(location: Path) -> FaceDataset:
         return found.dataset(published=PUBLISHED_COUNTS)
     else:
         raise found.absent()
-    found.notes.insert(0, OFFICIAL_NOTE)
+    found.notes.append(OFFICIAL_NOTE)
     for row in (row for row in found.rows if row["expression"] not in EXPRESSIONS):
         category = f"category {CATEGORIES.index(row['expression'])} ({row['expression']})"
         found.skipped.append((row["image"], f"{category}: no expression"))
@@ -66,17 +66,12 @@ def load(location: Path) -> FaceDataset:
 
 def _read_csv(found: Collection) -> None:
     """The authors' first release: CSV files with a box for each image."""
-    tree = found.tree
-    inside = ((f"/{name}".partition(f"/{IMAGE_FOLDER}/")[2], name) for name in tree.images)
+    inside = ((f"/{name}".partition(f"/{IMAGE_FOLDER}/")[2], name) for name in found.tree.images)
     images = found.one_copy((pair for pair in inside if pair[0]), depth=1, alone=False)
     if not images:
         raise found.absent(f": its CSV files are there, and no image below a folder {IMAGE_FOLDER}: unpack them")
-    for file_name, split in CSV_SPLITS.items():
-        csv_name = tree.named(file_name)
-        if csv_name is None:
-            found.notes.append(f"This copy has no {file_name}, so the split {split} is empty.")
-            continue
-        rows = read_rows(tree.path(csv_name), CSV_COLUMNS, header=False)
+    for csv_name, split in ((found.tree.named(name), split) for name, split in CSV_SPLITS.items()):
+        rows = read_rows(found.tree.path(csv_name), CSV_COLUMNS, header=False) if csv_name else ()
         for number, (path, *box_texts, _, code, valence, arousal) in rows:
             image, box = path.replace("\\", "/").removeprefix("./"), tuple(map(_number, box_texts))
             is_box = all(map(math.isfinite, box)) and min(box[2:]) > 0

@@ -23,8 +23,7 @@ IN_SEQUENCE_FOLDER = re.compile(r"(^|/)S\d{3}/\d{3}/S\d{3}_[^/]+$")
 PUBLISHED = {"sequences": 593, "subjects": 123}  # Lucey et al. 2010
 PUBLISHED_SEQUENCES = dict(zip(EXPRESSIONS[1:], (69, 28, 83, 25, 59, 45, 18), strict=True))  # labelled; the same
 FOUND_AS = ("ckplus", "CK+", "cohn-kanade-plus", "ckplus48", "CK+48")
-EXPECTED = "expected cohn-kanade-images/S005/001/*.png and Emotion/S005/001/*_emotion.txt, both unpacked, or "
-EXPECTED += "CK+48/<class>/*.png; see data/README.md"
+EXPECTED = "cohn-kanade-images/S005/001/*.png and Emotion/S005/001/*_emotion.txt, unpacked, or CK+48/<class>/*.png"
 
 
 def load(location: Path, last_frames: int = 3, first_as_neutral: bool = False) -> FaceDataset:
@@ -108,8 +107,6 @@ def _labels(found: Collection, sequences: dict[str, list[dict]]) -> dict[str, tu
 def _code(path: str) -> str:
     """The expression that an emotion file names."""
     text = read_file(path)[:100].decode("utf-8", "replace").strip()
-    try:
-        return dict(enumerate(CODES))[float(text)]
-    except (ValueError, KeyError):
-        expected = "expected one number from 0 to 7; unpack Emotion_labels.zip again"
-        raise LayoutError(f"{path} holds {text!r}: {expected}") from None
+    if not re.fullmatch(r"[0-7](\.0*(e\+00)?)?", text, re.ASCII):
+        raise LayoutError(f"{path} holds {text!r}: expected one number from 0 to 7; unpack Emotion_labels.zip again")
+    return CODES[int(text[0])]

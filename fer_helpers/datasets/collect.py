@@ -19,7 +19,8 @@ class Collection:
     """The files of one copy of a data set (its key, title, and layouts in a clause), and what was made of them."""
 
     def __init__(self, name: str, title: str, expected: str, location: Path):
-        self.name, self.title, self.expected, self.tree = name, title, expected, FileTree(location)
+        self.name, self.title, self.tree = name, title, FileTree(location)
+        self.expected = f"expected {expected}; see data/README.md"
         self.rows: list[dict] = []
         self.skipped: list[tuple[str, str]] = []
         self.notes: list[str] = []

@@ -11,10 +11,10 @@ import numpy as np
 
 from fer_helpers.datasets.collect import Collection
 from fer_helpers.datasets.files import read_rows
-from fer_helpers.datasets.table import SPELLINGS, SPLITS, VAL_OR_TEST, FaceDataset
+from fer_helpers.datasets.table import EXPRESSIONS, SPELLINGS, SPLITS, VAL_OR_TEST, FaceDataset
 
 NAME = "fer2013"
-CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
+CLASSES = EXPRESSIONS[:7]
 FOLDERS = {spelling: name for spelling, name in SPELLINGS.items() if name in CLASSES}
 CODES = dict(zip("0123456", ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral"), strict=True))
 CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
@@ -24,7 +24,7 @@ SIDE = 48
 NO_PIXELS = f"pixels that are not {SIDE * SIDE:,} numbers from 0 to 255"
 PUBLISHED_COUNTS = {"train": 28_709, "val": 3_589, "test": 3_589}
 FOUND_AS = ("fer2013", *CSV_NAMES)
-EXPECTED = "expected train/<class>/ and test/<class>/, or fer2013.csv; see data/README.md"
+EXPECTED = "train/<class>/ and test/<class>/, or fer2013.csv"
 
 
 def load(location: Path) -> FaceDataset:
@@ -44,10 +44,8 @@ def load(location: Path) -> FaceDataset:
     for row in hidden:
         row["split"] = VAL_OR_TEST
     if hidden:
-        found.notes.append(
-            f"The file names of this copy do not tell PublicTest from PrivateTest ({len(hidden):,} images): they can "
-            "only be used together, and validation images have to come from the training set."
-        )
+        alike = f"File names of this copy do not tell PublicTest from PrivateTest ({len(hidden):,} images)"
+        found.notes.append(f"{alike}: use them together, and validate with images of the training set.")
     return found.dataset(CLASSES)
 
 

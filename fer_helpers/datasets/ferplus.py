@@ -21,7 +21,7 @@ USAGE_FOLDERS = dict(zip(("Training", "PublicTest", "PrivateTest"), FOLDER_SPLIT
 VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 ANSWERS = (*(SPELLINGS[column] for column in VOTE_COLUMNS[:8]), "unknown", "not_a_face")
 FOUND_AS = ("ferplus",)
-EXPECTED = "expected fer2013new.csv beside data/FER2013Train, FER2013Valid and FER2013Test; see data/README.md"
+EXPECTED = "fer2013new.csv beside data/FER2013Train, FER2013Valid and FER2013Test"
 
 
 def load(location: Path) -> FaceDataset:

@@ -12,13 +12,11 @@ from fer_helpers.datasets.files import read_file
 from fer_helpers.datasets.table import FaceDataset
 
 NAME = "rafdb"
-CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
 CODES = dict(zip("1234567", ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral"), strict=True))
 LABEL_FILES = ("list_patition_label.txt", "list_partition_label.txt")  # as the authors spell it, and as it is spelled
 PUBLISHED_COUNTS = {"train": 12_271, "test": 3_068}
 FOUND_AS = ("rafdb", "RAF-DB", "raf-db-dataset", "DATASET")
-EXPECTED = "expected Image/aligned/ and EmoLabel/list_patition_label.txt, or train/<1..7>/ and test/<1..7>/; see "
-EXPECTED += "data/README.md"
+EXPECTED = "Image/aligned/ and EmoLabel/list_patition_label.txt, or train/<1..7>/ and test/<1..7>/"
 IMAGE_NAME = re.compile(r"((train|test)_\d+)(_aligned)?\.jpg", re.ASCII)
 
 
@@ -32,7 +30,7 @@ def load(location: Path) -> FaceDataset:
         found.add_folders(folders, {split: split for split in PUBLISHED_COUNTS}, CODES)
     else:
         raise found.absent()
-    return found.dataset(CLASSES, PUBLISHED_COUNTS, PUBLISHED_COUNTS)
+    return found.dataset(CODES.values(), PUBLISHED_COUNTS, PUBLISHED_COUNTS)
 
 
 def _read_list(found: Collection, label_name: str) -> None:
@@ -45,8 +43,7 @@ def _read_list(found: Collection, label_name: str) -> None:
         elif match and match[3] and SPLIT_FOLDERS.get("".join(folders[-1:]), match[2]) == match[2]:
             aligned.append((f"{match[1]}.jpg", name))
     if not aligned:
-        packed = "the authors pack them as aligned.zip, which has to be unpacked"
-        raise found.absent(f": no aligned images, as in Image/aligned/; {packed}")
+        raise found.absent(": no aligned images, as in Image/aligned/: unpack the authors' aligned.zip")
     images = found.one_copy(aligned, depth=1, alone=False)
     for number, line in enumerate(read_file(found.tree.path(label_name)).decode("utf-8-sig", "replace").splitlines()):
         listed, label = line.lower().split() if len(line.split()) == 2 else ("", "")
