@@ -7,7 +7,6 @@ SHA-256 of each stands in `SHA256SUMS` beside it, which `sha256sum --check` read
 import argparse
 import io
 import os
-import re
 import shutil
 import sys
 import zipfile
@@ -31,8 +30,12 @@ SOURCES = {
     "affectnet": ("mstjebashazida/affectnet", "AffectNet as Train/ and Test/, a folder a class", RESEARCH),
 }
 PAGES = {key: f"https://www.kaggle.com/datasets/{slug}" for key, (slug, *_) in SOURCES.items()}
-TOKEN = "make a new token at https://www.kaggle.com/settings/api and save it in ~/.kaggle/access_token"
-ADVICE = {401: TOKEN, 403: "sign in and accept its terms on its page", 404: "see whether it has moved"}
+ADVICE = {  # by the status of Kaggle's answer
+    401: "no or wrong credentials: save a token from https://www.kaggle.com/settings/api in ~/.kaggle/access_token",
+    403: "sign in and accept its terms on its page",
+    404: "see whether it has moved",
+}
+OTHERWISE = "check network and HTTPS_PROXY and run the same command again, which continues what has arrived"
 
 
 class DownloadError(Exception):
@@ -59,14 +62,10 @@ def download(key: str) -> Path:
         arrived = folder / f"{slug.partition('/')[2]}.zip"
         verify(arrived, archive)
         os.replace(arrived, archive)
-    except SystemExit as error:  # of the client
-        raise DownloadError(f"no Kaggle credentials, or none that it accepts (401): {TOKEN}, {by_hand}") from error
-    except requests.HTTPError as error:
-        advice = ADVICE.get(error.response.status_code, "run the same command again later")
-        raise DownloadError(f"Kaggle refuses {slug} ({error.response.status_code}): {advice}, {by_hand}") from error
-    except requests.RequestException as error:
-        advice = "check the network and HTTPS_PROXY and run the same command again, which continues what has arrived"
-        raise DownloadError(f"no connection to Kaggle ({type(error).__name__}): {advice}, {by_hand}") from error
+    except (SystemExit, requests.RequestException) as error:  # the first is how the client ends without credentials
+        answer = 401 if isinstance(error, SystemExit) else getattr(error.response, "status_code", type(error).__name__)
+        told = f"Kaggle does not give {slug} ({answer}): {ADVICE.get(answer, OTHERWISE)}, {by_hand}"
+        raise DownloadError(told) from error
     except OSError as error:
         raise DownloadError(f"could not write {archive} ({error}): make room, or set FER_DATA_DIR elsewhere") from error
     except ValueError as error:  # the client's, for a file of another size than it was offered
@@ -83,8 +82,6 @@ def verify(content: Path, archive: Path) -> None:
     """
     manifest = archive.with_name("SHA256SUMS")
     lines = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
-    if broken := [line for line in lines if not re.fullmatch("[0-9a-f]{64} [ *].+", line)]:
-        raise DownloadError(f"{manifest} holds a line that is no hash and file name ({broken[0]!r}): remove that line")
     found, recorded = paths.file_sha256(content), [line[:64] for line in lines if line[66:] == archive.name]
     if recorded == [found]:
         return

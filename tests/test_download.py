@@ -129,7 +129,7 @@ def test_the_archive_arrives_whole_under_its_name_is_recorded_and_not_asked_for_
 @pytest.mark.parametrize("changed", [False, True], ids=["same archive", "archive changed meanwhile"])
 def test_a_download_that_was_cut_goes_on_with_the_next_command_unless_the_archive_has_changed(kaggle, data, changed):
     kaggle.cuts = [2_000_000] + [0] * 5
-    refused("no connection to Kaggle .*run the same command again, which continues what has arrived")
+    refused("Kaggle does not give .*run the same command again, which continues what has arrived")
     assert names_in(data) == {".fer2013.part"}
     kaggle.ranges.clear()
     kaggle.archive = zip_of(seed=1) if changed else kaggle.archive
@@ -150,10 +150,10 @@ def test_what_is_no_whole_zip_is_never_named_and_the_next_command_begins_anew(ka
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
-        (401, "make a new token at https://www.kaggle.com/settings/api"),
+        (401, "save a token from https://www.kaggle.com/settings/api"),
         (403, f"accept its terms on its page.*download {PAGE} with a browser"),
-        (404, r"refuses msambare/fer2013 \(404\).*put the zip at .*fer2013\.zip"),
-        (500, rf"\(500\): run the same command again later, or download {PAGE} .* put the zip at .*fer2013\.zip"),
+        (404, r"does not give msambare/fer2013 \(404\).*put the zip at .*fer2013\.zip"),
+        (500, rf"\(500\): .* run the same command again, .* or download {PAGE} .* put the zip at .*fer2013\.zip"),
     ],
 )
 def test_a_refusal_is_one_sentence_that_says_what_to_do(kaggle, data, status, advice):
@@ -169,7 +169,7 @@ WRONG = [{"KAGGLE_KEY": "mistyped"}, {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_US
 def test_wrong_or_half_credentials_are_one_sentence(kaggle, monkeypatch, capsys, wrong):
     for name, value in wrong.items():
         monkeypatch.setenv(name, value)
-    refused(rf"\(401\): make a new token .*/\.kaggle/access_token, or download {PAGE}")
+    refused(rf"\(401\): no or wrong credentials: save a token .*/\.kaggle/access_token, or download {PAGE}")
     assert "auth login" not in capsys.readouterr().out
 
 
@@ -181,7 +181,7 @@ def test_the_client_signs_in_with_a_token_too(kaggle, monkeypatch):
 
 def test_without_a_network_the_way_round_it_is_named(kaggle, monkeypatch, data):
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, "http://127.0.0.1:9")  # nothing listens
-    refused(rf"no connection to Kaggle .*or download {PAGE} .* put the zip at {data}/fer2013.zip")
+    refused(rf"Kaggle does not give .*ConnectionError.*or download {PAGE} .* put the zip at {data}/fer2013.zip")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
@@ -216,8 +216,6 @@ def test_archives_put_in_place_by_hand_are_tested_and_entered(data):
         download.download(name)
     lines = (data / "SHA256SUMS").read_text().splitlines()
     assert [line.split()[1] for line in lines] == ["fer2013.zip", "ckplus.zip"]
-    (data / "SHA256SUMS").write_text("fer2013.zip\n")
-    refused("SHA256SUMS holds a line that is no hash .*remove that line")
 
 
 def test_the_command_fails_with_one_sentence_and_its_help_lists_every_source():
@@ -225,7 +223,7 @@ def test_the_command_fails_with_one_sentence_and_its_help_lists_every_source():
     folder = Path(download.__file__).parents[1]
     failed = subprocess.run([*command, "fer2013"], capture_output=True, text=True, check=False, cwd=folder)
     assert failed.returncode == 1
-    assert failed.stderr.startswith("no Kaggle credentials")
+    assert failed.stderr.startswith("Kaggle does not give msambare/fer2013 (401): no or wrong credentials")
     assert failed.stderr.count("\n") == 1
     shown = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, cwd=folder).stdout
     assert all(key in shown and page in shown for key, page in download.PAGES.items())

@@ -23,12 +23,8 @@ def load(name: str, data: str = "real", **options) -> FaceDataset:
 
     `data` is `real` for the photographs under `FER_DATA_DIR`, `generated` for faces drawn by this project in the same
     layout, or the path of the data set, which may run on inside a zip, or of a folder that holds it as `FER_DATA_DIR`
-    would.
-
-    Raises:
-        ValueError: no loader has that name.
-        FileNotFoundError: the data set is not there; the message says what was expected where.
-        LayoutError: it is there twice, and the copies differ.
+    would. `ValueError`: no loader has that name; `FileNotFoundError`: the data set is not there, and what was expected
+    where; `LayoutError`: it is there twice, and the copies differ, or it can't be right.
     """
     if data == "generated" and name in LOADERS:
         from fer_helpers import drawn
@@ -43,10 +39,9 @@ def load(name: str, data: str = "real", **options) -> FaceDataset:
 def load_present(
     names: list[str], data: str = "real", options: dict[str, dict] | None = None
 ) -> tuple[dict[str, FaceDataset], dict[str, str]]:
-    """Load those of several data sets that are there, with the options of each name.
+    """Those of several data sets that are there, by name, and for each other name what was looked for where.
 
-    Returns the data sets by name, and for each other name the sentence that says what was looked for where; raises
-    `FileNotFoundError` if none of them is there.
+    `options` are those of each name; `FileNotFoundError` if none of them is there.
     """
     present, absent = {}, {}
     for name in names:
@@ -75,11 +70,9 @@ def _places(name: str, data: str) -> list[Path]:
         entries = {}  # this is the data set itself
     places = sorted((known.index(key), place) for place, key in entries.items() if key in known)
     if not places and data == "real":
-        names = ", ".join(loader.FOUND_AS)
-        raise FileNotFoundError(
-            f"no {name} in {folder}: put it there under one of the names {names}, as a folder or a .zip, or set "
-            f"FER_DATA_DIR to the folder that holds it ({loader.EXPECTED}); to try without it, pass data=generated"
-        )
+        names = f"put it there under one of the names {', '.join(loader.FOUND_AS)}, as a folder or a .zip"
+        advice = "or set FER_DATA_DIR to the folder that holds it; to try without it, pass data=generated"
+        raise FileNotFoundError(f"no {name} in {folder}: {names} (expected {loader.EXPECTED}), {advice}")
     first, *others = [place for _, place in places] or [folder]
     for other in others:
         one, two = FileTree(first), FileTree(other)

@@ -1,4 +1,4 @@
-"""AffectNet: photographs from the web in eleven categories, with valence and arousal (Mollahosseini et al. 2017, TAC).
+"""AffectNet: photographs from the web with an expression, valence and arousal (Mollahosseini et al. 2017, TAC).
 
 Layouts read, anywhere in a folder or a zip:
 
@@ -6,7 +6,8 @@ Layouts read, anywhere in a folder or a zip:
     {train_set,val_set}/{images/<id>.jpg,annotations/<id>_{exp,val,aro}.npy}       their later release of cropped faces
     {Train,Test}/<class>/*                                                         Kaggle: mstjebashazida's copy
 
-The official validation set is the split `test`: there is no other. What a network annotated is never read.
+The official validation set is the split `test`: there is no other. What a network annotated is never read, and images
+of the three further categories are left out.
 """
 
 import io
@@ -19,16 +20,12 @@ from tqdm import tqdm
 
 from fer_helpers.datasets.collect import Collection
 from fer_helpers.datasets.files import read_file, read_rows
-from fer_helpers.datasets.table import EXPRESSIONS, OTHER_CATEGORIES, FaceDataset
+from fer_helpers.datasets.table import EXPRESSIONS, FaceDataset
 
 NAME = "affectnet"
-CATEGORIES = (*EXPRESSIONS, *OTHER_CATEGORIES)  # the authors' codes 0 to 10, in this very order
+CATEGORIES = (*EXPRESSIONS, "none", "uncertain", "non-face")  # the authors' codes 0 to 10, in this very order
 CODES = {str(code): category for code, category in enumerate(CATEGORIES)}
-PUBLISHED_COUNTS = {  # by how many categories are asked for; seven are those without contempt
-    7: {"train": 283_901, "test": 3_500},
-    8: {"train": 287_651, "test": 4_000},
-    11: {"train": 414_799, "test": 5_500},
-}
+PUBLISHED_COUNTS = {"train": 287_651, "test": 4_000}  # of the eight expressions
 IMAGE_FOLDER = "Manually_Annotated_Images"
 CSV_SPLITS = {"validation.csv": "test", "training.csv": "train"}  # in this order: an image in both is a test image
 CSV_COLUMNS = ("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height")
@@ -36,20 +33,17 @@ CSV_COLUMNS += ("facial_landmarks", "expression", "valence", "arousal")
 NPY_SPLITS = {"train_set": "train", "val_set": "test"}
 NPY_FILE = re.compile(r"(^|/)((train_set|val_set)/(images|annotations)/[^/]+)$")
 FOUND_AS = ("affectnet",)
-EXPECTED = "expected training.csv and validation.csv over Manually_Annotated_Images/, train_set/ and val_set/ with "
-EXPECTED += "images/ and annotations/, or Train/<class>/ and Test/<class>/; see data/README.md"
+EXPECTED = "training.csv and validation.csv over Manually_Annotated_Images/, train_set/ and val_set/ with images/ and "
+EXPECTED += "annotations/, or Train/<class>/ and Test/<class>/"
 OFFICIAL_NOTE = "The official validation set of AffectNet, on which the field tests, is the split test here: images to "
 OFFICIAL_NOTE += "validate with have to come from train."
 
 
-def load(location: Path, categories: int = 8) -> FaceDataset:
-    """Read AffectNet, the first 7, 8 or 11 of its `CATEGORIES`; images of others are skipped.
+def load(location: Path) -> FaceDataset:
+    """Read AffectNet; the authors' layouts add `valence` and `arousal`, from -1 to 1, missing where unknown.
 
-    The authors' layouts add columns `valence` and `arousal`, from -1 to 1, missing where unknown. Boxes are (x, y,
-    width, height) as in the CSV, even where they do not lie inside their image.
+    Boxes are (x, y, width, height) as in the CSV, even where they do not lie inside their image.
     """
-    if categories not in PUBLISHED_COUNTS:
-        raise ValueError(f"categories is one of {', '.join(map(str, PUBLISHED_COUNTS))}, not {categories!r}")
     found = Collection(NAME, "AffectNet", EXPECTED, location)
     if any(map(found.tree.named, CSV_SPLITS)):
         _read_csv(found)
@@ -59,47 +53,34 @@ def load(location: Path, categories: int = 8) -> FaceDataset:
         found.add_folders(folders, {})
         selection = "This copy is a selection made by others"
         found.notes.append(f"{selection}: whether its Test folder is the official validation set is not told.")
+        return found.dataset(published=PUBLISHED_COUNTS)
     else:
         raise found.absent()
-    asked = CATEGORIES[:categories]
-    for row in (row for row in found.rows if row["expression"] not in asked):
+    found.notes.append(OFFICIAL_NOTE)
+    for row in (row for row in found.rows if row["expression"] not in EXPRESSIONS):
         category = f"category {CATEGORIES.index(row['expression'])} ({row['expression']})"
-        found.skipped.append((row["image"], f"{category}: not one of the {categories} expressions asked for"))
-    found.rows = [row for row in found.rows if row["expression"] in asked]
-    unknown = sum(math.isnan(row.get("valence", 0) + row.get("arousal", 0)) for row in found.rows)
-    if unknown:
-        missing = "is unknown (no number from -1 to 1) and missing here"
-        found.notes.append(f"Valence or arousal of {unknown:,} images {missing}.")
-    published = {f"images in {split}": number for split, number in PUBLISHED_COUNTS[categories].items()}
-    whose = f"the numbers of {categories} categories of Mollahosseini et al. 2017"
-    return found.dataset(published=published, whose=whose)
+        found.skipped.append((row["image"], f"{category}: no expression"))
+    found.rows = [row for row in found.rows if row["expression"] in EXPRESSIONS]
+    return found.dataset(EXPRESSIONS, published=PUBLISHED_COUNTS)
 
 
 def _read_csv(found: Collection) -> None:
     """The authors' first release: CSV files with a box for each image."""
-    tree, codes = found.tree, set()
-    inside = ((f"/{name}".partition(f"/{IMAGE_FOLDER}/")[2], name) for name in tree.images)
+    inside = ((f"/{name}".partition(f"/{IMAGE_FOLDER}/")[2], name) for name in found.tree.images)
     images = found.one_copy((pair for pair in inside if pair[0]), depth=1, alone=False)
     if not images:
         raise found.absent(f": its CSV files are there, and no image below a folder {IMAGE_FOLDER}: unpack them")
-    found.notes.append(OFFICIAL_NOTE)
-    for file_name, split in CSV_SPLITS.items():
-        csv_name = tree.named(file_name)
-        if csv_name is None:
-            found.notes.append(f"This copy has no {file_name}, so the split {split} is empty.")
-            continue
-        rows = read_rows(tree.path(csv_name), CSV_COLUMNS, header=False)
+    for csv_name, split in ((found.tree.named(name), split) for name, split in CSV_SPLITS.items()):
+        rows = read_rows(found.tree.path(csv_name), CSV_COLUMNS, header=False) if csv_name else ()
         for number, (path, *box_texts, _, code, valence, arousal) in rows:
             image, box = path.replace("\\", "/").removeprefix("./"), tuple(map(_number, box_texts))
-            codes.add(code)
             is_box = all(map(math.isfinite, box)) and min(box[2:]) > 0
             faults = (
-                (code not in CODES, f"expression {code[:80]!r} is not in 0 to 10"),
+                (code not in CODES, f"label {code[:80]!r} is not in 0 to 10"),
                 (not is_box, f"the box ({', '.join(box_texts)[:80]}) is not x, y and a width and height above 0"),
             )
             if found.accepts(csv_name, number, image, images, *faults):
                 found.add(images[image], CODES[code], split, box=box, **_affect(_number(valence), _number(arousal)))
-        found.check_numbering(codes, 0, 10, csv_name)
 
 
 def _number(text: str) -> float:
@@ -135,7 +116,6 @@ def _read_npy(found: Collection) -> None:
             found.add(image, CATEGORIES[int(code)], NPY_SPLITS[path.parts[-3]], **_affect(*affect))
     for name in sorted(without):
         found.skip(name, "has no image of that number")
-    found.notes.append(OFFICIAL_NOTE)
 
 
 def read_number(path: str) -> float:

@@ -18,13 +18,12 @@ from fer_helpers.datasets.table import EXPRESSIONS, FaceDataset, LayoutError
 NAME = "ckplus"
 CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happy", "sad", "surprise")  # 0 to 7 of an emotion file
 EMOTION_FILE = "_emotion.txt"
-STEM = re.compile(r"((S\d{3})_\d{3})_(\d{8})(_emotion)?", re.ASCII)
+STEM = re.compile(r"(S\d{3}_\d{3})_(\d{8})(_emotion)?", re.ASCII)
 IN_SEQUENCE_FOLDER = re.compile(r"(^|/)S\d{3}/\d{3}/S\d{3}_[^/]+$")
-PUBLISHED = {"sequences": 593, "subjects": 123, "labelled sequences": 327}  # Lucey et al. 2010
+PUBLISHED = {"sequences": 593, "subjects": 123}  # Lucey et al. 2010
 PUBLISHED_SEQUENCES = dict(zip(EXPRESSIONS[1:], (69, 28, 83, 25, 59, 45, 18), strict=True))  # labelled; the same
 FOUND_AS = ("ckplus", "CK+", "cohn-kanade-plus", "ckplus48", "CK+48")
-EXPECTED = "expected cohn-kanade-images/S005/001/*.png and Emotion/S005/001/*_emotion.txt, both unpacked, or "
-EXPECTED += "CK+48/<class>/*.png; see data/README.md"
+EXPECTED = "cohn-kanade-images/S005/001/*.png and Emotion/S005/001/*_emotion.txt, unpacked, or CK+48/<class>/*.png"
 
 
 def load(location: Path, last_frames: int = 3, first_as_neutral: bool = False) -> FaceDataset:
@@ -42,45 +41,41 @@ def load(location: Path, last_frames: int = 3, first_as_neutral: bool = False) -
         images = [name for name in images if "/" in name]
         if not any(STEM.fullmatch(PurePosixPath(name).stem) for name in images):
             raise found.absent()
-    frames = _frames(found, images, whole)
-    labels = _labels(found, _frames(found, peaks, whole) if whole else frames)
-    sequences = defaultdict(list)
-    for frame in frames:
-        sequences[frame["sequence"]].append(frame)
-    needed = last_frames + (first_as_neutral and whole)
+        if first_as_neutral:
+            found.notes.append("This copy has no first frames, and so no neutral images: cohn-kanade-images have them.")
+    sequences = _sequences(found, images, whole)
+    labels = _labels(found, _sequences(found, peaks, whole) if whole else sequences)
+    first_frames, cut = int(first_as_neutral and whole), []
+    needed = first_frames + last_frames
     for sequence in sorted(sequences.keys() | labels.keys()):
-        present, (expression, peak, _) = sequences.get(sequence, []), labels.get(sequence, ("", "", 0))
+        frames, (expression, peak, peak_frame) = sequences.get(sequence, []), labels.get(sequence, ("", "", 0))
+        found.counts[f"labelled {expression}"] += bool(frames)
+        found.passed_over |= {frame["image"] for frame in frames}
         faults = {
             "no emotion file: this sequence is unlabelled": not expression,
             f"{peak} names no expression but neutral: this sequence is unlabelled": expression == "neutral",
-            f"no image, though {peak} labels this sequence": not present,
-            f"too short: {len(present)} frames, and {last_frames=}, {first_as_neutral=}": len(present) < needed,
+            f"no image, though {peak} labels this sequence": not frames,
+            f"too short: {len(frames)} frames, and {needed} are asked for": len(frames) < needed,
         }
-        found.passed_over |= {frame["image"] for frame in present}
         if any(faults.values()):
             found.skipped.append((sequence.replace("_", "/"), next(filter(faults.get, faults))))
             continue
-        if first_as_neutral and whole:
-            found.add(expression="neutral", **present[0])
-        for frame in present[-last_frames:]:
+        for frame in frames[:first_frames]:
+            found.add(expression="neutral", **frame)
+        for frame in frames[-last_frames:]:
             found.add(expression=expression, **frame)
-    labelled = [labels[name][0] for name in sequences if labels.get(name, ("neutral",))[0] != "neutral"]
-    subjects, published = {frame["subject"] for frame in frames}, dict(PUBLISHED if whole else {})
-    found.counts = {"sequences": len(sequences), "subjects": len(subjects), "labelled sequences": len(labelled)}
-    for name, number in PUBLISHED_SEQUENCES.items():
-        found.counts[f"labelled {name}"], published[f"labelled {name}"] = labelled.count(name), number
-    cut = [name for name in sequences if name in labels and labels[name][2] != sequences[name][-1]["frame"]]
-    if whole and cut:
+        cut += [sequence] * (whole and peak_frame != frames[-1]["frame"])
+    if cut:
         first = f"the first is {cut[0]}: their last frames may not be the peak"
         found.notes.append(f"{len(cut):,} sequences do not end at the frame that their emotion file names, {first}.")
-    if first_as_neutral and not whole:
-        found.notes.append("This copy has no first frames, and so no neutral images: cohn-kanade-images have them.")
-    return found.dataset(published=published, whose="the numbers of Lucey et al. 2010")
+    found.counts |= {"sequences": len(sequences), "subjects": len({name[:4] for name in sequences})}
+    labelled = {f"labelled {name}": number for name, number in PUBLISHED_SEQUENCES.items()}
+    return found.dataset(published=PUBLISHED | labelled if whole else labelled)
 
 
-def _frames(found: Collection, names: list[str], whole: bool) -> list[dict]:
-    """`image`, `sequence`, `subject`, `frame` of each file whose name says them, in order; the others are skipped."""
-    files = []
+def _sequences(found: Collection, names: list[str], whole: bool) -> dict[str, list[dict]]:
+    """The files of each sequence in order, as columns of the table; those whose names do not say these are skipped."""
+    files, sequences = [], defaultdict(list)
     for name in names:
         path, match = PurePosixPath(name), STEM.fullmatch(PurePosixPath(name).stem)
         if not match:
@@ -90,19 +85,17 @@ def _frames(found: Collection, names: list[str], whole: bool) -> list[dict]:
         if whole and folder != says:
             where = f"{found.tree.path(name)} lies in {folder or 'no folder'}"
             raise LayoutError(f"{where}, but its name says {says}: move or remove it")
-        files.append(((match[1], int(match[3]), match[2], "" if whole else path.parent.name), name))
-    kept = sorted(found.one_copy(files, depth=3 if whole else 2, alone=False).items())
-    return [
-        {"image": name, "sequence": sequence, "subject": subject, "frame": frame}
-        for (sequence, frame, subject, _), name in kept
-    ]
+        files.append(((match[1], int(match[2]), "" if whole else path.parent.name), name))
+    for (sequence, frame, _), name in sorted(found.one_copy(files, depth=3 if whole else 2, alone=False).items()):
+        sequences[sequence].append({"image": name, "subject": sequence[:4], "sequence": sequence, "frame": frame})
+    return sequences
 
 
-def _labels(found: Collection, files: list[dict]) -> dict[str, tuple[str, str, int]]:
+def _labels(found: Collection, sequences: dict[str, list[dict]]) -> dict[str, tuple[str, str, int]]:
     """By sequence its expression, and the first file that says so, an emotion file or an image, with its frame."""
     labels: dict[str, tuple[str, str, int]] = {}
-    for file in files:
-        name, sequence = file["image"], file["sequence"]
+    for sequence, file in ((sequence, file) for sequence, files in sequences.items() for file in files):
+        name = file["image"]
         expression = _code(found.tree.path(name)) if name.endswith(EMOTION_FILE) else found.class_of(name)
         first, other, _ = labels.setdefault(sequence, (expression, name, file["frame"]))
         if first != expression:
@@ -114,8 +107,6 @@ def _labels(found: Collection, files: list[dict]) -> dict[str, tuple[str, str, i
 def _code(path: str) -> str:
     """The expression that an emotion file names."""
     text = read_file(path)[:100].decode("utf-8", "replace").strip()
-    try:
-        return dict(enumerate(CODES))[float(text)]
-    except (ValueError, KeyError):
-        expected = "expected one number from 0 to 7; unpack Emotion_labels.zip again"
-        raise LayoutError(f"{path} holds {text!r}: {expected}") from None
+    if not re.fullmatch(r"[0-7](\.0*(e\+00)?)?", text, re.ASCII):
+        raise LayoutError(f"{path} holds {text!r}: expected one number from 0 to 7; unpack Emotion_labels.zip again")
+    return CODES[int(text[0])]

@@ -19,11 +19,12 @@ class Collection:
     """The files of one copy of a data set (its key, title, and layouts in a clause), and what was made of them."""
 
     def __init__(self, name: str, title: str, expected: str, location: Path):
-        self.name, self.title, self.expected, self.tree = name, title, expected, FileTree(location)
+        self.name, self.title, self.tree = name, title, FileTree(location)
+        self.expected = f"expected {expected}; see data/README.md"
         self.rows: list[dict] = []
         self.skipped: list[tuple[str, str]] = []
         self.notes: list[str] = []
-        self.counts: dict[str, int] = {}  # numbers of this copy, besides those of images, that were published
+        self.counts: Counter[str] = Counter()  # numbers of this copy, besides those of images, that were published
         self.passed_over: set[str] = set()  # images that the layout has and the caller did not ask for
         self._named: dict[str, str] = {}
 
@@ -46,8 +47,7 @@ class Collection:
         faults += ((not image, "no name of an image"), (first != where, f"named a second time: {first} counts"))
         fault = next((text for has_it, text in (*faults, (image not in known, f"no file {image}")) if has_it), "")
         if fault:
-            self.skipped.append((image or f"{file}/{number}", f"{fault} ({where})"))
-            self.passed_over.add(known.get(image, ""))
+            self.skipped.append((known.get(image) or image or f"{file}/{number}", f"{fault} ({where})"))
         return not fault
 
     def absent(self, found: str = "") -> FileNotFoundError:
@@ -57,22 +57,22 @@ class Collection:
         return FileNotFoundError(f"no {self.title} under {self.tree.location}{found}: {self.expected}")
 
     def one_copy(self, files: Iterable[tuple[Hashable, str]], depth: int, alone: bool = True) -> dict[Hashable, str]:
-        """One name for each key of the (key, name) pairs: a second copy that is not byte for byte the same is an error.
+        """One name for each key of the (key, name) pairs: a second file of a key has to be byte for byte the same.
 
-        The last `depth` parts of a name belong to the layout, the folder before them is that of a copy; if `alone`, one
-        copy lies in one folder, so that a second one is a second copy whatever it holds.
+        The last `depth` parts of a name belong to the layout, the folder before them is that of a copy; if `alone`,
+        what another folder has and the fullest lacks is an error, too: it is a second copy.
         """
         copies, taken = defaultdict(list), {}
         for key, name in files:
             copies[tuple(name.split("/")[:-depth])].append((key, name))
         for _, members in sorted(copies.items(), key=lambda copy: (-len(copy[1]), copy[0])):
-            again = [taken[key] for key, _ in members if key in taken]
-            new = [name for key, name in members if key not in taken]
-            if new and (again or (alone and taken)):
-                raise self.tree.two_copies((again or list(taken.values()))[0], new[0])
+            fullest = next(iter(taken.values()), None) if alone else None
             for key, name in members:
-                if taken.setdefault(key, name) != name:
-                    self.tree.take_one(taken[key], name)
+                first = taken.setdefault(key, name)
+                if first != name:
+                    self.tree.take_one(first, name)
+                elif fullest:
+                    raise self.tree.two_copies(fullest, name)
         return taken
 
     def split_folders(self) -> dict[str, list[str]]:
@@ -90,36 +90,26 @@ class Collection:
         The class folder is the label. Where there is no folder of validation images, `test` may hold them.
         """
         for split, name in ((split, name) for split, names in folders.items() for name in names):
-            prefix = name.rpartition("/")[2].partition("_")[0]
-            says, expression = prefixes.get(prefix, split), self.class_of(name, spellings)
+            prefix, expression = name.rpartition("/")[2].partition("_")[0], self.class_of(name, spellings)
+            says = prefixes.get(prefix, split)
             if says == split or ((split, says) == ("test", "val") and "val" not in folders):
                 self.add(name, expression, says)
             else:
-                says = f"but its name says {prefix}: which is right can't be told"
-                self.skip(name, f"lies in a folder of {split}, {says}")
+                self.skip(name, f"lies in a folder of {split}, but its name says {prefix}: which is right is not told")
 
     def class_of(self, name: str, spellings: dict[str, str] = SPELLINGS) -> str:
         """The expression of an image by its class folder, in any case; an unknown one is a `LayoutError`."""
         folder = PurePosixPath(name).parent
-        spelling, where = folder.name.strip().lower(), self.tree.path(str(folder.parent))
-        if spelling not in spellings:
-            known = f"known are {', '.join(dict.fromkeys(spellings.values()))} and their usual spellings"
-            advice = "rename or remove it, or add the spelling to fer_helpers/datasets/table.py"
-            raise LayoutError(f"unknown expression {folder.name[:80]!r} in {where}: {known}; {advice}")
-        return spellings[spelling]
+        if folder.name.lower() not in spellings:
+            where, known = self.tree.path(str(folder.parent)), ", ".join(spellings)
+            raise LayoutError(f"unknown expression {folder.name!r} in {where}: rename or remove it; known are {known}")
+        return spellings[folder.name.lower()]
 
-    def check_numbering(self, codes: set[str], first: int, last: int, where: str) -> None:
-        """Refuse numbers for expressions that begin one too low or too high: each image would get another label."""
-        for step, unknown, lacking in ((1, last + 1, first), (-1, first - 1, last)):
-            if str(unknown) in codes and str(lacking) not in codes:
-                runs = f"labels in {self.tree.path(where)} run from {first + step} to {last + step}"
-                anew = "this copy was numbered anew, how is not known; get one with the published numbers"
-                raise LayoutError(f"{runs}, those of {self.title} from {first} to {last}: {anew}")
+    def dataset(self, classes=(), splits=(), published: dict[str, int] | None = None) -> FaceDataset:
+        """The `FaceDataset`; a note says which `published` numbers (of a split, an expression, ...) are not its own.
 
-    def dataset(self, classes=(), splits=(), published: dict | None = None, whose: str = "") -> FaceDataset:
-        """The `FaceDataset`; a note says which of the `published` numbers, `whose` these are, this copy does not have.
-
-        `LayoutError` where there is no image at all, in one of the `splits`, or of one of the `classes` in any split.
+        `LayoutError` where there is no image at all, in one of the `splits`, or of one of the `classes` in any split:
+        also where the numbers of a copy begin one too low or too high, so that each image would get another label.
         """
         self._list_the_rest()
         tree, left_out = self.tree, "no image"
@@ -133,14 +123,13 @@ class Collection:
             missing = ", ".join(name for name in classes if name not in present) if present else "any class"
             if missing:
                 where = f"{tree.location} holds no image of {missing} in the split {split!r}"
-                raise LayoutError(f"{where} ({left_out}): the copy is incomplete, get it again")
+                raise LayoutError(f"{where} ({left_out}): the copy is incomplete or numbered anew, get another")
         counts = Counter({"images": len(images), "subjects": images["subject"].nunique()} | self.counts)
-        counts.update(f"images in {split}" for split in images["split"])
-        counts.update(f"images of {expression}" for expression in images["expression"])
+        counts.update([*images["split"], *images["expression"]])
         expected = {what: number for what, number in (published or {}).items() if counts[what] != number}
         if expected:
-            other = ", ".join(f"{counts[what]:,} {what} ({number:,} published)" for what, number in expected.items())
-            self.notes.append(f"This copy does not have {whose}: {other}.")
+            other = ", ".join(f"{what} {counts[what]:,} ({number:,} published)" for what, number in expected.items())
+            self.notes.append(f"This copy does not have the published numbers: {other}.")
         if tree.copies:
             again = "files are there a second time, byte for byte the same"
             self.notes.append(f"{len(tree.copies):,} {again}, {tree.copies[0]} first: one of each was read.")
@@ -148,8 +137,8 @@ class Collection:
 
     def _list_the_rest(self) -> None:
         """List every file as left out that may be an image and was not dealt with."""
-        known = {row["image"] for row in self.rows} | {name for name, _ in self.skipped}
-        for name in sorted(set(self.tree.names) - known - self.passed_over - set(self.tree.copies)):
+        known = {row["image"] for row in self.rows} | {name for name, _ in self.skipped} | self.passed_over
+        for name in sorted(set(self.tree.names) - known - set(self.tree.copies)):
             suffix, is_title = PurePosixPath(name).suffix.lower(), PurePosixPath(name).name.isupper()
             if suffix in IMAGE_SUFFIXES:
                 self.skip(name, "lies where this layout has no image, or nothing names it")

@@ -21,7 +21,7 @@ USAGE_FOLDERS = dict(zip(("Training", "PublicTest", "PrivateTest"), FOLDER_SPLIT
 VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 ANSWERS = (*(SPELLINGS[column] for column in VOTE_COLUMNS[:8]), "unknown", "not_a_face")
 FOUND_AS = ("ferplus",)
-EXPECTED = "expected fer2013new.csv beside data/FER2013Train, FER2013Valid and FER2013Test; see data/README.md"
+EXPECTED = "fer2013new.csv beside data/FER2013Train, FER2013Valid and FER2013Test"
 
 
 def load(location: Path) -> FaceDataset:
@@ -34,10 +34,9 @@ def load(location: Path) -> FaceDataset:
     images = found.one_copy(((key, name) for key, name in keyed if key.split("/")[0] in FOLDER_SPLITS), depth=2)
     for number, (usage, name, *votes) in read_rows(found.tree.path(csv_name), ("Usage", "Image name", *VOTE_COLUMNS)):
         where = f"{found.tree.path(csv_name)}, data row {number}"
-        if usage not in USAGE_FOLDERS:
-            raise LayoutError(f"{where}: Usage {usage[:80]!r} is none of {', '.join(USAGE_FOLDERS)}; download it again")
-        if not all(vote.isascii() and vote.isdigit() and len(vote) < 4 for vote in votes):
-            raise LayoutError(f"{where}: votes are not ten whole numbers; download fer2013new.csv again")
+        if usage not in USAGE_FOLDERS or not all(vote.isascii() and vote.isdigit() and len(vote) < 4 for vote in votes):
+            wanted = f"one of {', '.join(USAGE_FOLDERS)} and ten whole numbers"
+            raise LayoutError(f"{where} is not {wanted}: download fer2013new.csv again")
         folder, label = USAGE_FOLDERS[usage], majority(np.array(votes, dtype=int))
         image = f"{folder}/{name}" if name else ""
         faults = (

@@ -27,15 +27,12 @@ KINDS = {  # how a file begins that is something else: what it is, and the next 
     rb"\x89PNG|\xff\xd8\xff": "a single image: name the folder that holds the data set",
     rb"\s*<": "a web page, saved instead of the data: log in there and download it again",
     rb"\0*\Z": "empty: download it again",
+    rb"[\t\r\n -\xff]+\Z": "a text file: if it is a table, let its name end in .csv",
 }
-TEXT = {rb"[\t\r\n -\xff]+\Z": "a text file: if it is a table, let its name end in .csv"}
 CLUTTER = re.compile(r"(^|/)(\.|__MACOSX)")  # of macOS and editors: no part of a data set
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+NOTHING_THERE = "no such file: {}; name one that exists, see data/README.md, or load the data set again if it was there"
 _reading_archive = threading.Lock()  # a zip archive is not to be read by two threads at once
-
-
-class DamagedFileError(LayoutError):
-    """A single file is damaged or larger than any of its kind; others beside it may be read."""
 
 
 class FileTree:
@@ -47,30 +44,22 @@ class FileTree:
 
     def __init__(self, location: Path):
         self.location = self.base = Path(location)
-        self.single = ""  # the name of the file where there is only one
         self.copies: list[str] = []  # files left aside since another holds the same bytes
         names = _names_below(self.location) if self.location.is_dir() else self._names_in_file()
         self.names = sorted(name for name in names if not CLUTTER.search(name))
         self.images = [name for name in self.names if name.lower().endswith(IMAGE_SUFFIXES)]
 
     def _names_in_file(self) -> list[str]:
-        try:
-            container, inside = split_at_container(str(self.location))
-        except FileNotFoundError:
-            message = f"no such folder or archive: {self.location}; name one that exists, see data/README.md"
-            raise FileNotFoundError(message) from None
+        container, inside = split_at_container(str(self.location))
         is_table = not inside and container.suffix.lower() == ".csv" and not zipfile.is_zipfile(container)
-        if is_table:
-            _check_kind(container, "a table", KINDS)
         members = {} if is_table else _open_zip(container)[1]
         if is_table or inside in members:
-            self.base, self.single = self.location.parent, self.location.name
-            return [self.single]
+            self.base = self.location.parent
+            return [self.location.name]
         start = f"{inside}/" if inside else ""
         names = [name.removeprefix(start) for name in members if name.startswith(start)]
         if inside and not names:
-            tops = ", ".join(sorted({name.partition("/")[0] for name in members})[:5]) or "nothing"
-            raise FileNotFoundError(f"{container} holds no {inside}, but {tops}: name what it holds")
+            raise FileNotFoundError(NOTHING_THERE.format(self.location))
         return names
 
     def path(self, name: str) -> str:
@@ -131,7 +120,7 @@ def read_file(path: str) -> bytes:
     with contextlib.nullcontext() if os.path.isfile(path) else _reading_archive, _opened(path) as (file, size):
         if size > MOST_BYTES:
             too_large = f"{path} has {size:,} bytes, and at most {MOST_BYTES:,} are read"
-            raise DamagedFileError(f"{too_large}: remove it from the data set")
+            raise LayoutError(f"{too_large}: remove it from the data set")
         return file.read()
 
 
@@ -140,7 +129,7 @@ def read_encoded(paths: list[str]) -> Iterator[bytes]:
     for path in paths:
         try:
             yield read_file(path)
-        except DamagedFileError:
+        except LayoutError:
             yield b""
 
 
@@ -150,12 +139,12 @@ def split_at_container(path: str) -> tuple[Path, str]:
     for candidate in (whole, *whole.parents):
         if candidate.is_file():
             return candidate, "" if candidate == whole else whole.relative_to(candidate).as_posix()
-    raise FileNotFoundError(f"{path} is gone: it was there when the data set was read; load the data set again")
+    raise FileNotFoundError(NOTHING_THERE.format(path))
 
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
-    """A file on disk or in an archive, and its size; what its bytes make the block raise is a `DamagedFileError`."""
+    """A file on disk or in an archive, and its size; what its bytes make the block raise is a `LayoutError`."""
     try:
         if os.path.isfile(path):
             with open(path, "rb") as file:
@@ -164,13 +153,13 @@ def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
         container, inside = split_at_container(path)
         archive, members = _open_zip(container)
         if inside not in members:
-            raise FileNotFoundError(f"{path} is gone: load the data set again")
+            raise FileNotFoundError(NOTHING_THERE.format(path))
         with archive.open(members[inside]) as file:
             yield file, members[inside].file_size
     except (LayoutError, FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # each method of packing has errors of its own
-        raise DamagedFileError(f"{path} is damaged or no text ({error}): remove it and download it again") from error
+        raise LayoutError(f"{path} is damaged or no text ({error}): remove it and download it again") from error
 
 
 def _open_zip(location: Path) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
@@ -183,36 +172,24 @@ def _open_zip(location: Path) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInf
 def _open_zip_version(location: Path, modified: int, size: int) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
     try:
         archive = zipfile.ZipFile(location)
-    except PermissionError:
-        raise
     except Exception as error:
-        _check_kind(location, "a zip", KINDS | TEXT)
-        raise LayoutError(f"{location} is no readable zip ({error}): remove it and download it again") from error
+        with open(location, "rb") as file:
+            content = file.read(512)
+        kind = next((kind for begins, kind in KINDS.items() if re.match(begins, content, re.DOTALL)), "")
+        fault = f"not a zip but {kind}" if kind else f"no readable zip ({error}): remove it and download it again"
+        raise LayoutError(f"{location} is {fault}") from error
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         written = info.filename.replace("\\", "/")  # as some programs for Windows have it
         name = posixpath.normpath(written).lstrip("/")
         if written.endswith("/") or CLUTTER.search(name):
             continue
-        other, method = members.setdefault(name, info), zipfile.compressor_names.get(info.compress_type, "unknown")
-        differ = (other.CRC, other.file_size) != (info.CRC, info.file_size)
-        faults = {
-            "is encrypted: extract it with its password": info.flag_bits & 1,
-            f"is packed by method {method}, which Python can't read: unpack it": info.compress_type not in METHODS,
-            f"holds two files called {name}, which differ: unpack it": differ,
-        }
-        for fault in filter(faults.get, faults):
-            raise LayoutError(f"{location} {fault} and name the folder instead")
+        if info.flag_bits & 1 or info.compress_type not in METHODS:
+            raise LayoutError(f"{location} is encrypted, or packed as Python can't read it: unpack it, name the folder")
+        other = members.setdefault(name, info)
+        if (other.CRC, other.file_size) != (info.CRC, info.file_size):
+            raise LayoutError(f"{location} holds two files called {name}, which differ: unpack it and name the folder")
     return archive, members
-
-
-def _check_kind(location: Path, wanted: str, kinds: dict[bytes, str]) -> None:
-    """Raise a `LayoutError` that says what a file is, and what to do, if it begins as one of another kind does."""
-    with open(location, "rb") as file:
-        content = file.read(512)
-    for begins, kind in kinds.items():
-        if re.match(begins, content, re.DOTALL):
-            raise LayoutError(f"{location} is not {wanted} but {kind}")
 
 
 def _names_below(folder: Path) -> Iterator[str]:

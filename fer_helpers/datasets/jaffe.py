@@ -8,16 +8,14 @@ import re
 from pathlib import Path, PurePosixPath
 
 from fer_helpers.datasets.collect import Collection
-from fer_helpers.datasets.table import SPELLINGS, FaceDataset
+from fer_helpers.datasets.table import EXPRESSIONS, SPELLINGS, FaceDataset
 
 NAME = "jaffe"
-CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
 FILE_NAME = re.compile(r"([a-z]{2})\.(an|di|fe|ha|ne|sa|su)(\d)\.(\d{1,3})(\.[a-z]+)+", re.ASCII)
-PUBLISHED_IMAGES = dict(zip(CLASSES, (30, 31, 31, 30, 32, 29, 30), strict=True))  # as commonly given
-PUBLISHED = {"images": 213, "subjects": 10}  # Lyons et al. 1998
-PUBLISHED |= {f"images of {name}": number for name, number in PUBLISHED_IMAGES.items()}
+PUBLISHED_IMAGES = dict(zip(EXPRESSIONS[:7], (30, 31, 31, 30, 32, 29, 30), strict=True))  # as commonly given
+PUBLISHED = {"images": 213, "subjects": 10} | PUBLISHED_IMAGES  # the first two: Lyons et al. 1998
 FOUND_AS = ("jaffe", "jaffedbase")
-EXPECTED = "expected KA.AN1.39.tiff and its like, named by subject, expression and number; see data/README.md"
+EXPECTED = "KA.AN1.39.tiff and its like, named by subject, expression and number"
 
 
 def load(location: Path) -> FaceDataset:
@@ -36,4 +34,4 @@ def load(location: Path) -> FaceDataset:
         raise found.absent()
     for (subject, expression, *_), name in found.one_copy(pictures, depth=1, alone=False).items():
         found.add(name, SPELLINGS[expression], subject=subject.upper())
-    return found.dataset(published=PUBLISHED, whose="the published numbers")
+    return found.dataset(published=PUBLISHED)

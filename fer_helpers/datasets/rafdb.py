@@ -12,13 +12,11 @@ from fer_helpers.datasets.files import read_file
 from fer_helpers.datasets.table import FaceDataset
 
 NAME = "rafdb"
-CLASSES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
 CODES = dict(zip("1234567", ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral"), strict=True))
 LABEL_FILES = ("list_patition_label.txt", "list_partition_label.txt")  # as the authors spell it, and as it is spelled
 PUBLISHED_COUNTS = {"train": 12_271, "test": 3_068}
 FOUND_AS = ("rafdb", "RAF-DB", "raf-db-dataset", "DATASET")
-EXPECTED = "expected Image/aligned/ and EmoLabel/list_patition_label.txt, or train/<1..7>/ and test/<1..7>/; see "
-EXPECTED += "data/README.md"
+EXPECTED = "Image/aligned/ and EmoLabel/list_patition_label.txt, or train/<1..7>/ and test/<1..7>/"
 IMAGE_NAME = re.compile(r"((train|test)_\d+)(_aligned)?\.jpg", re.ASCII)
 
 
@@ -26,21 +24,17 @@ def load(location: Path) -> FaceDataset:
     """Read the aligned images of RAF-DB (100 x 100 pixels); the authors' originals are passed over."""
     found = Collection(NAME, "RAF-DB", EXPECTED, location)
     label_name, folders = found.tree.named(*LABEL_FILES), found.split_folders()
-    numbers = {split: {name.split("/")[-2] for name in names} for split, names in folders.items()}
     if label_name:
         _read_list(found, label_name)
-    elif all(numbers.get(split, set()) & CODES.keys() for split in PUBLISHED_COUNTS):
-        for split in folders:
-            found.check_numbering(numbers[split], 1, 7, split)
+    elif PUBLISHED_COUNTS.keys() <= folders.keys():
         found.add_folders(folders, {split: split for split in PUBLISHED_COUNTS}, CODES)
     else:
         raise found.absent()
-    published = {f"images in {split}": number for split, number in PUBLISHED_COUNTS.items()}
-    return found.dataset(CLASSES, PUBLISHED_COUNTS, published, "the numbers of Li et al. 2017")
+    return found.dataset(CODES.values(), PUBLISHED_COUNTS, PUBLISHED_COUNTS)
 
 
 def _read_list(found: Collection, label_name: str) -> None:
-    aligned, codes = [], set()
+    aligned = []
     for name in found.tree.images:
         *folders, file_name = name.lower().split("/")
         match = IMAGE_NAME.fullmatch(file_name)
@@ -49,17 +43,12 @@ def _read_list(found: Collection, label_name: str) -> None:
         elif match and match[3] and SPLIT_FOLDERS.get("".join(folders[-1:]), match[2]) == match[2]:
             aligned.append((f"{match[1]}.jpg", name))
     if not aligned:
-        packed = "the authors pack them as aligned.zip, which has to be unpacked"
-        raise found.absent(f": no aligned images, as in Image/aligned/; {packed}")
+        raise found.absent(": no aligned images, as in Image/aligned/: unpack the authors' aligned.zip")
     images = found.one_copy(aligned, depth=1, alone=False)
     for number, line in enumerate(read_file(found.tree.path(label_name)).decode("utf-8-sig", "replace").splitlines()):
         listed, label = line.lower().split() if len(line.split()) == 2 else ("", "")
         match = IMAGE_NAME.fullmatch(listed)
-        codes.add(label)
-        faults = (
-            (not match or bool(match[3]), f"{line[:80]!r} is no name and label, as in 'train_00001.jpg 5'"),
-            (label not in CODES, f"label {label[:80]!r} of {listed} is not in 1 to 7"),
-        )
-        if line.strip() and found.accepts(label_name, number, listed, images, *faults):
+        right = match and not match[3] and label in CODES
+        fault = f"{line[:80]!r} is no name and label from 1 to 7, as in 'train_00001.jpg 5'"
+        if line.strip() and found.accepts(label_name, number, listed, images, (not right, fault)):
             found.add(images[listed], CODES[label], match[2])
-    found.check_numbering(codes, 1, 7, label_name)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
-OTHER_CATEGORIES = ("none", "uncertain", "non-face")  # of AffectNet, where asked for: labelled 8, 9 and 10
 _WRITTEN = {
     "neutral": "neutral ne",
     "happy": "happy happiness ha",
@@ -35,9 +34,7 @@ class FaceDataset:
     name: str  # its key, as in `fer2013`
     location: Path  # folder or archive it was read from
     table: pd.DataFrame  # one row an image, columns `COLUMNS` and any that the data set adds (FER+ keeps its votes)
-    skipped: pd.DataFrame = field(
-        default_factory=lambda: skipped_images([])
-    )  # `image` and `reason` of what is left out
+    skipped: pd.DataFrame = field(default_factory=lambda: skipped_images([]))  # `image`, `reason` of what is left out
     notes: tuple[str, ...] = ()  # sentences that a reader of a result on this data must know
     generated: bool = False  # whether `fer_helpers.drawn` drew it
 
@@ -45,12 +42,11 @@ class FaceDataset:
 def make_table(rows: list[dict]) -> pd.DataFrame:
     """Rows with at least `image`, `path` and `expression` as the one table, sorted by `image`.
 
-    Labels are places in `EXPRESSIONS`, which `OTHER_CATEGORIES` follow; columns that a row lacks are missing (`pd.NA`).
-    An `image` that stands twice is a `LayoutError`.
+    Labels are places in `EXPRESSIONS`; columns that a row lacks are `pd.NA`. An `image` there twice is a `LayoutError`.
     """
     extra = [column for column in (rows[0] if rows else {}) if column not in COLUMNS]
     table = pd.DataFrame(rows).reindex(columns=[*COLUMNS, *extra])
-    table["label"] = table["expression"].map((*EXPRESSIONS, *OTHER_CATEGORIES).index)
+    table["label"] = table["expression"].map(EXPRESSIONS.index)
     types = dict.fromkeys(("image", "path", "split", "expression", "subject", "sequence"), "string")
     table = table.astype(types | {"label": "int64", "frame": "Int64"}).sort_values("image", ignore_index=True)
     twice = table["image"][table["image"].duplicated()]
@@ -65,9 +61,9 @@ def skipped_images(pairs: list[tuple[str, str]]) -> pd.DataFrame:
 
 
 def expressions_in(table: pd.DataFrame) -> list[str]:
-    """The expressions that the table holds, in canonical order, and after them any of `OTHER_CATEGORIES`."""
+    """The expressions that the table holds, in canonical order."""
     present = set(table["expression"])
-    return [expression for expression in (*EXPRESSIONS, *OTHER_CATEGORIES) if expression in present]
+    return [expression for expression in EXPRESSIONS if expression in present]
 
 
 def class_indices(table: pd.DataFrame, classes: list[str]) -> pd.Series:

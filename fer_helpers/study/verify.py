@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from fer_helpers import evaluation, paths
-from fer_helpers.datasets.table import EXPRESSIONS, OTHER_CATEGORIES
+from fer_helpers.datasets.table import EXPRESSIONS
 from fer_helpers.study import runs
 
 MANIFEST = "SHA256SUMS"
@@ -43,7 +43,7 @@ UNREADABLE = (runs.RunError, OSError, EOFError, ValueError, KeyError, IndexError
 
 def scores(predictions: pd.DataFrame, splits: set[str]) -> dict[tuple[str, ...], dict[str, float]]:
     """Value, n, ci_low and ci_high, by `SCORE`, of all that predictions give, also of single folds in `splits`."""
-    outputs = [f"p_{name}" for name in (*EXPRESSIONS, *OTHER_CATEGORIES)]  # in the order of a model's
+    outputs = [f"p_{name}" for name in EXPRESSIONS]  # in the order of a model's
     computed = {}
     for key, rows in predictions.groupby(KEYS, sort=False):
         classes = [name[2:] for name in outputs if name in rows and (rows[name] != "").any()]

@@ -42,7 +42,7 @@ def test_relative_paths_start_at_the_folder_of_the_project(tmp_path, monkeypatch
     monkeypatch.chdir("/")
     write_files(tmp_path / "elsewhere" / "jaffe", JAFFE)
     assert datasets.find("jaffe", "elsewhere") == tmp_path / "elsewhere" / "jaffe"
-    with pytest.raises(FileNotFoundError, match=re.escape(f"no such folder or archive: {tmp_path}/nowhere;")):
+    with pytest.raises(FileNotFoundError, match=re.escape(f"no such file: {tmp_path}/nowhere;")):
         datasets.load("jaffe", "nowhere")
 
 

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from fer_helpers.datasets import files as files_module
-from fer_helpers.datasets.files import FileTree, read_encoded, read_file, read_rows, split_at_container
+from fer_helpers.datasets.files import FileTree, read_encoded, read_file, read_rows
 from fer_helpers.datasets.table import LayoutError
 
 FILES = {
@@ -68,7 +68,7 @@ def test_part_of_an_archive_is_a_tree_and_a_table_in_it_too(tmp_path, write_file
     assert (tree.names, read_file(tree.path("sad/c.tiff"))) == (["happy/a.png", "happy/b.JPG", "sad/c.tiff"], b"c")
     tree = FileTree(archive / "notes" / "readme.txt")
     assert (tree.names, read_file(tree.path("readme.txt")).decode()) == (["readme.txt"], "caf\u00e9")
-    with pytest.raises(FileNotFoundError, match=r"data\.zip holds no trai, but notes, train, trainers: name what it h"):
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*data\.zip/trai; name one that exists"):
         FileTree(archive / "trai")
 
 
@@ -79,14 +79,6 @@ def test_file_is_found_by_its_last_part_at_any_depth_in_any_case(lay_out):
     assert tree.named("eadme.txt") is None
     with pytest.raises(LayoutError, match=r"more than one copy, and they differ \(a/one\.csv, b/ONE\.csv\)"):
         tree.named("one.csv")
-
-
-def test_images_of_folders_and_archives_come_in_the_order_asked_for(tmp_path, write_files):
-    folder, archive = write_files(tmp_path / "data", FILES), write_files(tmp_path / "data.zip", FILES)
-    wanted = [f"{archive}/train/sad/c.tiff", f"{folder}/train/happy/a.png", f"{archive}/train/happy/b.JPG"]
-    assert list(read_encoded(wanted)) == [b"c", b"a", b"b"]
-    assert split_at_container(wanted[0]) == (archive, "train/sad/c.tiff")
-    assert split_at_container(str(archive)) == (archive, "")
 
 
 TAR = io.BytesIO()
@@ -103,18 +95,19 @@ DEFLATE64 = changed_entry(zipped({"a.png": b"a"}), 10, struct.pack("<H", 9))
         ("data.7z", b"7z\xbc\xaf\x27\x1c\0", "is not a zip but a tar or another archive: unpack it"),
         ("data.rar", b"Rar!\x1a\x07\0", "is not a zip but a tar or another archive: unpack it"),
         ("data.zip", b"PAR1....PAR1", "is not a zip but a parquet or HDF5 table, which is not read: get a copy with"),
-        ("data.csv", b"PAR1....PAR1", "is not a table but a parquet or HDF5 table, which is not read"),
         ("data.zip", b"\n<!DOCTYPE html><html>log in", "is not a zip but a web page, saved instead of the data: log"),
-        ("data.csv", b"<html>log in</html>", "is not a table but a web page, saved instead of the data"),
         ("data.zip", b"", "is not a zip but empty: download it again"),
         ("data.zip", bytes(1000), "is not a zip but empty: download it again"),
         ("fer2013", b"emotion,pixels,Usage\n0,1 2,Training\n", "is not a zip but a text file: if it is a table, let"),
         ("a.jpg", b"\xff\xd8\xff\xe0", "is not a zip but a single image: name the folder that holds the data set"),
         ("data.zip", zipped(FILES)[:200], "is no readable zip (File is not a zip file): remove it and download it"),
         ("data.zip", b"\x01\x02" * 500, "is no readable zip (File is not a zip file): remove it"),
-        ("data.zip", changed_entry(zipped(FILES), 8, b"\1"), "is encrypted: extract it with its password and name"),
-        ("data.zip", DEFLATE64, "is packed by method deflate64, which Python can't read: unpack it and name the"),
-        ("data.zip", changed_entry(zipped(FILES), 10, b"\xff\0"), "is packed by method unknown, which Python can't"),
+        (
+            "data.zip",
+            changed_entry(zipped(FILES), 8, b"\1"),
+            "is encrypted, or packed as Python can't read it: unpack it",
+        ),
+        ("data.zip", DEFLATE64, "is encrypted, or packed as Python can't read it: unpack it, name the folder"),
         ("data.zip", changed_entry(zipped(FILES), 6, b"\xff\0"), "is no readable zip (zip file version 25.5): remove"),
         ("data.zip", zipped({"a.png": b"1", "./a.png": b"2"}), "holds two files called a.png, which differ: unpack"),
     ],
@@ -128,7 +121,7 @@ def test_file_that_is_something_else_is_named_by_what_it_holds(tmp_path, name, c
 
 def test_missing_folder_is_an_error_that_names_it_and_the_next_step(tmp_path):
     for name in ("nowhere", "nowhere.zip", "nowhere.csv", "nowhere.zip/train"):
-        with pytest.raises(FileNotFoundError, match=rf"no such folder or archive: .*/{name}; name one that exists"):
+        with pytest.raises(FileNotFoundError, match=rf"no such file: .*/{name}; name one that exists"):
             FileTree(tmp_path / name)
 
 
@@ -173,8 +166,8 @@ def test_nothing_larger_than_the_limit_is_read(lay_out, monkeypatch):
 def test_image_that_went_away_is_an_error_that_names_it_and_the_next_step(lay_out, tmp_path, write_files):
     location = lay_out(FILES)
     location.rename(tmp_path / "elsewhere")
-    with pytest.raises(FileNotFoundError, match=r"a\.png is gone: .* load the data set again"):
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*a\.png; .* load the data set again"):
         list(read_encoded([f"{location}/train/happy/a.png"]))
     archive = write_files(tmp_path / "other.zip", FILES)
-    with pytest.raises(FileNotFoundError, match=r"other\.zip/gone\.png is gone: load the data set again"):
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*other\.zip/gone\.png; .* load the data set again"):
         list(read_encoded([f"{archive}/gone.png"]))
