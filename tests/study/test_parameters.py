@@ -96,9 +96,6 @@ def test_good_values_pass_and_a_whole_number_is_a_number(project):
     values = parameters.resolved(notebook, passed)
     parameters.check(notebook, values)
     assert (values["rate"], type(values["rate"]), values["seeds"], values["folds"]) == (1.0, float, [3], 5)
-
-
-def test_variants_are_those_of_the_models():
     assert set(parameters.VARIANTS) == set(models.VARIANTS)
 
 
@@ -117,31 +114,21 @@ def test_a_file_that_holds_no_parameters_is_refused(project, content, sentence):
         parameters.resolved(write(project, DECLARED), parameters.read(project / "01_small.yaml"))
 
 
-def test_a_damaged_notebook_is_named(project):
-    write(project, DECLARED).write_text("{")
-    with pytest.raises(parameters.RunError, match="01_small.ipynb can't be read as a notebook"):
-        parameters.defaults(project / "notebooks" / "01_small.ipynb")
-
-
 def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_asked_for(project):
-    cells = (
-        'dataset = "fer2013"\ndata = "real"',
-        "%matplotlib inline\nfound = datasets.load(dataset, data)\n",
-        "x = 1 +",
-    )
-    notebook = write(project, *cells)
+    loading = "%matplotlib inline\nfound = datasets.load(dataset, data)\n"
+    notebook = write(project, 'dataset = "fer2013"\ndata = "real"', loading, "x = 1 +")
     with pytest.raises(parameters.RunError, match=f"no fer2013 in {project}/data/raw: "):
         parameters.check_data(notebook, parameters.defaults(notebook))
     parameters.check_data(notebook, parameters.defaults(notebook) | {"data": "generated"})
-
-
-def test_of_several_data_sets_one_is_enough(project):
-    cell = "present, absent = datasets.load_present(data_sets, data, options)"
-    file = write(project, 'data_sets = ["jaffe", "ckplus"]\ndata = "real"', cell)
+    several = "present, absent = datasets.load_present(data_sets, data, options)"  # of which one is enough
+    notebook = write(project, 'data_sets = ["jaffe", "ckplus"]\ndata = "real"', several)
     with pytest.raises(parameters.RunError, match="no jaffe in .*; no ckplus in "):
-        parameters.check_data(file, parameters.defaults(file))
+        parameters.check_data(notebook, parameters.defaults(notebook))
     (project / "data" / "raw" / "CK+48").mkdir(parents=True)
-    parameters.check_data(file, parameters.defaults(file))
+    parameters.check_data(notebook, parameters.defaults(notebook))
+    notebook.write_text("{")
+    with pytest.raises(parameters.RunError, match="01_small.ipynb can't be read as a notebook"):
+        parameters.defaults(notebook)
 
 
 MODULES = {
