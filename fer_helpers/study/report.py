@@ -59,7 +59,7 @@ def _write_page(run: Record, page: Path, **content) -> None:
         error=run.about.get("error") or raised or "it stopped before its end and left no message",
         cells=cells.cells_of(cells.until_failure(notebook, failed), outline),
         outline=outline,
-        deviations=cells.deviations(notebook),
+        deviations=cells.deviations(notebook, run.about.get("parameters", {})),
         rows_shown=ROWS_SHOWN,
         again=(paths.notebooks_dir() / "profiles" / run.profile / f"{run.name.removesuffix('.failed')}.yaml").exists(),
         **content,

@@ -24,7 +24,6 @@ weights = "scratch"  # or imagenet, or a file
 detector = "none"  # of faces
 val_share = 0.1  # of the images
 flip = True  # images
-alternatives = {}  # settings
 data_sets = ["ckplus"]  # too
 data = "real"  # or generated
 run_dir = ""  # where the run writes
@@ -34,17 +33,13 @@ REFUSED = [
     ({"epochs": 0}, "01_small: epochs must be at least 1, not 0"),
     ({"epochs": 1.5}, "epochs must be a whole number, not '1.5'"),
     ({"epochs": True}, "epochs must be a whole number, not 'True'"),
-    ({"epochs": None}, "epochs must be a whole number, not 'None'"),
     ({"batch_size": -3}, "batch_size must be at least 0, not -3"),
     ({"image_size": "48"}, "image_size must be a whole number, not '48': without quotes"),
-    ({"image_size": 48.0}, "image_size must be a whole number"),
     ({"image_size": 31}, "image_size must be at least 32"),
     ({"seeds": []}, "seeds must not be empty"),
     ({"seeds": [0, -1]}, "seeds must be at least 0, not -1"),
-    ({"seeds": [0, "1"]}, "seeds must be a whole number"),
     ({"seeds": 3}, "seeds must be a list, not '3'"),
     ({"rate": "1e-4"}, "1e-4 as 1.0e-4"),
-    ({"learning_rate": 0}, "learning_rate must be above 0, not 0.0"),
     ({"learning_rate": math.nan}, "learning_rate must be a number, not 'nan'"),
     ({"folds": 1, "tested_folds": 1}, "folds must be at least 2"),
     ({"tested_folds": 6}, "tested_folds must be at most folds, which is 5"),
@@ -53,7 +48,6 @@ REFUSED = [
     ({"detector": "cnn"}, "detector must be none, haar, or dlib after pip install"),
     ({"val_share": 1.0}, "val_share must be between 0 and 1"),
     ({"flip": 1}, "flip must be True or False, not '1'"),
-    ({"alternatives": []}, "alternatives must be a dict"),
     ({"data_sets": ["fer2014"]}, "data_sets must be one of fer2013, ferplus"),
 ]
 UNREADABLE = [

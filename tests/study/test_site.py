@@ -5,14 +5,11 @@ from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-import nbformat
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from fer_helpers import paths
-from fer_helpers.plots import table_html
 from fer_helpers.study import claims, index, report, runs
 from fer_helpers.study.claims import verdicts
 
@@ -31,20 +28,6 @@ RESULTS = [
     CKPLUS | {"split": "subject", "value": 0.8, "ci_low": 0.75, "ci_high": 0.85},
 ]
 REASON = "No whole number of 132 images <gives> it."
-
-
-def executed() -> nbformat.NotebookNode:
-    table = table_html(pd.DataFrame({"model": ["B0"], "accuracy": [VALUE]}), "Table 2: accuracy.", ".1%")
-    log = new_output("stream", name="stderr", text="\n".join(f"Epoch {line} " + "=" * 200 for line in range(300)))
-    cells = [
-        new_markdown_cell("# Singh et al. 2022\n\n**The claim.** One of $2^3$."),
-        new_code_cell("epochs = 3  # " + "a long comment " * 20, metadata={"tags": ["parameters"]}),
-        new_code_cell("epochs = 1", metadata={"tags": ["injected-parameters"]}),
-        new_markdown_cell("## Table 2\n\n### Training"),
-        new_code_cell("fit()", outputs=[log]),
-        new_code_cell("show_table()", outputs=[new_output("display_data", {"text/html": table, "text/plain": ""})]),
-    ]
-    return new_notebook(cells=cells)
 
 
 def judged() -> pd.DataFrame:
@@ -66,15 +49,14 @@ def site(tmp_path_factory, write_run) -> Path:
     """Two profiles: a finished run, a failed one and the scoreboard on photographs; a run on generated faces."""
     project = tmp_path_factory.mktemp("project")
     reports = project / "reports"
-    write_run(reports / "cpu" / "03_singh_2022", executed(), RESULTS)
-    stopped = new_notebook(cells=[new_markdown_cell("# Huang 2024")])
+    write_run(reports / "cpu" / "03_singh_2022", RESULTS)
     failure = {"status": "failed", "error": "No face was found.", "paper": "huang_2024"}
-    write_run(reports / "cpu" / "01_huang_2024", stopped, **failure)
+    write_run(reports / "cpu" / "01_huang_2024", **failure)
     own = {"notebook": "05_scoreboard", "data": []}
-    scoreboard = write_run(reports / "cpu" / "05_scoreboard", executed(), [{"value": VALUE}], **own)
+    scoreboard = write_run(reports / "cpu" / "05_scoreboard", [{"value": VALUE}], **own)
     judged().to_csv(scoreboard / "verdicts.csv", index=False)
     drawn = {"dataset": "fer2013", "source": "generated faces", "images": 70, "table_hash": "0123"}
-    smoke = write_run(reports / "smoke" / "03_singh_2022", executed(), RESULTS, data=[drawn])
+    smoke = write_run(reports / "smoke" / "03_singh_2022", RESULTS, data=[drawn])
     judged().to_csv(smoke / "verdicts.csv", index=False)
     for profile in ("cpu", "smoke"):
         report.render(reports / profile)
@@ -233,7 +215,7 @@ def test_every_link_to_a_file_or_a_place_leads_somewhere(site):
 
 
 def test_verdicts_of_another_version_are_refused_by_name(tmp_path, write_run):
-    folder = write_run(tmp_path / "cpu" / "05_scoreboard", executed())
+    folder = write_run(tmp_path / "cpu" / "05_scoreboard")
     judged().drop(columns="statement").to_csv(folder / "verdicts.csv", index=False)
     with pytest.raises(ValueError, match=r"verdicts.csv has no column statement: run its notebook again"):
         index.write_index(["cpu"], tmp_path)

@@ -135,7 +135,7 @@ def test_untouched_runs_have_no_difference_and_every_metric_is_computed_anew(pro
         subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=profile, check=True)
 
 
-def test_one_bit_in_any_committed_file_is_found_and_the_file_named(profile):
+def test_one_bit_in_any_committed_file_and_any_change_of_run_json_is_found_and_the_file_named(profile):
     for name in (*COMMITTED, "SHA256SUMS"):
         before = (profile / name).read_bytes()
         half = len(before) // 2
@@ -144,9 +144,6 @@ def test_one_bit_in_any_committed_file_is_found_and_the_file_named(profile):
         assert any(name in one for one in found)
         assert f"not as committed:  M reports/small/{name}" in found
         (profile / name).write_bytes(before)
-
-
-def test_any_change_of_run_json_is_found(profile):
     file = profile / "01_small/run.json"
     about = json.loads(file.read_text())
     assert set(about) == KEYS

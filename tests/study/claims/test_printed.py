@@ -70,8 +70,8 @@ def test_command_judges_anybodys_table_and_refuses_what_is_not_there(tmp_path, c
     assert "not tested         a_2020.row4 = 0.91: Not printed well enough: n" in out
     assert main([str(file), "--csv"]) == 0
     assert capsys.readouterr().out.startswith("claim,check,printed,word")
-    assert main([str(file), "--paper", "b_2020"]) == 1
-    assert "no claim of 'b_2020': its papers are a_2020" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="no claim of 'b_2020': its papers are a_2020"):
+        claims.read(file, "b_2020")
     assert main([str(tmp_path / "none.csv")]) == 1
     assert "none.csv" in capsys.readouterr().err
 
