@@ -8,7 +8,7 @@
 #   make bench                                      the speed ratios at small sizes; fails if one has fallen by a third
 #   make verify RUN=cpu                             every metric of the committed runs anew; or RUN=cpu/04_alam_2022
 #   make peers                                      two packages that bring a network, for 07_your_photos to compare with ours
-#   make index                                      reports/index.html, which is committed, from the committed runs
+#   make index                                      what the committed runs found, into reports/index.html and README.md
 
 PYTHON   ?= python3
 PROFILE  ?= smoke
@@ -38,7 +38,7 @@ verify: $(READY)
 	@$(BIN)/python -m fer_helpers.study.verify reports/$(or $(RUN),cpu) $(if $(SEAL),--seal)
 
 index: $(READY)
-	@$(BIN)/python -m fer_helpers.study.report index --profiles $(PROFILES)
+	@$(BIN)/python -m fer_helpers.study.report $(PROFILES)
 
 # As the study's own kernels: glibc keeps the memory of large arrays, and TensorFlow does not complain of a missing GPU.
 lab: $(READY)

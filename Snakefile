@@ -108,10 +108,10 @@ def memory_of_run(wildcards) -> int:
     return ASKED.get(PROFILE, ASKED_ELSE)[0] + int(1_000 * parameters_of(wildcards.run).get("memory_gb", 0))
 
 
-def write_pages() -> None:
-    from fer_helpers.study.report import main
+def write_reports() -> None:
+    from fer_helpers.study.report import write_pages
 
-    main(["all", str(REPORTS)])
+    write_pages(REPORTS)
 
 
 wildcard_constraints:
@@ -167,8 +167,8 @@ if workflow.is_main_process:
 
 # Not called by `make study`, which writes the pages itself. After a failure too there is an index, in which it stands out.
 onsuccess:
-    write_pages()
+    write_reports()
 
 
 onerror:
-    write_pages()
+    write_reports()

@@ -6,15 +6,11 @@ Snakemake and the pages run in this very process: killed at any moment, it leave
 """
 
 import argparse
-import contextlib
-import io
 import os
 import sys
 
 from fer_helpers import paths
-from fer_helpers.study import runs
-
-RED = "\033[31m{}\033[0m"
+from fer_helpers.study import report, runs
 
 
 def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str = "") -> int:
@@ -35,7 +31,7 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
     config = [f"profile={profile}", f"gpus={gpus}", f"run={run}", f"force={'1' if force else ''}"]
     status = snakemake("--cores", str(cores), "--resources", f"gpu={gpus or cores}", "--no-hooks", "--config", *config)
     attempts = [runs.latest(folder) for folder in folders]
-    write_pages(profile)
+    report.write_pages(folders[0].parent)
     if status == 0 and [attempt.about for attempt in attempts] == before:
         again = f"make study PROFILE={profile}{f' RUN={run}' if run else ''} FORCE=1"
         print(f"\nProfile {profile} is up to date: no notebook was run. To run them again: {again}")
@@ -44,7 +40,8 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
         named = {f"{profile}/{folder.name}": attempt for folder, attempt in zip(folders, attempts, strict=True)}
         early = [f"NOT RUN TO ITS END {name}" for name, run in named.items() if run.status in ("", "running")]
         failed = [f"FAILED {name}: {run.about['error']}" for name, run in named.items() if run.status == "failed"]
-        print_red(*(early + failed or ["The study stopped before its end: see above. make study goes on from here."]))
+        told = early + failed or ["The study stopped before its end: see above. make study goes on from here."]
+        print(*told, sep="\n", file=sys.stderr)
     return status
 
 
@@ -60,34 +57,18 @@ def snakemake(*arguments: str) -> int:
     return 0
 
 
-def write_pages(profile: str) -> None:
-    """Write the pages of a profile's runs that are out of date, its results and its index."""
-    from fer_helpers.study import report
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        report.main(["all", str(paths.reports_dir() / profile)])
-
-
-def print_red(*lines: str) -> None:
-    """Print lines to stderr, in red where that can be seen."""
-    coloured = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    print(*(RED.format(line) if coloured else line for line in lines), sep="\n", file=sys.stderr)
-
-
 def main() -> int:
     """Run the study from the command line; the exit status is 0 if every run of the profile has finished."""
     parser = argparse.ArgumentParser("python -m fer_helpers.study", description="Run a profile of the study.")
     parser.add_argument("--profile", default="smoke", help="a folder of notebooks/profiles")
     parser.add_argument("--run", default="", metavar="RUN", help="only this run of the profile, as in 04_alam_2022")
     parser.add_argument("--cores", type=int, default=os.cpu_count(), metavar="N", help="processor cores to use")
-    parser.add_argument(
-        "--gpus", type=int, default=0, metavar="N", help="GPUs to use, one a run; 0: the backend chooses"
-    )
+    parser.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs to use, one a run; else as it comes")
     parser.add_argument("--force", action="store_true", help="run notebooks again that are up to date")
     try:
         return study(**vars(parser.parse_args()))
     except runs.RunError as error:
-        print_red(str(error))
+        print(error, file=sys.stderr)
         return 1
 
 

@@ -166,15 +166,12 @@ def _output(output: NotebookNode, outline: Outline) -> tuple[str, object] | None
     return ("html", Markup(content)) if kind == "text/html" else ("text", content.splitlines())
 
 
-def deviations(notebook: NotebookNode) -> list[tuple[str, str, str, str]]:
+def deviations(notebook: NotebookNode, parameters: dict) -> list[tuple[str, str, str, str]]:
     """What a run sets otherwise than its notebook, as (name, the notebook's value, this run's, comment)."""
-    own, set_by_run = (_parameters_in(notebook, tag) for tag in ("parameters", "injected-parameters"))
-    rows = [(name, *own.get(name, ("", "")), value) for name, (value, _) in set_by_run.items() if name != "run_dir"]
-    return [(name, usual, value, comment) for name, usual, comment, value in rows if value != usual]
-
-
-def _parameters_in(notebook: NotebookNode, tag: str) -> dict[str, tuple[str, str]]:
-    """Values, as written, and comments of the parameters in the cell with a tag, by name."""
-    source = "\n".join(cell.source for cell in notebook.cells if tag in cell.metadata.get("tags", []))
-    found = re.findall(r"^(\w+) = (.*?)(?:  # (.*))?$", source, re.MULTILINE)
-    return {name: (repr(ast.literal_eval(value)), comment) for name, value, comment in found}
+    declared = "\n".join(cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    rows = []
+    for name, text, comment in re.findall(r"^(\w+) = (.*?)(?:  # (.*))?$", declared, re.MULTILINE):
+        usual = ast.literal_eval(text)
+        if name != "run_dir" and parameters.get(name, usual) != usual:
+            rows.append((name, repr(usual), repr(parameters[name]), comment))
+    return rows

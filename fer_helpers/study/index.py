@@ -18,9 +18,6 @@ from fer_helpers.study.claims.verdicts import SCOREBOARD
 from fer_helpers.study.runs import COLUMNS, Record, read_profile
 
 NUMBERS = ["value", "n", "ci_low", "ci_high", "seed", "image_size"]
-# What a reader wants to hear of first: ours against theirs, what can't be true, evidence, and then the rest.
-RANKS = {"not reproduced": 0, "reproduced": 0, "impossible": 1, "contradicts itself": 1, "false": 1, "doubtful": 2}
-RANKS |= {"supported": 2, "undecided": 3, "ambiguous": 4, "agrees": 5, "not tested": 6}
 ROWS_OF_A_PAPER = 3  # in its card and in the figure
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
 
@@ -76,22 +73,19 @@ def _nearest_row(verdict: dict, results: pd.DataFrame) -> dict:
 
 
 def telling(rows: list[dict], most: int = ROWS_OF_A_PAPER) -> list[dict]:
-    """The most telling rows of a paper: results before facts, each word once before any comes twice.
+    """The most telling rows of a paper: results before facts, then by word, accuracies and what lies furthest apart.
 
     A number that is printed in several places counts once.
     """
 
     def rank(row: dict) -> tuple:
         gap = abs(row["printed"] - row["ours"]) if row["has_ours"] and row["unit"] == "share" else 0
-        told = RANKS.get(row["word"], len(RANKS))
-        return row["kind"] != "result", told, not row["has_ours"], row["metric"] != "accuracy", -gap
+        word = claims.WORDS.index(row["word"])
+        return row["kind"] != "result", word, not row["has_ours"], row["metric"] != "accuracy", -gap
 
-    what = ("metric", "expression", "dataset", "split", "model", "printed", "word")
+    what = ("metric", "expression", "dataset", "split", "model", "printed")
     once = {tuple(row[name] for name in what): row for row in sorted(rows, key=rank, reverse=True)}
-    ranked = sorted(once.values(), key=rank)
-    first = {row["word"]: row for row in reversed(ranked) if row["kind"] == "result"}
-    chosen = sorted(first.values(), key=rank)[:most]
-    return sorted(chosen + [row for row in ranked if row not in chosen][: most - len(chosen)], key=rank)
+    return sorted(once.values(), key=rank)[:most]
 
 
 def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
@@ -168,13 +162,11 @@ def content(profiles: list[str], reports: Path) -> dict:
     }
 
 
-def write_index(profiles: list[str], out: Path, reports: Path | None = None) -> Path:
-    """Write an index of the runs of some profiles, folders in `reports/`, and say where."""
-    reports, folder = reports or paths.reports_dir(), out.resolve().parent
-    above = os.path.relpath(reports, folder)
-    claims_csv = os.path.relpath(paths.PROJECT / "data" / "claims.csv", folder)
-    found = content(profiles, reports) | {"above": "" if above == "." else f"{above}/", "claims_csv": claims_csv}
-    return templates.write("index.html.j2", out, **found)
+def write_index(profiles: list[str], reports: Path, below: str = "") -> Path:
+    """Write an index of the runs of some profiles, folders in `reports`, to it or a folder below, and say where."""
+    folder = reports / below
+    around = {"above": "../" if below else "", "claims_csv": os.path.relpath(paths.PROJECT / "data/claims.csv", folder)}
+    return templates.write("index.html.j2", folder / "index.html", **content(profiles, reports), **around)
 
 
 def write_readme(profiles: list[str]) -> list[Path]:

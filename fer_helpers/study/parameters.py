@@ -21,9 +21,8 @@ VARIANTS = (*(f"B{number}" for number in range(8)), "Lite0", "Lite1", "Lite2", "
 TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a dict"}
 NEVER_EMPTY = ("seeds", "data_sets", "profiles", "memory_images", "faces_at_once", "call_repeats")
 HAS_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-EMPTY_LISTS = re.compile(
-    r"(?<=\()(?:\w+=\[\](?:, )?)+|, \w+=\[\]"
-)  # in the text of a syntax tree, where Python 3.13 has none
+# In the text of a syntax tree, where Python 3.13 has none.
+EMPTY_LISTS = re.compile(r"(?<=\()(?:\w+=\[\](?:, )?)+|, \w+=\[\]")
 
 
 class RunError(Exception):
@@ -142,12 +141,9 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
 def data_sets(notebook: Path, parameters: dict[str, object]) -> dict[str, bool]:
     """The data sets that a notebook loads with its parameter `data`, and whether it needs each, or any of them."""
     found = {}
-    for call in (node for node in ast.walk(ast.parse(_code(notebook))) if isinstance(node, ast.Call)):
-        function = ast.unparse(call.func).partition("datasets.")[2]
-        if function in ("load", "load_present") and [ast.unparse(part) for part in call.args[1:2]] == ["data"]:
-            first = call.args[0]
-            named = first.value if isinstance(first, ast.Constant) else parameters[ast.unparse(first)]
-            found |= dict.fromkeys([named] if isinstance(named, str) else named, function == "load")
+    for function, first in re.findall(r"\bdatasets\.(load|load_present)\(([\w\"]+), data\b", _code(notebook)):
+        named = first.strip('"') if '"' in first else parameters[first]
+        found |= dict.fromkeys([named] if isinstance(named, str) else named, function == "load")
     return found
 
 

@@ -1,19 +1,15 @@
 """Pages that open in any browser with the network off: one for each run, and an index of them.
 
-python -m fer_helpers.study.report all reports/smoke      its pages whose inputs have changed, results.csv, index.html
-python -m fer_helpers.study.report index --profiles cpu   reports/index.html, or another page with --out
-python -m fer_helpers.study.report readme --profiles cpu  what was found, into README.md and reports/findings.svg
+python -m fer_helpers.study.report cpu bench      # `make index`: what these profiles found, and in README.md too
 """
 
 import hashlib
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+import sys
 from pathlib import Path
-
-import pandas as pd
 
 from fer_helpers import paths, plots
 from fer_helpers.study import templates
-from fer_helpers.study.runs import COLUMNS, Record, read_profile, write_csv
+from fer_helpers.study.runs import Record, joined_results, read_profile, write_csv
 
 EXECUTED = "executed.ipynb.gz"
 FILES = ("results.csv", "predictions.csv.gz", "history.csv", "verdicts.csv", "run.json", EXECUTED)
@@ -63,49 +59,32 @@ def _write_page(run: Record, page: Path, **content) -> None:
         error=run.about.get("error") or raised or "it stopped before its end and left no message",
         cells=cells.cells_of(cells.until_failure(notebook, failed), outline),
         outline=outline,
-        deviations=cells.deviations(notebook),
+        deviations=cells.deviations(notebook, run.about.get("parameters", {})),
         rows_shown=ROWS_SHOWN,
         again=(paths.notebooks_dir() / "profiles" / run.profile / f"{run.name.removesuffix('.failed')}.yaml").exists(),
         **content,
     )
 
 
-def collect(profile: Path) -> Path:
-    """Join the `results.csv` of a profile's finished runs into one, number by number as written, and say where.
+def write_pages(profile: Path) -> None:
+    """Bring the pages of `reports/<profile>` up to date, its `results.csv` and its own index.
 
-    Raises ValueError where a file has other columns than `runs.COLUMNS`.
+    ValueError where a `results.csv` has other columns than `runs.COLUMNS`.
     """
-    parts = [pd.DataFrame(columns=list(COLUMNS), dtype=str)]
-    for run in (run for run in read_profile(profile) if run.status == "finished"):
-        parts.append(run.results.drop(columns="line"))
-        if tuple(parts[-1].columns) != COLUMNS:
-            has = f"{run.folder / 'results.csv'} has the columns {', '.join(parts[-1].columns)}"
-            raise ValueError(f"{has}, not {', '.join(COLUMNS)}: run its notebook again")
-    target = profile / "results.csv"
-    write_csv(pd.concat(parts, ignore_index=True), target)
-    return target
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run one of the commands and print the files that it wrote."""
     from fer_helpers.study import index
 
-    parser = ArgumentParser("study.report", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("all", "index", "readme"))
-    parser.add_argument("folder", type=Path, nargs="?", help="reports/<profile>, for `all`")
-    parser.add_argument("--profiles", nargs="+", help="names of folders in reports/, for the others; all by default")
-    parser.add_argument("--out", type=Path, default=paths.reports_dir() / "index.html", help="where the index goes")
-    chosen = parser.parse_args(arguments)
-    command, folder = chosen.command, chosen.folder
-    if (folder is None) == (command == "all"):
-        parser.error(f"{command} {'needs a folder, reports/<profile>' if folder is None else 'takes --profiles'}")
-    if command == "all":
-        written = [*render(folder), collect(folder)]
-        written.append(index.write_index([folder.name], folder / "index.html", folder.parent))
-    else:
-        profiles = chosen.profiles or sorted({file.parts[-3] for file in paths.reports_dir().glob("*/*/run.json")})
-        written = index.write_readme(profiles) if command == "readme" else [index.write_index(profiles, chosen.out)]
-    print(*written, sep="\n")
+    render(profile)
+    write_csv(joined_results(profile), profile / "results.csv")
+    index.write_index([profile.name], profile.parent, profile.name)
+
+
+def main() -> None:
+    """Write the index of the profiles that are named, and what they found into README.md, and print the files."""
+    from fer_helpers.study import index
+
+    if not sys.argv[1:]:
+        sys.exit("name the profiles, folders in reports/, as in: python -m fer_helpers.study.report cpu bench")
+    print(index.write_index(sys.argv[1:], paths.reports_dir()), *index.write_readme(sys.argv[1:]), sep="\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ said so in `run.json` at its end; then it replaces the run before it.
 import argparse
 import contextlib
 import gzip
+import io
 import os
 import subprocess
 import sys
@@ -44,16 +45,11 @@ LIMITS_OF_THREADS += ["LOKY_MAX_CPU_COUNT", "OPENCV_FOR_THREADS_NUM"]
 
 
 def run_notebook(parameter_file: Path, run_dir: str, gpus: int = 0, threads: int = 0) -> str:
-    """Execute the notebook that a file of parameters is named after.
+    """Execute the notebook that a file of parameters is named after; what went wrong in one sentence, or nothing.
 
-    Args:
-        parameter_file: `<notebook>.yaml` or `<notebook>.<variant>.yaml`, parameters as papermill's `-f` takes them.
-        run_dir: folder of the run, relative to the project; the notebook gets it as its parameter `run_dir`.
-        gpus: how many GPUs runs share, one each; 0 leaves the choice to the backend.
-        threads: of the backend and the libraries below it; 0 leaves the choice to them.
-
-    Returns:
-        What went wrong, in one sentence; empty if the notebook finished.
+    `parameter_file` is `<notebook>.yaml` or `<notebook>.<variant>.yaml`, as papermill's `-f` takes it; `run_dir`, the
+    run's folder relative to the project, is a parameter too. Runs share so many `gpus`, one each; the backend has so
+    many `threads`. 0 leaves either choice to the backend.
     """
     begun, notebook = datetime.now().astimezone(), parameters.notebook_of(parameter_file.name)
     folder = runs.run_folder(run_dir)
@@ -101,7 +97,7 @@ def kernel(environment: dict[str, str], open_files: list[int]) -> type[AsyncKern
     return Kernel
 
 
-class Console:
+class Console(io.TextIOBase):
     """A file that prints each whole line behind the name of a run, so that epochs can be followed as they end."""
 
     def __init__(self, name: str):
@@ -112,9 +108,6 @@ class Console:
         *lines, self.rest = (self.rest + text).split("\n")
         for line in lines:
             say(self.name, line.rstrip("\r").rpartition("\r")[2])
-
-    def flush(self) -> None:
-        """Nothing to do: a part of a line waits for its end."""
 
 
 def say(name: str, text: str) -> None:

@@ -74,9 +74,9 @@ def beside(folder: Path, what: str) -> Path:
 
 
 def lock(folder: Path, patience: float | None = None) -> IO:
-    """Keep other processes from running into a folder, until the run is over or this process and its kernel have ended.
+    """Keep other processes from running into a folder until the run, or this process with its kernel, has ended.
 
-    RunError, after so many seconds (by default `PATIENCE`), names the process that has it.
+    After so many seconds (by default `PATIENCE`) a RunError names the process that has it.
     """
     if folder in _locks:
         return _locks[folder]
@@ -89,10 +89,10 @@ def lock(folder: Path, patience: float | None = None) -> IO:
             break
         except BlockingIOError:
             if time.monotonic() > end:
-                file.seek(0)
-                message = f"process {file.read()} is running into {folder}: wait for its end, or stop it"
-                file.close()
-                raise RunError(message) from None
+                with file:
+                    file.seek(0)
+                    has_it = f"process {file.read()} is running into {folder}"
+                raise RunError(f"{has_it}: wait for its end, or stop it") from None
             time.sleep(0.2)
     file.truncate(0)
     print(os.getpid(), end="", file=file, flush=True)
@@ -198,6 +198,20 @@ def read_profile(folder: Path) -> list[Record]:
     return [read(file.parent) for file in sorted(folder.glob("[!.]*/run.json"))]
 
 
+def joined_results(profile: Path) -> pd.DataFrame:
+    """The results of a profile's finished runs in one table, number by number as written.
+
+    ValueError where a file has other columns than `COLUMNS`.
+    """
+    parts = [pd.DataFrame(columns=list(COLUMNS), dtype=str)]
+    for run in (run for run in read_profile(profile) if run.status == "finished"):
+        parts.append(run.results.drop(columns="line"))
+        if tuple(parts[-1].columns) != COLUMNS:
+            has = f"{run.folder / 'results.csv'} has the columns {', '.join(parts[-1].columns)}"
+            raise ValueError(f"{has}, not {', '.join(COLUMNS)}: run its notebook again")
+    return pd.concat(parts, ignore_index=True)
+
+
 def why_stale(folder: Path, parameter_file: Path) -> str:
     """Why a run has to be run again, in a few words; empty for one that is up to date, or whose data is not here."""
     about, notebook = read(folder).about, parameters.notebook_of(folder.name)
@@ -223,15 +237,11 @@ def _bytes(location: Path) -> int:
 
 
 def start(notebook: str, paper: str, namespace: dict) -> "Run":
-    """Begin a run in the first cell after a notebook's `parameters`; no backend is imported.
+    """Begin a run in the first cell after a notebook's `parameters` (`namespace`: its `globals()`), without a backend.
 
-    Args:
-        notebook: its name without `.ipynb`; where its parameter `run_dir` is empty, `reports/by_hand/<name>` is used.
-        paper: key of the paper, as in `huang_2024`, or empty.
-        namespace: `globals()` of the notebook.
-
-    Raises:
-        RunError: a parameter is unknown or has a value that it can't have, data is missing, or the folder is locked.
+    `notebook` is its name without `.ipynb`, `paper` a key as `huang_2024`, or empty; an empty parameter `run_dir` means
+    `reports/by_hand/<notebook>`. RunError: a parameter is unknown or has a value that it can't have, data is missing,
+    or the folder is locked.
     """
     file = parameters.notebook_of(notebook)
     known = parameters.defaults(file)
@@ -319,11 +329,8 @@ class Run:
     def add(self, metric: str, value: float, *, interval: tuple[float, float] | None = None, **columns) -> None:
         """Report one number as a row of `results.csv`; it replaces a row that differs in `MEASURED` only.
 
-        Args:
-            metric: what was measured, as in `accuracy`.
-            value: the number; proportions as fractions of 1.
-            interval: lower and upper end of the 95 % interval, where there is one.
-            **columns: others of `COLUMNS` (ValueError if not); run, paper, notebook, backend, device are filled in.
+        Proportions are fractions of 1, `interval` is one of 95 %. `columns` are others of `COLUMNS` (ValueError if
+        not); run, paper, notebook, backend and device are filled in.
         """
         unknown = sorted(set(columns) - set(COLUMNS))
         if unknown:
@@ -346,13 +353,9 @@ class Run:
     ) -> pd.DataFrame:
         """Keep a model's predictions on some images, report and return every metric that `evaluation.scores` computes.
 
-        Args:
-            table: the n images that were scored, one row each.
-            probabilities: float array (n, len(classes)).
-            classes: expression of each column of `probabilities`.
-            claims: id of the printed number that a metric is held against, by (metric, expression).
-            group_by: column of `table`, as `subject`, whose groups are drawn whole for the intervals.
-            **columns: columns of `results.csv`; `model`, `init`, `seed`, `split` and `dataset` are needed.
+        `table` has the n images, `probabilities` is (n, len(classes)). `claims` are ids of the printed numbers that
+        metrics are held against, by (metric, expression); groups of the column `group_by`, as `subject`, are drawn
+        whole for the intervals. Of `columns`, as of `add`, model, init, seed, split and dataset are needed.
         """
         from fer_helpers import evaluation  # takes a second to import, which the study saves
 

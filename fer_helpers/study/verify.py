@@ -4,7 +4,7 @@
     python -m fer_helpers.study.verify reports/<profile> --seal      # record new files, if all numbers are well
 
 - Each row of `results.csv` that is a score of saved predictions, or follows from other rows, is computed anew.
-- Each row of a run is in the profile's `results.csv`, character by character, and no other row is.
+- The profile's `results.csv` holds the rows of its runs, character by character.
 - Each file of each run (tables, page, executed notebook, `run.json`) has its SHA-256 in `reports/<profile>/SHA256SUMS`,
   which `sha256sum --check` reads too, and is as it was last committed.
 - Each run that `notebooks/profiles/<profile>` defines is there, or is listed as absent in `SHA256SUMS`.
@@ -19,7 +19,6 @@ import subprocess
 import sys
 import warnings
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
@@ -107,15 +106,6 @@ def recompute(record: runs.Record) -> tuple[list[str], int]:
     return complaints, recomputed
 
 
-def not_collected(profile: Path, names: list[str]) -> Iterator[str]:
-    """Rows of runs that the profile's `results.csv` lacks, and the other way round."""
-    tables = [profile / "results.csv", *(profile / name / "results.csv" for name in names)]
-    (header, *collected), *runs_own = (file.read_text(encoding="utf-8").splitlines() for file in tables)
-    own, collected = Counter(line for lines in runs_own for line in lines), Counter(collected + [header] * len(names))
-    yield from (f"{tables[0]} lacks a row of {line.partition(',')[0]}: {line}" for line in own - collected)
-    yield from (f"{tables[0]} has a row that no run has: {line}" for line in collected - own)
-
-
 def _files(profile: Path) -> list[str]:
     files = (file.relative_to(profile).as_posix() for file in profile.rglob("*") if file.is_file())
     return sorted(name for name in files if not NO_FILES_OF_A_RUN.fullmatch(name))
@@ -163,21 +153,22 @@ def verify(folder: Path) -> tuple[list[str], list[str], list[str]]:
     FileNotFoundError if there is no finished run.
     """
     one = (folder / "run.json").exists()
-    profile, names, summary, numbers = folder.parent if one else folder, [], [], []
+    profile, summary, numbers = folder.parent if one else folder, [], []
     for file in [folder / "run.json"] if one else sorted(profile.glob("[!.]*/run.json")):
         try:
             record = runs.read(file.parent)
             if record.status == "finished":
-                names.append(record.name)
                 complaints, recomputed = recompute(record)
                 numbers += complaints
                 summary.append(f"{record.name}: {recomputed:,} of {len(record.results):,} rows computed anew")
         except UNREADABLE as error:
             numbers.append(f"{file.parent} can't be read: {error}")
-    if not names and not numbers:
+    if not summary and not numbers:
         raise FileNotFoundError(f"no finished run in {folder}: name reports/<profile> or reports/<profile>/<run>")
     try:
-        numbers += [] if one else not_collected(profile, names)
+        rows = "" if one else runs.joined_results(profile).to_csv(index=False, lineterminator="\n")
+        if not one and (profile / "results.csv").read_text(encoding="utf-8") != rows:
+            numbers.append(f"{profile / 'results.csv'} does not hold the rows of its runs: make study joins them anew")
     except UNREADABLE as error:
         numbers.append(f"a results.csv in {profile} can't be read: {error}")
     return summary, numbers, list(changed_files(profile, folder.name if one else ""))

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,13 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from fer_helpers.plots import table_html
 from fer_helpers.study.runs import COLUMNS
-
-PRINTED = re.compile(
-    r"(?<![\w.])(?P<percent>\d+(?:\.(?P<percent_decimals>\d+))?)\s*%"
-    r"|(?<![\w.])(?P<plain>\d\.(?P<plain_decimals>\d{2,}))(?![\w.])"
-)
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +22,6 @@ def untraced_numbers() -> Callable[[str, pd.DataFrame, pd.DataFrame], list[str]]
 
     A number of `plots.show_table` carries its exact value. It must be in a numeric column of results.csv; in a column
     headed `paper`, in claims.csv; in one that starts with `difference`, be a result less a claim of the same row.
-    Numbers in sentences must be one of those, rounded as printed.
     """
 
     def untraced(html: str, results: pd.DataFrame, claims: pd.DataFrame) -> list[str]:
@@ -53,13 +48,39 @@ def _of_row(cells, reported, claimed):
         known = claimed if is_paper[head] else differences if is_difference[head] else reported
         if not np.isclose(known, value, rtol=1e-9, atol=1e-12).any():
             yield head, value
-    everything = np.concatenate([reported, claimed, np.abs(differences)])
-    for head, cell in cells:
-        for found in PRINTED.finditer("" if cell.name == "th" or cell.select("data[value]") else cell.get_text()):
-            kind = "percent" if found["percent"] else "plain"
-            scale, tolerance = (100 if kind == "percent" else 1), 0.5 * 10.0 ** -len(found[f"{kind}_decimals"] or "")
-            if not np.isclose(everything * scale, float(found[kind]), rtol=1e-9, atol=tolerance).any():
-                yield head, found[0]
+
+
+def html(content: str) -> nbformat.NotebookNode:
+    return new_output("display_data", {"text/html": content, "text/plain": "html"})
+
+
+def printed(text: str, name: str = "stdout") -> nbformat.NotebookNode:
+    return new_output("stream", name=name, text=text)
+
+
+def everything() -> nbformat.NotebookNode:
+    """A notebook with one of everything that a page must show."""
+    wide = pd.DataFrame([[0.123456] * 30], columns=[f"column {place}" for place in range(30)])
+    results = table_html(pd.DataFrame({"model": ["B0"], "accuracy": [0.4532101]}), "Accuracy", ".1%")
+    figure = '<figure><img src="data:image/png;base64,iVBO" alt="A curve"><figcaption>Loss.</figcaption></figure>'
+    bars = new_output("display_data", {"application/javascript": "x()", "text/plain": "bars"})
+    cells = [
+        new_markdown_cell("# A title\n\nAs $d = \\alpha^\\phi$ and $$\\alpha \\beta^2 \\approx 2$$ [Data](#The-data)."),
+        new_code_cell("epochs = 3  # of *training*\nb = 2  # " + "long " * 60, metadata={"tags": ["parameters"]}),
+        new_code_cell('epochs = 1\nb = 2\nrun_dir = "x # y"', metadata={"tags": ["injected-parameters"]}),
+        new_markdown_cell("## The data\n\n| set | n |\n|---|---:|\n| CK+ | 1,308 |"),
+        new_markdown_cell("[c](../data/claims.csv) [d](https://doi.org/1)"),
+        new_code_cell("wide", outputs=[html(wide._repr_html_())]),
+        new_markdown_cell("### Training"),
+        new_code_cell("fit()", outputs=[printed("\n".join(f"warning {line}" for line in range(1000)), "stderr")]),
+        new_code_cell("print(1)", outputs=[printed(" 10 %\r100 %\n\x1b[1mdone\x1b[0m " + "x" * 300)]),
+        new_code_cell("tqdm()", outputs=[printed("\n", "stderr"), printed("/home/me/.venv/site-packages/keras/a.py")]),
+        new_markdown_cell("## The data\n\nA second heading of that name."),
+        new_code_cell("show()", outputs=[html(figure)]),
+        new_code_cell("show_table()", outputs=[html(results)]),
+        new_code_cell("bars()", outputs=[bars]),
+    ]
+    return new_notebook(cells=cells)
 
 
 ABOUT = {"notebook": "03_singh_2022", "paper": "singh_2022", "status": "finished", "init": "scratch", "seconds": 738}
@@ -71,9 +92,9 @@ PHOTOGRAPHS = {"dataset": "fer2013", "source": "real photographs", "images": 358
 
 @pytest.fixture(scope="session")
 def write_run() -> Callable[..., Path]:
-    """Writes a run's folder: (folder, executed notebook, rows of results.csv, **entries of run.json)."""
+    """Writes a run's folder: (folder, rows of results.csv, executed notebook if not `everything`, **of run.json)."""
 
-    def write(folder: Path, executed: nbformat.NotebookNode, rows: list[dict] = (), **about) -> Path:
+    def write(folder: Path, rows: list[dict] = (), executed: nbformat.NotebookNode | None = None, **about) -> Path:
         folder.mkdir(parents=True)
         content = ABOUT | {"run": folder.name, "profile": folder.parent.name, "data": [PHOTOGRAPHS]} | about
         (folder / "run.json").write_text(json.dumps(content))
@@ -81,7 +102,7 @@ def write_run() -> Callable[..., Path]:
             always = {"run": folder.name, "notebook": content["notebook"]}
             results = pd.DataFrame([always | row for row in rows], columns=list(COLUMNS))
             results.to_csv(folder / "results.csv", index=False)
-        (folder / "executed.ipynb.gz").write_bytes(gzip.compress(nbformat.writes(executed).encode()))
+        (folder / "executed.ipynb.gz").write_bytes(gzip.compress(nbformat.writes(executed or everything()).encode()))
         return folder
 
     return write

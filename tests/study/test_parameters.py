@@ -24,7 +24,6 @@ weights = "scratch"  # or imagenet, or a file
 detector = "none"  # of faces
 val_share = 0.1  # of the images
 flip = True  # images
-alternatives = {}  # settings
 data_sets = ["ckplus"]  # too
 data = "real"  # or generated
 run_dir = ""  # where the run writes
@@ -34,17 +33,13 @@ REFUSED = [
     ({"epochs": 0}, "01_small: epochs must be at least 1, not 0"),
     ({"epochs": 1.5}, "epochs must be a whole number, not '1.5'"),
     ({"epochs": True}, "epochs must be a whole number, not 'True'"),
-    ({"epochs": None}, "epochs must be a whole number, not 'None'"),
     ({"batch_size": -3}, "batch_size must be at least 0, not -3"),
     ({"image_size": "48"}, "image_size must be a whole number, not '48': without quotes"),
-    ({"image_size": 48.0}, "image_size must be a whole number"),
     ({"image_size": 31}, "image_size must be at least 32"),
     ({"seeds": []}, "seeds must not be empty"),
     ({"seeds": [0, -1]}, "seeds must be at least 0, not -1"),
-    ({"seeds": [0, "1"]}, "seeds must be a whole number"),
     ({"seeds": 3}, "seeds must be a list, not '3'"),
     ({"rate": "1e-4"}, "1e-4 as 1.0e-4"),
-    ({"learning_rate": 0}, "learning_rate must be above 0, not 0.0"),
     ({"learning_rate": math.nan}, "learning_rate must be a number, not 'nan'"),
     ({"folds": 1, "tested_folds": 1}, "folds must be at least 2"),
     ({"tested_folds": 6}, "tested_folds must be at most folds, which is 5"),
@@ -53,7 +48,6 @@ REFUSED = [
     ({"detector": "cnn"}, "detector must be none, haar, or dlib after pip install"),
     ({"val_share": 1.0}, "val_share must be between 0 and 1"),
     ({"flip": 1}, "flip must be True or False, not '1'"),
-    ({"alternatives": []}, "alternatives must be a dict"),
     ({"data_sets": ["fer2014"]}, "data_sets must be one of fer2013, ferplus"),
 ]
 UNREADABLE = [
@@ -96,9 +90,6 @@ def test_good_values_pass_and_a_whole_number_is_a_number(project):
     values = parameters.resolved(notebook, passed)
     parameters.check(notebook, values)
     assert (values["rate"], type(values["rate"]), values["seeds"], values["folds"]) == (1.0, float, [3], 5)
-
-
-def test_variants_are_those_of_the_models():
     assert set(parameters.VARIANTS) == set(models.VARIANTS)
 
 
@@ -117,31 +108,21 @@ def test_a_file_that_holds_no_parameters_is_refused(project, content, sentence):
         parameters.resolved(write(project, DECLARED), parameters.read(project / "01_small.yaml"))
 
 
-def test_a_damaged_notebook_is_named(project):
-    write(project, DECLARED).write_text("{")
-    with pytest.raises(parameters.RunError, match="01_small.ipynb can't be read as a notebook"):
-        parameters.defaults(project / "notebooks" / "01_small.ipynb")
-
-
 def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_asked_for(project):
-    cells = (
-        'dataset = "fer2013"\ndata = "real"',
-        "%matplotlib inline\nfound = datasets.load(dataset, data)\n",
-        "x = 1 +",
-    )
-    notebook = write(project, *cells)
+    loading = "%matplotlib inline\nfound = datasets.load(dataset, data)\n"
+    notebook = write(project, 'dataset = "fer2013"\ndata = "real"', loading, "x = 1 +")
     with pytest.raises(parameters.RunError, match=f"no fer2013 in {project}/data/raw: "):
         parameters.check_data(notebook, parameters.defaults(notebook))
     parameters.check_data(notebook, parameters.defaults(notebook) | {"data": "generated"})
-
-
-def test_of_several_data_sets_one_is_enough(project):
-    cell = "present, absent = datasets.load_present(data_sets, data, options)"
-    file = write(project, 'data_sets = ["jaffe", "ckplus"]\ndata = "real"', cell)
+    several = "present, absent = datasets.load_present(data_sets, data, options)"  # of which one is enough
+    notebook = write(project, 'data_sets = ["jaffe", "ckplus"]\ndata = "real"', several)
     with pytest.raises(parameters.RunError, match="no jaffe in .*; no ckplus in "):
-        parameters.check_data(file, parameters.defaults(file))
+        parameters.check_data(notebook, parameters.defaults(notebook))
     (project / "data" / "raw" / "CK+48").mkdir(parents=True)
-    parameters.check_data(file, parameters.defaults(file))
+    parameters.check_data(notebook, parameters.defaults(notebook))
+    notebook.write_text("{")
+    with pytest.raises(parameters.RunError, match="01_small.ipynb can't be read as a notebook"):
+        parameters.defaults(notebook)
 
 
 MODULES = {

@@ -21,10 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m fer_helpers.study.claims", description=about, epilog=HOW)
     parser.add_argument("file", nargs="?", type=Path, help="table of printed numbers; see below")
     parser.add_argument("--csv", action="store_true", help="print all findings as CSV")
-    parser.add_argument("--paper", default="", help="only this paper")
     chosen = parser.parse_args(arguments)
     try:
-        printed = claims.read(chosen.file, chosen.paper) if chosen.file else claims.load(chosen.paper)
+        printed = claims.read(chosen.file) if chosen.file else claims.load()
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

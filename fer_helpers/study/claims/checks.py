@@ -398,10 +398,9 @@ def errors(paper: Paper) -> Found:
     for claim, other in product(pick(paper, metric="errors"), pick(paper, metric="accuracy", expression="")):
         if claim.n and claim.scored_as == other.scored_as:
             right = claim.n - int(claim.value)
-            told = (
-                f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}; {other.place} has {other.value}"
-            )
-            yield claim, right in arithmetic.counts(other.value, claim.n), told, other
+            told = f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}"
+            fits = right in arithmetic.counts(other.value, claim.n)
+            yield claim, fits, f"{told}; {other.place} has {other.value}", other
 
 
 def network(paper: Paper) -> Found:

@@ -5,7 +5,6 @@ group of identical images) and over seeds and folds together; M is 2 points, or 
 stand the checks: *contradicts itself* is said of both sides, unless one of them is at fault by itself.
 """
 
-import json
 from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +20,7 @@ from fer_helpers.study.claims import checks as consistency
 from fer_helpers.study.claims import printed as tables
 from fer_helpers.study.claims.checks import AGREES, AMBIGUOUS, CONTRADICTS, DOUBTFUL, FALSE, IMPOSSIBLE
 from fer_helpers.study.claims.published import UNDER_AGREEMENT
+from fer_helpers.study.runs import read_profile
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
 SUPPORTED, NOT_TESTED, NOTHING = "supported", "not tested", "nothing to test"
@@ -45,17 +45,17 @@ Verdict = namedtuple("Verdict", "sentence table")  # what a notebook says of its
 
 
 def finished_runs(profile: Path) -> list[SimpleNamespace]:
-    """The runs in a profile's folder that have finished, by name, the scoreboard's own left out, as `judge` needs them.
+    """The finished runs of `reports/<profile>`, by name, the scoreboard's own left out, as `judge` needs them.
 
     Each has `about` (content of `run.json`), `results` and `predictions` (rows of its files), as a run at work has.
     """
     found = []
-    for file in sorted(profile.glob("*/run.json")):
-        about, said = json.loads(file.read_text(encoding="utf-8")), file.with_name("predictions.csv.gz")
-        if about["status"] == "finished" and about["notebook"] != SCOREBOARD:
+    for run in read_profile(profile):
+        if run.status == "finished" and run.about["notebook"] != SCOREBOARD:
+            said = run.folder / "predictions.csv.gz"
             read = pd.read_csv(said, dtype={"group": "string"}, low_memory=False) if said.exists() else pd.DataFrame()
-            results = pd.read_csv(file.with_name("results.csv"))
-            found.append(SimpleNamespace(about=about, results=results, predictions=read))
+            results = pd.read_csv(run.folder / "results.csv")
+            found.append(SimpleNamespace(about=run.about, results=results, predictions=read))
     return found
 
 
