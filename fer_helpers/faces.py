@@ -72,19 +72,20 @@ class Crops:
 def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int = CORES, cached: bool = True) -> Crops:
     """Cut the face out of every image of a table, of several the largest; an image without one is resized as a whole.
 
-    Unless `cached` is false, crops are kept in the cache's folder and read there for the same settings, rows and files.
-    ValueError where the table is empty, or none of its images can be read.
+    Unless `cached` is false, what was found is kept in the cache's folder; it holds for crops of every size. ValueError
+    where the table is empty, or none of its images can be read.
     """
     if not len(table):
         raise ValueError("there is no face to crop: the table is empty")
-    cut = Memory(paths.cache_dir() / "crops" if cached else None, verbose=0).cache(_cut_all, ["table", "workers"])
-    arguments = table, settings, workers, _key(table) if cached else ""
-    pixels, report, digest = cut(*arguments)
-    if _digest(pixels, report) != digest:  # the file is damaged, though it can be unpickled
-        (pixels, report, _), _ = cut.call(*arguments)
+    find = Memory(paths.cache_dir() / "faces" if cached else None, verbose=0).cache(_find_all, ["table", "workers"])
+    arguments = table, settings.detector, workers, _key(table) if cached else ""
+    report, digest = find(*arguments)
+    if _digest(report) != digest:  # the file is damaged, though it can be unpickled
+        (report, _), _ = find.call(*arguments)
     kept = (report["outcome"] != "unreadable").to_numpy()
     skipped = skipped_images(report.loc[~kept, ["image", "reason"]].to_numpy().tolist())
-    return Crops(pixels, table[kept].reset_index(drop=True), report, skipped)
+    found = report[kept][["box", "angle"]].to_numpy().tolist()
+    return Crops(_cut_all(table[kept], found, settings), table[kept].reset_index(drop=True), report, skipped)
 
 
 def box_cut(image: np.ndarray, box: Box | float | None) -> np.ndarray:
@@ -107,28 +108,22 @@ def _rounded(values: ArrayLike) -> list[int]:
     return np.floor(np.asarray(values, "float64") + 0.5).astype(int).tolist()
 
 
-class FaceCropper:
-    """Cuts the face out of one image after the other; not for two threads at once."""
+class FaceFinder:
+    """Finds faces in one grey image (height, width) after the other; not for two threads at once."""
 
-    def __init__(self, settings: CropSettings):
-        self.settings = settings
-        self._find = _detector(settings)
+    def __init__(self, detector: str):
+        self._find = _detector(detector)
         self._eyes = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_eye.xml")
 
-    def crop(self, image: np.ndarray) -> tuple[np.ndarray, dict]:
-        """The face in a uint8 image (height, width, channels), of the same kind, and what `Crops.report` says of it."""
-        settings = self.settings
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[..., 0]
+    def find(self, grey: np.ndarray) -> dict:
+        """What `Crops.report` says of an image."""
         faces = self.boxes(grey)
         if not faces:
-            return resize(image, settings.size, settings.interpolation), {"outcome": "whole"}
-        angle = self._tilt(grey, faces[0])
-        face = cut_square(image, faces[0], angle or 0.0, settings.interpolation)
-        found = {"outcome": "cropped", "box": faces[0], "angle": angle}
-        return resize(face, settings.size, settings.interpolation), found
+            return {"outcome": "whole"}
+        return {"outcome": "cropped", "box": faces[0], "angle": self._tilt(grey, faces[0])}
 
     def boxes(self, grey: np.ndarray) -> list[Box]:
-        """Boxes of all faces in a grey image (height, width), the largest first."""
+        """Boxes of all faces, the largest first."""
         scale = min(max(1.0, DETECT_SIDE / min(grey.shape)), LONGEST_VIEW / max(grey.shape))
         height, width = (max(1, round(side * scale)) for side in grey.shape)
         view = cv2.resize(grey, (width, height), interpolation=cv2.INTER_CUBIC if scale >= 1 else cv2.INTER_AREA)
@@ -139,7 +134,7 @@ class FaceCropper:
 
     def _tilt(self, grey: np.ndarray, box: Box) -> float | None:
         """`eye_tilt` of the face in a box."""
-        face = cut_square(grey[..., None], box, 0.0, self.settings.interpolation)
+        face = cut_square(grey[..., None], box, 0.0, "nearest")
         face = resize(face, EYE_SIDE, "area" if len(face) > EYE_SIDE else "bicubic")
         top, bottom = (round(EYE_SIDE * share) for share in EYE_ROWS)
         least, most = ((round(EYE_SIDE * width),) * 2 for width in EYE_WIDTHS)
@@ -148,9 +143,9 @@ class FaceCropper:
         return eye_tilt((np.reshape(eyes, (-1, 3)) / EYE_SIDE).tolist())
 
 
-def _detector(settings: CropSettings) -> Callable[[np.ndarray], Iterable[Box]]:
+def _detector(name: str) -> Callable[[np.ndarray], Iterable[Box]]:
     """A function from a grey view (height, width) to the boxes of the faces in it."""
-    if settings.detector == "dlib":
+    if name == "dlib":
         try:
             import dlib
         except ImportError as error:
@@ -193,33 +188,51 @@ def cut_square(image: np.ndarray, box: Box, angle: float, interpolation: str) ->
     return cut.reshape(side, side, image.shape[2])
 
 
-def _cut_all(table: pd.DataFrame, settings: CropSettings, workers: int, key: str) -> tuple:
-    """The pixels of the images kept (n, size, size, channels), the report on all images, and a digest of both."""
+def _find_all(table: pd.DataFrame, detector: str, workers: int, key: str) -> tuple[pd.DataFrame, str]:
+    """The report on all images, and a digest of it."""
     files = table["path"].tolist()
-    read = images.reader(files, settings.channels)
+    read = images.reader(files, channels=1)
     mine = threading.local()  # a detector for each thread: none may be used by two at once
 
-    def cut(path: str) -> tuple[np.ndarray, dict]:
-        mine.cropper = getattr(mine, "cropper", None) or FaceCropper(settings)
-        return mine.cropper.crop(read(path))
+    def find(path: str) -> dict:
+        mine.finder = getattr(mine, "finder", None) or FaceFinder(detector)
+        return mine.finder.find(read(path)[..., 0])
 
-    pixels, kept = np.empty((len(table), settings.size, settings.size, settings.channels), "uint8"), 0
-    rows, threads = [], cv2.getNumThreads()
+    threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # in each of ours: with several, chance would order the boxes that a cascade finds
     try:
-        crops = images.in_threads(cut, files, workers)
-        for crop in tqdm(crops, f"faces ({settings.detector})", len(table), unit="image", mininterval=1):
-            failed = isinstance(crop, ValueError)
-            rows.append({"outcome": "unreadable", "reason": str(crop)} if failed else crop[1])
-            if not failed:
-                pixels[kept], kept = crop[0], kept + 1
+        found = images.in_threads(find, files, workers)
+        rows = [
+            {"outcome": "unreadable", "reason": str(face)} if isinstance(face, ValueError) else face
+            for face in tqdm(found, f"faces ({detector})", len(table), unit="image", mininterval=1)
+        ]
     finally:
         cv2.setNumThreads(threads)
     report = pd.DataFrame(rows, columns=["outcome", "reason", "box", "angle"]).assign(image=table["image"].tolist())
     report = report.astype({"angle": "float64"} | dict.fromkeys(("image", "outcome", "reason"), "string"))
     if (report["outcome"] == "unreadable").all():
         raise ValueError(f"none of {len(report):,} images could be read, the first: {report['reason'].iloc[0]}")
-    return pixels[:kept], report, _digest(pixels[:kept], report)
+    return report, _digest(report)
+
+
+def _cut_all(table: pd.DataFrame, found: list[tuple[Box | None, float]], settings: CropSettings) -> np.ndarray:
+    """The faces (n, size, size, channels) at the boxes found, turned back by the angles, or whole images."""
+    files, size, how = table["path"].tolist(), settings.size, settings.interpolation
+    read, pixels = (
+        images.reader(files, settings.channels),
+        np.empty((len(table), size, size, settings.channels), "uint8"),
+    )
+
+    def cut(row: int) -> np.ndarray:
+        image, (box, angle) = read(files[row]), found[row]
+        face = image if np.ndim(box) == 0 else cut_square(image, box, 0.0 if math.isnan(angle) else angle, how)
+        return resize(face, size, how)
+
+    for row, face in enumerate(images.in_threads(cut, range(len(table)))):
+        if isinstance(face, ValueError):  # gone or changed since it was read a moment ago
+            raise face
+        pixels[row] = face
+    return pixels
 
 
 def _key(table: pd.DataFrame) -> str:
@@ -234,5 +247,5 @@ def _key(table: pd.DataFrame) -> str:
     return hashlib.sha256(repr((sorted(states), code, rows)).encode()).hexdigest()
 
 
-def _digest(pixels: np.ndarray, report: pd.DataFrame) -> str:
-    return hashlib.sha256(report.to_csv().encode() + pixels.tobytes()).hexdigest()
+def _digest(report: pd.DataFrame) -> str:
+    return hashlib.sha256(report.to_csv().encode()).hexdigest()

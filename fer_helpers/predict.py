@@ -39,7 +39,7 @@ def predict(
     Returns `COLUMNS` and `p_<expression>` of each class: one row a face, the largest first; in a video a face keeps its
     number from frame to frame. A file without a face, or that can't be read, is a row whose `note` says so.
     """
-    find, rows = faces.FaceCropper(faces.CropSettings(detector=detector)), []
+    find, rows = faces.FaceFinder(detector), []
     for file in tqdm(files_in(where), "photographs", unit="file", delay=2):
         try:
             pictures = list(_frames(file, every)) if file.suffix.lower() in VIDEOS else [(None, _photograph(file))]
@@ -93,7 +93,7 @@ def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
         raise ValueError("can't be decoded: it is damaged, or no video that OpenCV reads; save it as MP4 with H.264")
 
 
-def _faces_of(pictures: list, find: faces.FaceCropper, trained: Network) -> Iterator[dict]:
+def _faces_of(pictures: list, find: faces.FaceFinder, trained: Network) -> Iterator[dict]:
     """A row for each face of a photograph, or of the frames of one video, whose boxes are followed."""
     before: list[tuple[int, faces.Box]] = []
     for second, picture in pictures:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from fer_helpers import datasets, faces, images
 from fer_helpers.datasets import fer2013
-from fer_helpers.faces import CropSettings, FaceCropper, box_cut, crop_faces, cut_square, eye_tilt
+from fer_helpers.faces import CropSettings, FaceFinder, box_cut, crop_faces, cut_square, eye_tilt
 
 PLAIN = CropSettings(size=8)
 PLAIN_GREY = "_0000114[01]"  # images among the drawn ones
@@ -103,8 +103,8 @@ def test_box_is_in_pixels_of_the_image_however_it_was_enlarged_or_shrunk_for_the
     image = np.zeros((*shape, 1), "uint8")
     x, y, side = shape[1] // 4, shape[0] // 3, shape[0] // 2
     image[y : y + side, x : x + side] = 255
-    pixels, found = FaceCropper(CropSettings()).crop(image)
-    assert pixels.min() > 200
+    found = FaceFinder("haar").find(image[..., 0])
+    assert cut_square(image, found["box"], 0.0, "nearest").mean() > 200
     assert found["box"] == pytest.approx((x, y, side, side), abs=max(1, shape[1] / 500))
 
 
@@ -112,9 +112,9 @@ def test_of_several_faces_the_largest_comes_first_and_is_taken(rectangles):
     image = np.zeros((200, 200, 1), "uint8")
     for x, side in ((10, 30), (60, 50), (130, 40)):
         image[100 : 100 + side, x : x + side] = 255
-    cropper = FaceCropper(CropSettings())
-    assert cropper.boxes(image[..., 0]) == [(60, 100, 50, 50), (130, 100, 40, 40), (10, 100, 30, 30)]
-    assert cropper.crop(image)[1]["box"] == (60, 100, 50, 50)
+    finder = FaceFinder("haar")
+    assert finder.boxes(image[..., 0]) == [(60, 100, 50, 50), (130, 100, 40, 40), (10, 100, 30, 30)]
+    assert finder.find(image[..., 0])["box"] == (60, 100, 50, 50)
 
 
 WRONG = [
@@ -198,61 +198,62 @@ def two_images(encode, lay_out) -> pd.DataFrame:
 
 
 @pytest.fixture
-def cut(monkeypatch) -> list:
-    """Grows by one for each image that is cut, not read from the cache."""
-    seen, crop = [], FaceCropper.crop
-    monkeypatch.setattr(FaceCropper, "crop", lambda *arguments: seen.append(None) or crop(*arguments))
+def searched(monkeypatch) -> list:
+    """Grows by one for each image that is searched for a face, not read from the cache."""
+    seen, find = [], FaceFinder.find
+    monkeypatch.setattr(FaceFinder, "find", lambda *arguments: seen.append(None) or find(*arguments))
     return seen
 
 
-def test_crops_are_kept_for_the_same_settings_rows_and_files_whatever_the_labels(two_images, cut):
-    def cuts(table: pd.DataFrame, settings: CropSettings = PLAIN, workers: int = 1) -> tuple[int, faces.Crops]:
-        cut.clear()
+def test_faces_are_kept_for_the_same_detector_rows_and_files_whatever_the_labels_and_the_size(two_images, searched):
+    def searches(table: pd.DataFrame, settings: CropSettings = PLAIN, workers: int = 1) -> tuple[int, faces.Crops]:
+        searched.clear()
         crops = crop_faces(table, settings, workers)
-        return len(cut), crops
+        return len(searched), crops
 
-    (twice, first), (never, second) = cuts(two_images.assign(expression="happy")), cuts(two_images, PLAIN, 2)
+    (twice, first), (never, second) = searches(two_images.assign(expression="happy")), searches(two_images, PLAIN, 2)
     assert (twice, never) == (2, 0) and "expression" not in second.table
     np.testing.assert_array_equal(first.pixels, second.pixels)
     pd.testing.assert_frame_equal(first.report, second.report)
-    assert cuts(two_images, CropSettings(size=9))[0] == 2
-    assert cuts(two_images[:1])[0] == 1
+    never, smaller = searches(two_images, CropSettings(size=9))
+    assert never == 0 and smaller.pixels.shape == (2, 9, 9, 1)
+    assert searches(two_images[:1])[0] == 1
     first = Path(two_images["path"].iloc[0])
     os.utime(first if first.exists() else first.parent, (1, 1))  # the image, or its archive
-    assert [cuts(two_images)[0], cuts(two_images)[0]] == [2, 0]
+    assert [searches(two_images)[0], searches(two_images)[0]] == [2, 0]
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.99, "changed"])
-def test_damaged_crops_are_not_trusted_but_made_again(two_images, cut, cache, share):
+def test_damaged_finds_are_not_trusted_but_made_again(two_images, searched, cache, share):
     first = crop_faces(two_images, CropSettings())
-    (stored,) = (cache / "crops").rglob("output.pkl")
+    (stored,) = (cache / "faces").rglob("output.pkl")
     content = bytearray(stored.read_bytes())
     if share == "changed":
-        content[content.index(first.pixels.tobytes()) + 100] ^= 1
+        content[content.index(b"whole")] ^= 1
     stored.write_bytes(content if share == "changed" else content[: int(share * len(content))])
-    for cuts in (4, 4):  # once again, and then kept whole
+    for searches in (4, 4):  # once again, and then kept whole
         again = crop_faces(two_images, CropSettings())
         np.testing.assert_array_equal(first.pixels, again.pixels)
         pd.testing.assert_frame_equal(first.report, again.report)
-        assert len(cut) == cuts
+        assert len(searched) == searches
 
 
 def test_interrupted_call_keeps_nothing_and_ends_its_threads(encode, write_files, tmp_path, monkeypatch):
     files = dict.fromkeys([f"{place}.png" for place in range(500)], encode(noise()[..., 0]))
     table, seen = table_of(write_files(tmp_path / "data", files), files), []
 
-    def crop(cropper: FaceCropper, image: np.ndarray):
+    def find(finder: FaceFinder, grey: np.ndarray) -> dict:
         seen.append(None)
         if len(seen) == 20:
             raise KeyboardInterrupt
-        return np.full((8, 8, 1), len(seen) > 500, "uint8"), {"outcome": "cropped"}
+        return {"outcome": "whole" if len(seen) > 500 else "cropped", "box": (0, 0, 8, 8)}
 
-    monkeypatch.setattr(FaceCropper, "crop", crop)
+    monkeypatch.setattr(FaceFinder, "find", find)
     with pytest.raises(KeyboardInterrupt):
         crop_faces(table, PLAIN, workers=2)
     assert len(seen) < 200 and not [thread for thread in threading.enumerate() if "Executor" in thread.name]
     seen.extend([None] * 500)
-    assert crop_faces(table, PLAIN).pixels.all()
+    assert (crop_faces(table, PLAIN).report["outcome"] == "whole").all()
 
 
 # Real detectors
