@@ -45,7 +45,7 @@ def load(location: Path) -> FaceDataset:
     Boxes are (x, y, width, height) as in the CSV, even where they do not lie inside their image.
     """
     found = Collection(NAME, "AffectNet", EXPECTED, location)
-    if any(map(found.tree.named, CSV_SPLITS)):
+    if any(map(found.named, CSV_SPLITS)):
         _read_csv(found)
     elif any(map(NPY_FILE.search, found.tree.images)):
         _read_npy(found)
@@ -70,7 +70,7 @@ def _read_csv(found: Collection) -> None:
     images = found.one_copy((pair for pair in inside if pair[0]), depth=1, alone=False)
     if not images:
         raise found.absent(f": its CSV files are there, and no image below a folder {IMAGE_FOLDER}: unpack them")
-    for csv_name, split in ((found.tree.named(name), split) for name, split in CSV_SPLITS.items()):
+    for csv_name, split in ((found.named(name), split) for name, split in CSV_SPLITS.items()):
         rows = read_rows(found.tree.path(csv_name), CSV_COLUMNS, header=False) if csv_name else ()
         for number, (path, *box_texts, _, code, valence, arousal) in rows:
             image, box = path.replace("\\", "/").removeprefix("./"), tuple(map(_number, box_texts))

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable
 from pathlib import Path, PurePosixPath
 
 from fer_helpers.datasets import table
-from fer_helpers.datasets.files import IMAGE_SUFFIXES, FileTree
+from fer_helpers.datasets.files import IMAGE_SUFFIXES, FileTree, same_bytes
 from fer_helpers.datasets.table import SPELLINGS, FaceDataset, LayoutError
 
 SPLIT_FOLDERS = {"train": "train", "training": "train", "test": "test", "testing": "test", "privatetest": "test"}
@@ -26,6 +26,7 @@ class Collection:
         self.notes: list[str] = []
         self.counts: Counter[str] = Counter()  # numbers of this copy, besides those of images, that were published
         self.passed_over: set[str] = set()  # images that the layout has and the caller did not ask for
+        self.copies: set[str] = set()  # files left aside since another holds the same bytes
         self._named: dict[str, str] = {}
 
     def add(self, image: str, expression: str, split: str | None = None, **known) -> None:
@@ -56,6 +57,12 @@ class Collection:
         found += f"; {packed[0]} in it is not read: unpack it, or get a copy with image files" if packed else ""
         return FileNotFoundError(f"no {self.title} under {self.tree.location}{found}: {self.expected}")
 
+    def named(self, *file_names: str) -> str | None:
+        """The file whose last part is one of these names, in any case, or None; two that differ are a `LayoutError`."""
+        wanted = {file_name.lower() for file_name in file_names}
+        files = [("", name) for name in self.tree.names if PurePosixPath(name).name.lower() in wanted]
+        return self.one_copy(files, depth=1, alone=False).get("")
+
     def one_copy(self, files: Iterable[tuple[Hashable, str]], depth: int, alone: bool = True) -> dict[Hashable, str]:
         """One name for each key of the (key, name) pairs: a second file of a key has to be byte for byte the same.
 
@@ -69,11 +76,18 @@ class Collection:
             fullest = next(iter(taken.values()), None) if alone else None
             for key, name in members:
                 first = taken.setdefault(key, name)
+                if first == name and fullest:
+                    raise self.two_copies(fullest, name)
                 if first != name:
-                    self.tree.take_one(first, name)
-                elif fullest:
-                    raise self.tree.two_copies(fullest, name)
+                    if not same_bytes(self.tree.path(first), self.tree.path(name)):
+                        raise self.two_copies(first, name)
+                    self.copies.add(name)
         return taken
+
+    def two_copies(self, first: str, other: str) -> LayoutError:
+        """The error that names two copies of the data set, or of a part of it, since nobody can tell which is meant."""
+        differ = f"{self.tree.location} holds more than one copy, and they differ ({first}, {other})"
+        return LayoutError(f"{differ}: remove one, or name the folder above the other as data, be it in an archive")
 
     def split_folders(self) -> dict[str, list[str]]:
         """The images below `<split>/<class>/` by split, which is what the folder says."""
@@ -130,15 +144,15 @@ class Collection:
         if expected:
             other = ", ".join(f"{what} {counts[what]:,} ({number:,} published)" for what, number in expected.items())
             self.notes.append(f"This copy does not have the published numbers: {other}.")
-        if tree.copies:
+        if self.copies:
             again = "files are there a second time, byte for byte the same"
-            self.notes.append(f"{len(tree.copies):,} {again}, {tree.copies[0]} first: one of each was read.")
+            self.notes.append(f"{len(self.copies):,} {again}, {min(self.copies)} first: one of each was read.")
         return FaceDataset(self.name, tree.location, images, table.skipped_images(self.skipped), tuple(self.notes))
 
     def _list_the_rest(self) -> None:
         """List every file as left out that may be an image and was not dealt with."""
         known = {row["image"] for row in self.rows} | {name for name, _ in self.skipped} | self.passed_over
-        for name in sorted(set(self.tree.names) - known - set(self.tree.copies)):
+        for name in sorted(set(self.tree.names) - known - self.copies):
             suffix, is_title = PurePosixPath(name).suffix.lower(), PurePosixPath(name).name.isupper()
             if suffix in IMAGE_SUFFIXES:
                 self.skip(name, "lies where this layout has no image, or nothing names it")

@@ -30,9 +30,9 @@ EXPECTED = "train/<class>/ and test/<class>/, or fer2013.csv"
 def load(location: Path) -> FaceDataset:
     """Read FER-2013 from a folder, a zip, or the bare CSV; a split without an image of a class is an error."""
     found = Collection(NAME, "FER-2013", EXPECTED, location)
-    csv_name, folders = found.tree.named(*CSV_NAMES, location.name), found.split_folders()
+    csv_name, folders = found.named(*CSV_NAMES, location.name), found.split_folders()
     if csv_name and folders:
-        raise found.tree.two_copies(csv_name, next(iter(folders.values()))[0])
+        raise found.two_copies(csv_name, next(iter(folders.values()))[0])
     if csv_name:
         _read_csv(found, csv_name)
         return found.dataset(CLASSES, SPLITS)

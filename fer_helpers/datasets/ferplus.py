@@ -27,7 +27,7 @@ EXPECTED = "fer2013new.csv beside data/FER2013Train, FER2013Valid and FER2013Tes
 def load(location: Path) -> FaceDataset:
     """Read FER+, with a column `votes_<answer>` for each of `ANSWERS`; a row that does not parse is an error."""
     found = Collection(NAME, "FER+", EXPECTED, location)
-    csv_name = found.tree.named("fer2013new.csv")
+    csv_name = found.named("fer2013new.csv")
     if csv_name is None:
         raise found.absent()
     keyed = (("/".join(name.split("/")[-2:]), name) for name in found.tree.images)

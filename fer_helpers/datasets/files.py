@@ -44,7 +44,6 @@ class FileTree:
 
     def __init__(self, location: Path):
         self.location = self.base = Path(location)
-        self.copies: list[str] = []  # files left aside since another holds the same bytes
         names = _names_below(self.location) if self.location.is_dir() else self._names_in_file()
         self.names = sorted(name for name in names if not CLUTTER.search(name))
         self.images = [name for name in self.names if name.lower().endswith(IMAGE_SUFFIXES)]
@@ -65,27 +64,6 @@ class FileTree:
     def path(self, name: str) -> str:
         """The path of one file, running on through the archive if there is one."""
         return f"{self.base.as_posix()}/{name}"
-
-    def named(self, *file_names: str) -> str | None:
-        """The file whose last part is one of these names, in any case, or None; two that differ are a `LayoutError`."""
-        wanted = {file_name.lower() for file_name in file_names}
-        first, *others = [name for name in self.names if posixpath.basename(name).lower() in wanted] or [None]
-        for other in others:
-            self.take_one(first, other)
-        return first
-
-    def take_one(self, first: str, other: str) -> None:
-        """Leave the second of two files aside; if its bytes are not the same, it is a `LayoutError`."""
-        if not same_bytes(self.path(first), self.path(other)):
-            raise self.two_copies(first, other)
-        self.copies += [other] * (other not in self.copies)
-
-    def two_copies(self, first: str, other: str) -> LayoutError:
-        """The error that names two copies of the data set, or of a part of it, since nobody can tell which is meant."""
-        return LayoutError(
-            f"{self.location} holds more than one copy, and they differ ({first}, {other}): remove one, or name the "
-            "folder above the other as data, be it in an archive"
-        )
 
 
 def same_bytes(first: str, other: str) -> bool:

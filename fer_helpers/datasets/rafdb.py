@@ -23,7 +23,7 @@ IMAGE_NAME = re.compile(r"((train|test)_\d+)(_aligned)?\.jpg", re.ASCII)
 def load(location: Path) -> FaceDataset:
     """Read the aligned images of RAF-DB (100 x 100 pixels); the authors' originals are passed over."""
     found = Collection(NAME, "RAF-DB", EXPECTED, location)
-    label_name, folders = found.tree.named(*LABEL_FILES), found.split_folders()
+    label_name, folders = found.named(*LABEL_FILES), found.split_folders()
     if label_name:
         _read_list(found, label_name)
     elif PUBLISHED_COUNTS.keys() <= folders.keys():

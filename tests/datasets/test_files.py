@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 from fer_helpers.datasets import files as files_module
+from fer_helpers.datasets.collect import Collection
 from fer_helpers.datasets.files import FileTree, read_encoded, read_file, read_rows
 from fer_helpers.datasets.table import LayoutError
 
@@ -73,12 +74,12 @@ def test_part_of_an_archive_is_a_tree_and_a_table_in_it_too(tmp_path, write_file
 
 
 def test_file_is_found_by_its_last_part_at_any_depth_in_any_case(lay_out):
-    tree = FileTree(lay_out(FILES | {"copy/readme.txt": "caf\u00e9", "a/one.csv": "1", "b/ONE.csv": "2"}))
-    assert tree.named("README.txt") == "copy/readme.txt"
-    assert tree.copies == ["notes/readme.txt"]
-    assert tree.named("eadme.txt") is None
+    location = lay_out(FILES | {"copy/readme.txt": "caf\u00e9", "a/one.csv": "1", "b/ONE.csv": "2"})
+    found = Collection("any", "Any", "", location)
+    assert (found.named("README.txt"), found.copies) == ("copy/readme.txt", {"notes/readme.txt"})
+    assert found.named("eadme.txt") is None
     with pytest.raises(LayoutError, match=r"more than one copy, and they differ \(a/one\.csv, b/ONE\.csv\)"):
-        tree.named("one.csv")
+        found.named("one.csv")
 
 
 TAR = io.BytesIO()

@@ -444,7 +444,7 @@ FAULTS = [
         {"-fer0028638": 0},
         "AT holds no image of any class in the split 'val' (1 left out, the first is FER2013Va",
     ),
-    ("ferplus", {"copy/fer2013new.csv": "Usage"}, TWO.format("(copy/fer2013new.csv, fer2013new.csv)")),
+    ("ferplus", {"copy/fer2013new.csv": "Usage"}, TWO.format("(fer2013new.csv, copy/fer2013new.csv)")),
     *(
         ("ferplus", {"fer2013new.csv": f"{VOTES}{row}\n"}, VOTING)
         for row in (
@@ -643,7 +643,7 @@ BAD_NUMBERS = {
     "pickle": pickle.dumps(Bomb()),
     "zip": b"PK\x03\x04",
     "huge shape": npy(np.zeros(1)).replace(b"(1,), }", b"(9999999999999,), }"),
-    "brackets": npy(np.zeros(1)).replace(b"(1,)", b"((((" * 1),
+    "brackets": npy(np.zeros(1)).replace(b"(1,)", b"(((("),
     "header of another type": npy(np.zeros(1)).replace(b"'<f8'", b"{1:2}"),
     "damaged length": npy(np.zeros(1))[:8] + b"\xff\xff" + npy(np.zeros(1))[10:],
 }
