@@ -73,7 +73,7 @@ def _nearest_row(verdict: dict, results: pd.DataFrame) -> dict:
 
 
 def telling(rows: list[dict], most: int = ROWS_OF_A_PAPER) -> list[dict]:
-    """The most telling rows of a paper: results before facts, then by word, accuracies and what lies furthest apart.
+    """The most telling rows of a paper: results before facts, each word once before any comes twice.
 
     A number that is printed in several places counts once.
     """
@@ -85,7 +85,10 @@ def telling(rows: list[dict], most: int = ROWS_OF_A_PAPER) -> list[dict]:
 
     what = ("metric", "expression", "dataset", "split", "model", "printed")
     once = {tuple(row[name] for name in what): row for row in sorted(rows, key=rank, reverse=True)}
-    return sorted(once.values(), key=rank)[:most]
+    ranked = sorted(once.values(), key=rank)
+    first = {row["word"]: row for row in reversed(ranked) if row["kind"] == "result"}
+    chosen = sorted(first.values(), key=rank)[:most]
+    return sorted(chosen + [row for row in ranked if row not in chosen][: most - len(chosen)], key=rank)
 
 
 def cards(rows: list[dict], runs: list[Record]) -> list[dict]:

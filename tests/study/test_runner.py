@@ -95,18 +95,12 @@ def test_a_finished_run_leaves_its_notebook_and_what_it_wrote_itself(run_with, p
     ],
 )
 def test_a_run_that_fails_says_why_in_one_sentence_and_keeps_its_notebook(run_with, project, ending, error):
-    finished = project / RUN_DIR
-    finished.mkdir(parents=True)
-    (finished / "run.json").write_text('{"status": "finished"}')
-    (finished / "results.csv").write_text("of the run before")
     assert run_with({"ending": ending}) == error
     failed = project / f"{RUN_DIR}.failed"
     assert about(failed) == ("failed", error)
     statuses = [cell.metadata.papermill.status for cell in executed(failed).cells if cell.cell_type == "code"]
     started = {"raised": 5, "killed": 7}.get(ending)
     assert started is None or statuses == ["completed"] * (started - 1) + ["failed"] + ["pending"] * (8 - started)
-    assert about(finished) == ("finished", "")
-    assert (finished / "results.csv").read_text() == "of the run before"
 
 
 def test_a_wrong_parameter_fails_the_run_before_there_is_a_kernel(run_with, project, monkeypatch):

@@ -187,6 +187,10 @@ def test_claims_are_sorted_by_a_click_and_filtered_and_a_link_shows_one_that_was
     assert first_values(page, 0) == ["alam_2022.abstract.accuracy.ckplus"]
     page.locator(f".card a[href='#{CLAIM}']").click()
     assert page.locator(f"[id='{CLAIM}']").is_visible()
+    page.emulate_media(media="print")
+    assert not page.get_by_role("search", name="Printed numbers").is_visible()
+    of_box = page.locator("#claims-table").evaluate("table => getComputedStyle(table.parentElement).overflow")
+    assert of_box == "visible", "printed whole"
 
 
 def test_a_number_of_the_index_leads_to_its_row_which_leads_to_its_file(site, open_page):
