@@ -8,7 +8,8 @@ who have agreed to it.
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -42,7 +43,7 @@ def predict(
     find, rows = faces.FaceFinder(detector), []
     for file in tqdm(files_in(where), "photographs", unit="file", delay=2):
         try:
-            pictures = list(_frames(file, every)) if file.suffix.lower() in VIDEOS else [(None, _photograph(file))]
+            pictures = _frames(file, every) if file.suffix.lower() in VIDEOS else [(None, _photograph(file))]
             found = list(_faces_of(pictures, find, trained))
         except (OSError, ValueError) as error:
             found = [{"note": str(error)}]
@@ -80,7 +81,8 @@ def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
     rate, frames = video.get(cv2.CAP_PROP_FPS), int(video.get(cv2.CAP_PROP_FRAME_COUNT))
     step = max(1, round(every * rate)) if rate > 0 else 1
     wanted = 0
-    for number in tqdm(range(max(frames, 1)), file.name, unit="frame", delay=2, leave=False):
+    total = frames if frames > 0 else None  # some files do not say how many they have
+    for number in tqdm(count(), file.name, total, unit="frame", delay=2, leave=False):
         if not video.grab():
             break
         if number == wanted:
@@ -93,7 +95,7 @@ def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
         raise ValueError("can't be decoded: it is damaged, or no video that OpenCV reads; save it as MP4 with H.264")
 
 
-def _faces_of(pictures: list, find: faces.FaceFinder, trained: Network) -> Iterator[dict]:
+def _faces_of(pictures: Iterable, find: faces.FaceFinder, trained: Network) -> Iterator[dict]:
     """A row for each face of a photograph, or of the frames of one video, whose boxes are followed."""
     before: list[tuple[int, faces.Box]] = []
     for second, picture in pictures:
