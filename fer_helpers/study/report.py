@@ -9,9 +9,8 @@ from pathlib import Path
 
 from fer_helpers import paths, plots
 from fer_helpers.study import templates
-from fer_helpers.study.runs import Record, joined_results, read_profile, write_csv
+from fer_helpers.study.runs import EXECUTED, Record, joined_results, read_profile, write_csv
 
-EXECUTED = "executed.ipynb.gz"
 FILES = ("results.csv", "predictions.csv.gz", "history.csv", "verdicts.csv", "run.json", EXECUTED)
 # A change of these changes pages.
 CODE = [*templates.FILES, Path(plots.__file__), Path(__file__), Path(__file__).with_name("cells.py")]

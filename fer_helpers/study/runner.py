@@ -30,7 +30,6 @@ from papermill.exceptions import PapermillExecutionError
 from fer_helpers import paths
 from fer_helpers.study import parameters, runs
 
-EXECUTED = "executed.ipynb.gz"
 LONGEST_ERROR = 500  # characters
 START_TIMEOUT = 600  # seconds for a kernel to start: a busy machine or a network's file system takes minutes
 ENVIRONMENT = {
@@ -177,7 +176,7 @@ def _keep_executed(notebook: Path, folder: Path, failed: bool) -> str:
             started[-1].metadata.papermill.status = "failed"
             where = f" (in cell [{len(started)}]: {next(iter(started[-1].source.strip().splitlines()), '')})"
     disk_full = contextlib.suppress(OSError) if failed else contextlib.nullcontext()
-    with disk_full, paths.written_whole(saved.with_name(EXECUTED)) as partial:
+    with disk_full, paths.written_whole(saved.with_name(runs.EXECUTED)) as partial:
         partial.write_bytes(gzip.compress(nbformat.writes(executed).encode(), mtime=0))
     saved.unlink(missing_ok=True)
     return where

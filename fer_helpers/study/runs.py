@@ -51,6 +51,7 @@ PROTOCOLS = ("paper", "clean", "between")
 PREDICTION_KEYS = ("dataset", "model", "init", "protocol", "split", "seed", "image_size")  # as in results
 PROBABILITY_DECIMALS = 6  # metrics are of rounded probabilities, so that they can be computed again from the file
 PACKAGES = "keras tensorflow jax onnxruntime ai-edge-litert numpy pandas scikit-learn opencv-python-headless papermill"
+EXECUTED = "executed.ipynb.gz"  # the notebook with its outputs, in a run's folder
 PATIENCE = 5  # seconds to wait for a lock: the kernel of a killed run ends within one
 RUNNERS_FOLDER = "FER_RUN_FOLDER"  # environment of a kernel whose run is begun, locked and put in place by the runner
 
