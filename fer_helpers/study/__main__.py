@@ -68,8 +68,7 @@ def main() -> int:
     try:
         return study(**vars(parser.parse_args()))
     except runs.RunError as error:
-        print(error, file=sys.stderr)
-        return 1
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -109,6 +109,10 @@ def log_lines(text: str) -> list[str]:
     return lines if left_out <= 0 else [*lines[:half], f"[{left_out:,} lines left out]", *lines[-half:]]
 
 
+def _tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
 def _errors(cell: NotebookNode) -> list[str]:
     errors = (output for output in cell.get("outputs", []) if output.output_type == "error")
     return [relative_paths(f"{error.ename}: {error.evalue}") for error in errors]
@@ -119,31 +123,25 @@ def first_error(notebook: NotebookNode) -> str:
     return next((error for cell in notebook.cells for error in _errors(cell)), "")
 
 
-def until_failure(notebook: NotebookNode, failed: bool) -> list[NotebookNode]:
-    """The cells without papermill's markers and, if the run failed, without what follows the cell it stopped in."""
-    shown = []
-    for cell in notebook.cells:
-        if PAPERMILL_MARKER not in cell.metadata.get("tags", []):
-            shown.append(cell)
-            unfinished = cell.metadata.get("papermill", {}).get("status", "completed") != "completed"
-            if failed and (unfinished or _errors(cell)):
-                break
-    return shown
+def cells_of(notebook: NotebookNode, failed: bool, outline: Outline) -> list[dict]:
+    """What the template shows of each cell: `prose`, or `code` with its `role` and its outputs as (kind, content).
 
-
-def cells_of(cells: list[NotebookNode], outline: Outline) -> list[dict]:
-    """What the template shows of each cell: `prose`, or `code` with its `role` and its outputs as (kind, content)."""
+    Papermill's markers are left out and, if the run failed, what follows the cell that it stopped in.
+    """
     highlight, coalesce = Highlight2HTML(pygments_lexer="ipython3"), CoalesceStreamsPreprocessor()
     shown = []
-    for place, cell in enumerate(cells):
+    for place, cell in enumerate(cell for cell in notebook.cells if PAPERMILL_MARKER not in _tags(cell)):
         if cell.cell_type == "markdown":
             shown.append({"prose": markdown(cell.source, outline, escape=False)})
         elif cell.cell_type == "code":
             coalesce.preprocess_cell(cell, {}, place)
-            role = next((tag for tag in cell.metadata.get("tags", []) if tag.endswith("parameters")), "")
+            role = next((tag for tag in _tags(cell) if tag.endswith("parameters")), "")
             code = Markup(highlight(cell.source)) if cell.source.strip() else ""
             outputs = [_output(output, outline) for output in cell.outputs]
             shown.append({"code": code, "id": f"code-{place}", "role": role, "outputs": [*filter(None, outputs)]})
+        unfinished = cell.metadata.get("papermill", {}).get("status", "completed") != "completed"
+        if failed and (unfinished or _errors(cell)):
+            break
     return shown
 
 
@@ -168,7 +166,7 @@ def _output(output: NotebookNode, outline: Outline) -> tuple[str, object] | None
 
 def deviations(notebook: NotebookNode, parameters: dict) -> list[tuple[str, str, str, str]]:
     """What a run sets otherwise than its notebook, as (name, the notebook's value, this run's, comment)."""
-    declared = "\n".join(cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    declared = "\n".join(cell.source for cell in notebook.cells if "parameters" in _tags(cell))
     rows = []
     for name, text, comment in re.findall(r"^(\w+) = (.*?)(?:  # (.*))?$", declared, re.MULTILINE):
         usual = ast.literal_eval(text)
