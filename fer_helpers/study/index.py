@@ -14,10 +14,9 @@ import pandas as pd
 from fer_helpers import paths
 from fer_helpers.study import claims, templates
 from fer_helpers.study.claims.verdicts import COLUMNS as OF_VERDICT
-from fer_helpers.study.claims.verdicts import SCOREBOARD
+from fer_helpers.study.claims.verdicts import NUMBERS, SCOREBOARD
 from fer_helpers.study.runs import COLUMNS, Record, read_profile
 
-NUMBERS = ["value", "n", "ci_low", "ci_high", "seed", "image_size"]
 ROWS_OF_A_PAPER = 3  # in its card and in the figure
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
 
@@ -64,13 +63,12 @@ def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
     """The verdicts, each with the row of results that ours stands in, and every run that has results on it."""
     once = set(claims.statements(verdicts)["claim"])  # several rows make some statements
     naming = results.groupby(["claim", "run"]).agg(rows=("line", "size"), link=("link", "first")).reset_index()
-    runs_on = dict(list(naming.groupby("claim")))
     rows = verdicts.merge(papers()[["paper", "authors"]], "left").fillna({"authors": verdicts["paper"]})
     rows = rows.assign(has_ours=rows["ours"].notna(), finer=rows["decimals"].clip(lower=3)).to_dict("records")
     for row in rows:
         row["counts"] = row["claim"] in once
         row["own"] = _nearest_row(row, results) if row["has_ours"] else {}
-        row["runs"] = runs_on.get(row["claim"], naming.head(0)).to_dict("records")
+        row["runs"] = naming[naming["claim"] == row["claim"]].to_dict("records")
     return rows
 
 

@@ -102,8 +102,7 @@ def defaults(notebook: Path) -> dict[str, object]:
 def resolved(notebook: Path, passed: dict[str, object]) -> dict[str, object]:
     """All parameters of a notebook, those passed in place of its own values; 1 becomes 1.0 where it has a float.
 
-    Raises:
-        RunError: the notebook has no parameter of that name, or a value has another type.
+    RunError: the notebook has no parameter of that name, or a value has another type.
     """
     known = defaults(notebook)
     if unknown := [name for name in passed if name not in known]:
