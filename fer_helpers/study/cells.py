@@ -27,7 +27,7 @@ NOTEBOOKS = "../../notebooks"  # where relative links in a notebook start, seen 
 SHOWN_FIRST = ("text/html", "text/markdown", "image/png", "image/jpeg", "text/plain")
 # What stands before these folders in a path is particular to the machine that ran the notebook.
 PLACE_ON_MACHINE = re.compile(r"([A-Za-z]:)?[\\/][^\s'\":]*[\\/](?=(site-packages|fer_helpers|notebooks|reports)[\\/])")
-PAPERMILL_MARKER = "papermill-error-cell-tag"  # of cells in which papermill announces a failure; the page has a banner
+MARKER = "papermill-error-cell-tag"  # of cells in which papermill announces a failure; the page has a banner
 
 
 def read(file: Path) -> NotebookNode:
@@ -109,18 +109,11 @@ def log_lines(text: str) -> list[str]:
     return lines if left_out <= 0 else [*lines[:half], f"[{left_out:,} lines left out]", *lines[-half:]]
 
 
-def _tags(cell: NotebookNode) -> list[str]:
-    return cell.metadata.get("tags", [])
-
-
-def _errors(cell: NotebookNode) -> list[str]:
-    errors = (output for output in cell.get("outputs", []) if output.output_type == "error")
-    return [relative_paths(f"{error.ename}: {error.evalue}") for error in errors]
-
-
 def first_error(notebook: NotebookNode) -> str:
     """The first exception in a notebook's outputs as a sentence, or nothing."""
-    return next((error for cell in notebook.cells for error in _errors(cell)), "")
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    errors = (output for output in outputs if output.output_type == "error")
+    return next((relative_paths(f"{error.ename}: {error.evalue}") for error in errors), "")
 
 
 def cells_of(notebook: NotebookNode, failed: bool, outline: Outline) -> list[dict]:
@@ -130,17 +123,16 @@ def cells_of(notebook: NotebookNode, failed: bool, outline: Outline) -> list[dic
     """
     highlight, coalesce = Highlight2HTML(pygments_lexer="ipython3"), CoalesceStreamsPreprocessor()
     shown = []
-    for place, cell in enumerate(cell for cell in notebook.cells if PAPERMILL_MARKER not in _tags(cell)):
+    for place, cell in enumerate(cell for cell in notebook.cells if MARKER not in cell.metadata.get("tags", [])):
         if cell.cell_type == "markdown":
             shown.append({"prose": markdown(cell.source, outline, escape=False)})
         elif cell.cell_type == "code":
             coalesce.preprocess_cell(cell, {}, place)
-            role = next((tag for tag in _tags(cell) if tag.endswith("parameters")), "")
+            role = next((tag for tag in cell.metadata.get("tags", []) if tag.endswith("parameters")), "")
             code = Markup(highlight(cell.source)) if cell.source.strip() else ""
             outputs = [_output(output, outline) for output in cell.outputs]
             shown.append({"code": code, "id": f"code-{place}", "role": role, "outputs": [*filter(None, outputs)]})
-        unfinished = cell.metadata.get("papermill", {}).get("status", "completed") != "completed"
-        if failed and (unfinished or _errors(cell)):
+        if failed and cell.metadata.get("papermill", {}).get("status", "completed") != "completed":
             break
     return shown
 
@@ -166,7 +158,7 @@ def _output(output: NotebookNode, outline: Outline) -> tuple[str, object] | None
 
 def deviations(notebook: NotebookNode, parameters: dict) -> list[tuple[str, str, str, str]]:
     """What a run sets otherwise than its notebook, as (name, the notebook's value, this run's, comment)."""
-    declared = "\n".join(cell.source for cell in notebook.cells if "parameters" in _tags(cell))
+    declared = "\n".join(cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     rows = []
     for name, text, comment in re.findall(r"^(\w+) = (.*?)(?:  # (.*))?$", declared, re.MULTILINE):
         usual = ast.literal_eval(text)

@@ -125,7 +125,7 @@ def _typed(notebook: Path, name: str, value: object, default: object) -> object:
 def check(notebook: Path, parameters: dict[str, object]) -> None:
     """Refuse a value that `RULES` does not allow: RunError, which names the parameter and what it may be."""
     for name, value in parameters.items():
-        if isinstance(value, list) and not value and name in NEVER_EMPTY:
+        if value == [] and name in NEVER_EMPTY:
             raise RunError(f"{notebook.stem}: {name} must not be empty")
         rules = (rule for rule in RULES if any(fnmatchcase(name, pattern) for pattern in rule[0].split()))
         _, allowed, test = next(rules, ("", "", lambda _: True))

@@ -215,18 +215,17 @@ def joined_results(profile: Path) -> pd.DataFrame:
 
 def why_stale(folder: Path, parameter_file: Path) -> str:
     """Why a run has to be run again, in a few words; empty for one that is up to date, or whose data is not here."""
-    about, notebook = read(folder).about, parameters.notebook_of(folder.name)
-    if about.get("status") != "finished":
+    run, notebook = read(folder), parameters.notebook_of(folder.name)
+    if run.status != "finished":
         return "has not finished"
     values = parameters.resolved(notebook, parameters.read(parameter_file))
-    if about.get("fingerprint") != fingerprint(notebook, values):
+    if run.about.get("fingerprint") != fingerprint(notebook, values):
         return "has another notebook, other parameters or other modules by now"
-    for entry in about["data"]:
-        if "bytes" in entry and values.get("data", "generated") != "generated":
-            with contextlib.suppress(OSError, ValueError):
-                found = datasets.find(entry["dataset"], values["data"])
-                if (found.name, _bytes(found)) not in ((entry["found_as"], entry["bytes"]), (found.name, 0)):
-                    return f"was run on another {entry['dataset']} than {found}"
+    for entry in run.about["data"] if values.get("data", "generated") != "generated" else []:
+        with contextlib.suppress(OSError, ValueError):
+            found = datasets.find(entry["dataset"], values["data"])
+            if (found.name, _bytes(found)) not in ((entry["found_as"], entry["bytes"]), (found.name, 0)):
+                return f"was run on another {entry['dataset']} than {found}"
     return ""
 
 
