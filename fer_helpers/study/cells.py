@@ -97,23 +97,11 @@ def markdown(source: str, outline: Outline, **options) -> Markup:
     return Markup(MarkdownWithMath(Prose(outline, **options)).render(source))
 
 
-def relative_paths(text: str) -> str:
-    """Text with paths that start at the project's folders or at `site-packages`, as they do on any machine."""
-    return PLACE_ON_MACHINE.sub("", text)
-
-
 def log_lines(text: str) -> list[str]:
-    """The lines of a log, those in the middle of a long one replaced by a line that counts them."""
-    lines = strip_ansi(relative_paths(text)).replace("\b", "").rstrip().splitlines()
+    """The lines of a log, paths as on any machine, those in the middle of a long one replaced by their number."""
+    lines = strip_ansi(PLACE_ON_MACHINE.sub("", text)).replace("\b", "").rstrip().splitlines()
     left_out, half = len(lines) - LOG_LINES, LOG_LINES // 2
     return lines if left_out <= 0 else [*lines[:half], f"[{left_out:,} lines left out]", *lines[-half:]]
-
-
-def first_error(notebook: NotebookNode) -> str:
-    """The first exception in a notebook's outputs as a sentence, or nothing."""
-    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
-    errors = (output for output in outputs if output.output_type == "error")
-    return next((relative_paths(f"{error.ename}: {error.evalue}") for error in errors), "")
 
 
 def cells_of(notebook: NotebookNode, failed: bool, outline: Outline) -> list[dict]:
@@ -143,7 +131,7 @@ def _output(output: NotebookNode, outline: Outline) -> tuple[str, object] | None
         lines = log_lines(output.text)
         return ("log" if output.name == "stderr" else "printed", lines) if lines else None
     if output.output_type == "error":
-        return "traceback", [strip_ansi(relative_paths("\n".join(output.traceback)))]
+        return "traceback", log_lines("\n".join(output.traceback))
     kind = next((kind for kind in SHOWN_FIRST if kind in output.data), "")
     if not kind or output.metadata.get("repeats_caption"):
         return None

@@ -42,7 +42,7 @@ def _write_page(run: Record, page: Path, **content) -> None:
         page,
         run=run,
         status="failed" if failed else "finished",
-        error=run.about.get("error") or cells.first_error(notebook) or "it stopped before its end and left no message",
+        error=run.about.get("error") or "it stopped before its end and left no message",
         cells=cells.cells_of(notebook, failed, outline),
         outline=outline,
         deviations=cells.deviations(notebook, run.about.get("parameters", {})),
