@@ -28,7 +28,7 @@ DONE = f".snakemake/done/{PROFILE}"  # an empty file for each run done in this s
 # What a cluster is asked for: memory in MB and minutes for one run of a profile, ample, since a run that exceeds either is killed; and
 # cores where --cores sets none. For others: --set-resources run:mem_mb=64000 run:runtime=2880 --set-threads run=16.
 ASKED = {"smoke": (8_000, 60), "cpu": (8_000, 480), "gpu": (16_000, 480)}
-ASKED_ELSE = (32_000, 2_880)
+MEMORY_MB, MINUTES = ASKED.get(PROFILE, (32_000, 2_880))
 CLUSTER_CORES = 8
 LONGEST = ["02_jiang_2025", "03_singh_2022", "04_alam_2022", "01_huang_2024"]  # begun first, the last first: 03 waits for 01
 
@@ -105,7 +105,7 @@ def cores_of_run(wildcards) -> int:
 
 def memory_of_run(wildcards) -> int:
     """MB, with the images that a run is allowed to keep in memory."""
-    return ASKED.get(PROFILE, ASKED_ELSE)[0] + int(1_000 * parameters_of(wildcards.run).get("memory_gb", 0))
+    return MEMORY_MB + int(1_000 * parameters_of(wildcards.run).get("memory_gb", 0))
 
 
 def write_reports() -> None:
@@ -150,7 +150,7 @@ rule run:
     resources:
         gpu=1 if GPUS else 0,  # the name that Slurm's executor knows: it asks for that many GPUs
         mem_mb=memory_of_run,
-        runtime=ASKED.get(PROFILE, ASKED_ELSE)[1],
+        runtime=MINUTES,
     params:
         parameters=lambda wildcards: file_of(wildcards.run),
     # exec leaves no shell in between, so that a run whose Snakemake was killed ends too, on a cluster with the one inside its job.

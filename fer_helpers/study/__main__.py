@@ -16,8 +16,7 @@ from fer_helpers.study import report, runs
 def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str = "") -> int:
     """Bring the reports of a profile up to date, or of one of its runs; 0 if every one of them has finished.
 
-    Raises:
-        RunError: no profile has that name, the profile has no such run, or another study is running in this folder.
+    RunError: no profile has that name, the profile has no such run, or another study is running in this folder.
     """
     files = list((paths.notebooks_dir() / "profiles").glob("*/*.yaml"))
     names = sorted(file.stem for file in files if file.parent.name == profile)
@@ -68,8 +67,7 @@ def main() -> int:
     try:
         return study(**vars(parser.parse_args()))
     except runs.RunError as error:
-        print(error, file=sys.stderr)
-        return 1
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,6 @@
-"""Two ways of doing the same, timed in turn: how many times one is as fast as the other.
+"""Whether a ratio of speeds has fallen since it was measured, and the memory that work takes.
 
-    python -m fer_helpers.study.benchmark reports/bench/06_speed     # `make bench`: measures once more, and compares
-
-A processor that is shared, or grows warm, is twice as fast in one minute as in the next. Measured in turn, both ways
-meet the same minutes, and their ratio moves far less than either time.
+python -m fer_helpers.study.benchmark reports/bench/06_speed     # `make bench`: measures once more, and compares
 """
 
 import multiprocessing
@@ -11,47 +8,13 @@ import os
 import resource
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
-from scipy import stats
-from tqdm import tqdm
 
 from fer_helpers import paths
-
-
-def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int, title: str = "") -> pd.DataFrame:
-    """Time several ways, by name, one after the other, round by round: columns `round`, from 1, `way` and `seconds`.
-
-    Every second round goes through them backwards. Each is called once before, untimed, to compile and fill caches.
-    """
-    for call in ways.values():
-        call()
-    timed = []
-    for number in tqdm(range(1, rounds + 1), title, unit="round", disable=not title, mininterval=2):
-        for way in list(ways)[:: 1 if number % 2 else -1]:
-            started = time.perf_counter()
-            ways[way]()
-            timed.append((number, way, time.perf_counter() - started))
-    return pd.DataFrame(timed, columns=["round", "way", "seconds"])
-
-
-def ratio(rounds: pd.DataFrame, way: str, reference: str, measured="seconds") -> tuple[float, tuple | None]:
-    """The median over rounds of one way's measurements divided by the reference's, and its 95 % interval.
-
-    The interval is one of order statistics, which supposes nothing about how times are distributed; None with fewer
-    than six rounds, of which even the smallest and the largest hold the true median less often.
-    """
-    by_way = rounds.pivot(index="round", columns="way", values=measured)
-    ratios = by_way[way] / by_way[reference]
-    median = float(ratios.median())
-    if len(ratios) < 6:
-        return median, None
-    low, high = stats.quantile_test(ratios, q=median, p=0.5).confidence_interval(confidence_level=0.95)
-    return median, (float(low), float(high))
 
 
 def peak_memory(work: Callable, *calls: tuple) -> list[float]:

@@ -27,7 +27,7 @@ NOTEBOOKS = "../../notebooks"  # where relative links in a notebook start, seen 
 SHOWN_FIRST = ("text/html", "text/markdown", "image/png", "image/jpeg", "text/plain")
 # What stands before these folders in a path is particular to the machine that ran the notebook.
 PLACE_ON_MACHINE = re.compile(r"([A-Za-z]:)?[\\/][^\s'\":]*[\\/](?=(site-packages|fer_helpers|notebooks|reports)[\\/])")
-PAPERMILL_MARKER = "papermill-error-cell-tag"  # of cells in which papermill announces a failure; the page has a banner
+MARKER = "papermill-error-cell-tag"  # of cells in which papermill announces a failure; the page has a banner
 
 
 def read(file: Path) -> NotebookNode:
@@ -97,45 +97,21 @@ def markdown(source: str, outline: Outline, **options) -> Markup:
     return Markup(MarkdownWithMath(Prose(outline, **options)).render(source))
 
 
-def relative_paths(text: str) -> str:
-    """Text with paths that start at the project's folders or at `site-packages`, as they do on any machine."""
-    return PLACE_ON_MACHINE.sub("", text)
-
-
 def log_lines(text: str) -> list[str]:
-    """The lines of a log, those in the middle of a long one replaced by a line that counts them."""
-    lines = strip_ansi(relative_paths(text)).replace("\b", "").rstrip().splitlines()
+    """The lines of a log, paths as on any machine, those in the middle of a long one replaced by their number."""
+    lines = strip_ansi(PLACE_ON_MACHINE.sub("", text)).replace("\b", "").rstrip().splitlines()
     left_out, half = len(lines) - LOG_LINES, LOG_LINES // 2
     return lines if left_out <= 0 else [*lines[:half], f"[{left_out:,} lines left out]", *lines[-half:]]
 
 
-def _errors(cell: NotebookNode) -> list[str]:
-    errors = (output for output in cell.get("outputs", []) if output.output_type == "error")
-    return [relative_paths(f"{error.ename}: {error.evalue}") for error in errors]
+def cells_of(notebook: NotebookNode, failed: bool, outline: Outline) -> list[dict]:
+    """What the template shows of each cell: `prose`, or `code` with its `role` and its outputs as (kind, content).
 
-
-def first_error(notebook: NotebookNode) -> str:
-    """The first exception in a notebook's outputs as a sentence, or nothing."""
-    return next((error for cell in notebook.cells for error in _errors(cell)), "")
-
-
-def until_failure(notebook: NotebookNode, failed: bool) -> list[NotebookNode]:
-    """The cells without papermill's markers and, if the run failed, without what follows the cell it stopped in."""
-    shown = []
-    for cell in notebook.cells:
-        if PAPERMILL_MARKER not in cell.metadata.get("tags", []):
-            shown.append(cell)
-            unfinished = cell.metadata.get("papermill", {}).get("status", "completed") != "completed"
-            if failed and (unfinished or _errors(cell)):
-                break
-    return shown
-
-
-def cells_of(cells: list[NotebookNode], outline: Outline) -> list[dict]:
-    """What the template shows of each cell: `prose`, or `code` with its `role` and its outputs as (kind, content)."""
+    Papermill's markers are left out and, if the run failed, what follows the cell that it stopped in.
+    """
     highlight, coalesce = Highlight2HTML(pygments_lexer="ipython3"), CoalesceStreamsPreprocessor()
     shown = []
-    for place, cell in enumerate(cells):
+    for place, cell in enumerate(cell for cell in notebook.cells if MARKER not in cell.metadata.get("tags", [])):
         if cell.cell_type == "markdown":
             shown.append({"prose": markdown(cell.source, outline, escape=False)})
         elif cell.cell_type == "code":
@@ -144,6 +120,8 @@ def cells_of(cells: list[NotebookNode], outline: Outline) -> list[dict]:
             code = Markup(highlight(cell.source)) if cell.source.strip() else ""
             outputs = [_output(output, outline) for output in cell.outputs]
             shown.append({"code": code, "id": f"code-{place}", "role": role, "outputs": [*filter(None, outputs)]})
+        if failed and cell.metadata.get("papermill", {}).get("status", "completed") != "completed":
+            break
     return shown
 
 
@@ -153,7 +131,7 @@ def _output(output: NotebookNode, outline: Outline) -> tuple[str, object] | None
         lines = log_lines(output.text)
         return ("log" if output.name == "stderr" else "printed", lines) if lines else None
     if output.output_type == "error":
-        return "traceback", [strip_ansi(relative_paths("\n".join(output.traceback)))]
+        return "traceback", log_lines("\n".join(output.traceback))
     kind = next((kind for kind in SHOWN_FIRST if kind in output.data), "")
     if not kind or output.metadata.get("repeats_caption"):
         return None

@@ -12,14 +12,23 @@ from urllib.parse import quote
 import pandas as pd
 
 from fer_helpers import paths
-from fer_helpers.study import claims, report, templates
+from fer_helpers.study import claims, templates
 from fer_helpers.study.claims.verdicts import COLUMNS as OF_VERDICT
-from fer_helpers.study.claims.verdicts import SCOREBOARD
+from fer_helpers.study.claims.verdicts import NUMBERS, SCOREBOARD
 from fer_helpers.study.runs import COLUMNS, Record, read_profile
 
-NUMBERS = ["value", "n", "ci_low", "ci_high", "seed", "image_size"]
 ROWS_OF_A_PAPER = 3  # in its card and in the figure
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
+
+
+def kind_of_data(run: Record, siblings: list[Record]) -> str:
+    """What a run is about: `generated` faces, which say nothing about the papers, `real` photographs, or `unread`.
+
+    A run that read no data itself (it stopped early, or compares the others) is judged by the runs of its profile.
+    """
+    data = run.about.get("data") or [entry for other in siblings for entry in other.about.get("data", [])]
+    sources = {entry["source"] for entry in data}
+    return "generated" if "generated faces" in sources else "real" if sources else "unread"
 
 
 def results_of(runs: list[Record]) -> pd.DataFrame:
@@ -27,7 +36,7 @@ def results_of(runs: list[Record]) -> pd.DataFrame:
     parts = [run.results.assign(run=f"{run.profile}/{run.name}") for run in runs if run.status == "finished"]
     rows = pd.concat([pd.DataFrame(columns=[*COLUMNS, "line"], dtype=str), *parts], ignore_index=True)
     rows = rows.assign(**{column: pd.to_numeric(rows[column], errors="coerce") for column in NUMBERS})
-    places = [f"row-{line}" if line - 2 < report.ROWS_SHOWN else "rows" for line in rows["line"]]
+    places = [f"row-{line}" if line - 2 < templates.ROWS_SHOWN else "rows" for line in rows["line"]]
     rows["link"] = [f"{quote(run)}.html#{place}" for run, place in zip(rows["run"], places, strict=True)]
     return rows[rows["notebook"] != SCOREBOARD].reset_index(drop=True)
 
@@ -54,13 +63,12 @@ def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
     """The verdicts, each with the row of results that ours stands in, and every run that has results on it."""
     once = set(claims.statements(verdicts)["claim"])  # several rows make some statements
     naming = results.groupby(["claim", "run"]).agg(rows=("line", "size"), link=("link", "first")).reset_index()
-    runs_on = dict(list(naming.groupby("claim")))
     rows = verdicts.merge(papers()[["paper", "authors"]], "left").fillna({"authors": verdicts["paper"]})
     rows = rows.assign(has_ours=rows["ours"].notna(), finer=rows["decimals"].clip(lower=3)).to_dict("records")
     for row in rows:
         row["counts"] = row["claim"] in once
         row["own"] = _nearest_row(row, results) if row["has_ours"] else {}
-        row["runs"] = runs_on.get(row["claim"], naming.head(0)).to_dict("records")
+        row["runs"] = naming[naming["claim"] == row["claim"]].to_dict("records")
     return rows
 
 
@@ -148,7 +156,7 @@ def content(profiles: list[str], reports: Path) -> dict:
     kinds, made = {"real": [], "generated": [], "unread": []}, set()
     for runs in (read_profile(reports / name) for name in profiles):
         for run in runs:
-            kinds[report.kind_of_data(run, runs)].append(run)
+            kinds[kind_of_data(run, runs)].append(run)
             made.add((run.profile, run.name.removesuffix(".failed")))
     results, verdicts = results_of(kinds["real"]), verdicts_of(kinds["real"])
     rows = claim_rows(verdicts, results)

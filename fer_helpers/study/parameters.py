@@ -102,8 +102,7 @@ def defaults(notebook: Path) -> dict[str, object]:
 def resolved(notebook: Path, passed: dict[str, object]) -> dict[str, object]:
     """All parameters of a notebook, those passed in place of its own values; 1 becomes 1.0 where it has a float.
 
-    Raises:
-        RunError: the notebook has no parameter of that name, or a value has another type.
+    RunError: the notebook has no parameter of that name, or a value has another type.
     """
     known = defaults(notebook)
     if unknown := [name for name in passed if name not in known]:
@@ -126,7 +125,7 @@ def _typed(notebook: Path, name: str, value: object, default: object) -> object:
 def check(notebook: Path, parameters: dict[str, object]) -> None:
     """Refuse a value that `RULES` does not allow: RunError, which names the parameter and what it may be."""
     for name, value in parameters.items():
-        if isinstance(value, list) and not value and name in NEVER_EMPTY:
+        if value == [] and name in NEVER_EMPTY:
             raise RunError(f"{notebook.stem}: {name} must not be empty")
         rules = (rule for rule in RULES if any(fnmatchcase(name, pattern) for pattern in rule[0].split()))
         _, allowed, test = next(rules, ("", "", lambda _: True))

@@ -138,14 +138,14 @@ def gpu_of_its_own(gpus: int) -> dict[str, str]:
     There are `gpus` if `CUDA_VISIBLE_DEVICES` doesn't list them; 0 changes nothing. RunError if all are taken.
     A GPU is taken by a lock, which the system lets go of when this process ends, however it ends.
     """
-    devices = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",") if gpus else []
+    if not gpus:
+        return {}
+    devices = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",")
     for device in devices:
         with contextlib.suppress(runs.RunError):
             runs.lock(Path(tempfile.gettempdir()) / f"fer_helpers_{os.getuid()}_gpu_{device}", patience=0)
             return {"CUDA_VISIBLE_DEVICES": device}
-    if devices:
-        raise runs.RunError(f"other runs have taken every GPU of {', '.join(devices)}: wait for one of them to end")
-    return {}
+    raise runs.RunError(f"other runs have taken every GPU of {', '.join(devices)}: wait for one of them to end")
 
 
 def in_one_sentence(error: Exception) -> str:

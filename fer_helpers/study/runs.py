@@ -215,18 +215,17 @@ def joined_results(profile: Path) -> pd.DataFrame:
 
 def why_stale(folder: Path, parameter_file: Path) -> str:
     """Why a run has to be run again, in a few words; empty for one that is up to date, or whose data is not here."""
-    about, notebook = read(folder).about, parameters.notebook_of(folder.name)
-    if about.get("status") != "finished":
+    run, notebook = read(folder), parameters.notebook_of(folder.name)
+    if run.status != "finished":
         return "has not finished"
     values = parameters.resolved(notebook, parameters.read(parameter_file))
-    if about.get("fingerprint") != fingerprint(notebook, values):
+    if run.about.get("fingerprint") != fingerprint(notebook, values):
         return "has another notebook, other parameters or other modules by now"
-    for entry in about["data"]:
-        if "bytes" in entry and values.get("data", "generated") != "generated":
-            with contextlib.suppress(OSError, ValueError):
-                found = datasets.find(entry["dataset"], values["data"])
-                if (found.name, _bytes(found)) not in ((entry["found_as"], entry["bytes"]), (found.name, 0)):
-                    return f"was run on another {entry['dataset']} than {found}"
+    for entry in run.about["data"] if values.get("data", "generated") != "generated" else []:
+        with contextlib.suppress(OSError, ValueError):
+            found = datasets.find(entry["dataset"], values["data"])
+            if (found.name, _bytes(found)) not in ((entry["found_as"], entry["bytes"]), (found.name, 0)):
+                return f"was run on another {entry['dataset']} than {found}"
     return ""
 
 
@@ -295,16 +294,13 @@ class Run:
         together = pd.concat(self._predictions.values(), ignore_index=True)
         return together.drop_duplicates([*PREDICTION_KEYS, "image"], keep="last", ignore_index=True)
 
-    def versions(self, backend: bool = True) -> pd.DataFrame:
-        """Versions of what computes this run, its device and the commit, which `run.json` holds from now on.
-
-        With `backend`, Keras is imported and its backend named; a notebook that trains nothing is faster without.
-        """
+    def versions(self) -> pd.DataFrame:
+        """Versions of what computes this run, its device and the commit, which `run.json` holds from now on."""
         installed = {package.name.lower(): package.version for package in metadata.distributions()}
         versions = {"python": platform.python_version()}
         versions |= {name: installed[name] for name in PACKAGES.split() if name in installed}
-        about = {"backend": _backend() if backend else "", "commit": git_commit()}
-        about["device"] = device_name(self.about["parameters"].get("all_devices", False), backend)
+        about = {"backend": _backend(), "commit": git_commit()}
+        about["device"] = device_name(self.about["parameters"].get("all_devices", False))
         self.about |= about | {"versions": versions}
         write_about(self.folder, self.about)
         while _stderr:
@@ -406,8 +402,8 @@ class Run:
     @cached_property
     def _backups(self) -> Path:
         hashes = [entry["table_hash"] for entry in self.about["data"]]
-        same = [self.about["fingerprint"], hashes, _backend() if "keras" in sys.modules else ""]
-        key = hashlib.sha256(json.dumps(same).encode()).hexdigest()[:12]
+        same = json.dumps([self.about["fingerprint"], hashes, _backend()])
+        key = hashlib.sha256(same.encode()).hexdigest()[:12]
         return paths.cache_dir() / "backups" / f"{self.about['profile']}.{self.name}.{key}"
 
     def finish(self, **about) -> None:
@@ -417,7 +413,7 @@ class Run:
         written; the cell can then be run again.
         """
         if "versions" not in self.about:
-            self.versions(backend="keras" in sys.modules)
+            self.versions()
         by_hand = os.environ.get(RUNNERS_FOLDER) != str(self.folder)
         if by_hand:
             lock(self.folder)
@@ -462,23 +458,18 @@ def _silence_stderr() -> None:
 
 
 def _backend() -> str:
-    import keras
+    """The backend of Keras; none where it has not been imported, which takes a notebook that trains nothing seconds."""
+    return sys.modules["keras"].backend.backend() if "keras" in sys.modules else ""
 
-    return keras.backend.backend()
 
-
-def device_name(all_devices: bool = False, backend: bool = True) -> str:
+def device_name(all_devices: bool) -> str:
     """The GPU, or how many if one network is trained on all, or else the processor and its number of cores.
 
-    A backend uses one GPU, however many it sees, unless told otherwise. Without it, it is not asked for GPUs.
+    A backend uses one GPU, however many it sees, unless told otherwise. Without Keras, none is asked for GPUs.
     """
-    gpus = []
-    if backend:
-        import keras
-
-        # Asked for GPUs by name, JAX raises an error where there are none; asked for devices, it names processors then.
-        gpus = [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
-    if gpus:
+    # Asked for GPUs by name, JAX raises an error where there are none; asked for devices, it names processors then.
+    devices = sys.modules["keras"].distribution.list_devices() if "keras" in sys.modules else []
+    if gpus := [device for device in devices if not device.startswith("cpu")]:
         names = _output_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
         return f"{len(gpus) if all_devices else 1} x {names.partition(chr(10))[0] or 'GPU'}"
     cpuinfo = Path("/proc/cpuinfo")

@@ -17,7 +17,6 @@ import argparse
 import re
 import subprocess
 import sys
-import warnings
 import zlib
 from collections.abc import Iterator
 from itertools import permutations
@@ -180,7 +179,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="reports/<profile> or reports/<profile>/<run>")
     parser.add_argument("--seal", action="store_true", help=f"if all numbers are well, record the files in {MANIFEST}")
     options = parser.parse_args(arguments)
-    warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")  # scores are means over those that are
     try:
         summary, numbers, files = verify(options.folder)
     except FileNotFoundError as error:

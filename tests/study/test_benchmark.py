@@ -1,6 +1,5 @@
-"""Ratios are those of what was timed, intervals hold what they promise, and a ratio that has fallen is reported."""
+"""A ratio that has fallen is reported, and memory is that which work takes."""
 
-import time
 from unittest.mock import Mock
 
 import cv2
@@ -12,29 +11,9 @@ from fer_helpers import paths
 from fer_helpers.study import benchmark
 
 
-def ratio_of(fast: list[float], slow: list[float], measured: str = "seconds"):
-    both = pd.DataFrame({"round": range(len(fast)), "fast": fast, "slow": slow})
-    return benchmark.ratio(both.melt("round", var_name="way", value_name=measured), "slow", "fast", measured)
-
-
 def results_with(**ratios: float) -> pd.DataFrame:
     rows = [{"metric": "ratio", "model": name.replace("_", " "), "value": value} for name, value in ratios.items()]
     return pd.DataFrame([*rows, {"metric": "median_seconds", "model": "frozen body: fit", "value": 3.0}])
-
-
-def test_ways_take_turns_and_their_first_calls_are_not_timed():
-    calls, waits = [], {"a": iter([0.3, 0, 0, 0]), "b": iter([0, 0.05, 0.05, 0.05])}
-    ways = {name: lambda name=name: (calls.append(name), time.sleep(next(waits[name]))) for name in waits}
-    timed = benchmark.in_turn(ways, rounds=3)
-    assert calls == [*"ab", *"ab", *"ba", *"ab"] and list(timed["way"]) == calls[2:]
-    assert timed.query("way == 'a'")["seconds"].min() < 0.05 <= timed.query("way == 'b'")["seconds"].min()
-
-
-def test_ratio_is_the_median_of_the_rounds_ratios_and_the_interval_of_six_their_range():
-    assert ratio_of([1] * 6, [2, 2, 2, 2, 2, 200.0]) == (2.0, (2.0, 200.0))  # one slow round does not move the median
-    assert ratio_of([1, 1, 1, 1, 1, 10], [2, 2, 2, 2, 2, 20.0]) == (2.0, (2.0, 2.0))
-    assert ratio_of([1] * 6, [3, 1, 2, 6, 4, 5.0]) == (3.5, (1.0, 6.0))
-    assert ratio_of([1] * 5, [3, 1, 2, 6, 4.0], "bytes") == (3.0, None)
 
 
 def test_peak_memory_grows_by_what_is_allocated_although_it_is_given_back():

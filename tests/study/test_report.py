@@ -69,7 +69,7 @@ def test_failed_run_shows_its_error_and_the_notebook_up_to_the_traceback(tmp_pat
     page = page_of(write_run(tmp_path / "cpu" / "run", executed=failed_notebook(), status=status, error=error))
     assert page.select_one(".status").get_text() == "failed"
     told = page.select_one(".banner.failed").get_text(" ", strip=True)
-    assert told == f"This run failed: {error or 'ValueError: no faces'}"
+    assert told == f"This run failed: {error or 'it stopped before its end and left no message'}"
     assert page.select_one(".traceback").get_text().strip() == "Traceback\nno faces <here>"
     assert page.select("article details")[-1].has_attr("open")
     assert "What comes after" not in page.get_text()

@@ -1,6 +1,5 @@
 """One notebook run with one file of parameters: what is refused, what counts as finished, what is kept of a failure."""
 
-import gzip
 import json
 import shutil
 import sys
@@ -14,7 +13,7 @@ import yaml
 from nbclient import NotebookClient
 
 from fer_helpers import paths
-from fer_helpers.study import runner, runs
+from fer_helpers.study import cells, runner, runs
 
 NOTEBOOK = Path(__file__).parent.parent / "fixtures" / "ends_as_told.ipynb"
 RUN_DIR = "reports/smoke/00_any.told"
@@ -51,10 +50,6 @@ def about(folder: Path) -> tuple[str, str]:
     return content["status"], content.get("error", "")
 
 
-def executed(folder: Path) -> nbformat.NotebookNode:
-    return nbformat.reads(gzip.decompress((folder / "executed.ipynb.gz").read_bytes()).decode(), as_version=4)
-
-
 def test_a_finished_run_leaves_its_notebook_and_what_it_wrote_itself(run_with, project, capsys, monkeypatch):
     kernel = {"argv": ["/bin/false"], "display_name": "the user's own", "language": "python"}
     (project / "kernels" / "python3").mkdir(parents=True)
@@ -66,9 +61,9 @@ def test_a_finished_run_leaves_its_notebook_and_what_it_wrote_itself(run_with, p
     assert sorted(file.name for file in folder.iterdir()) == ["executed.ipynb.gz", "results.csv", "run.json"]
     assert [file.name for file in folder.parent.iterdir() if "lock" not in file.name] == ["00_any.told"]
 
-    notebook, written = executed(folder), json.loads((folder / "run.json").read_text())
-    cells = len(nbformat.read(NOTEBOOK, as_version=4).cells) + 1  # with that of the injected parameters
-    assert [cell.metadata.papermill.status for cell in notebook.cells] == ["completed"] * cells
+    notebook, written = cells.read(folder / runs.EXECUTED), json.loads((folder / "run.json").read_text())
+    count = len(nbformat.read(NOTEBOOK, as_version=4).cells) + 1  # with that of the injected parameters
+    assert [cell.metadata.papermill.status for cell in notebook.cells] == ["completed"] * count
     assert (written["python"], written["working_folder"]) == (sys.executable, str(project)), "not the user's own kernel"
     assert (written["MALLOC_MMAP_MAX_"], written["OMP_NUM_THREADS"]) == ("0", "1")
     assert set(written["files"]) == {"executed.ipynb.gz", "results.csv"}
@@ -98,7 +93,8 @@ def test_a_run_that_fails_says_why_in_one_sentence_and_keeps_its_notebook(run_wi
     assert run_with({"ending": ending}) == error
     failed = project / f"{RUN_DIR}.failed"
     assert about(failed) == ("failed", error)
-    statuses = [cell.metadata.papermill.status for cell in executed(failed).cells if cell.cell_type == "code"]
+    kept = cells.read(failed / runs.EXECUTED).cells
+    statuses = [cell.metadata.papermill.status for cell in kept if cell.cell_type == "code"]
     started = {"raised": 5, "killed": 7}.get(ending)
     assert started is None or statuses == ["completed"] * (started - 1) + ["failed"] + ["pending"] * (8 - started)
 
@@ -108,7 +104,8 @@ def test_a_wrong_parameter_fails_the_run_before_there_is_a_kernel(run_with, proj
     sentence = "RunError: 00_any has no parameter epoch: it has ending, epochs, rate, data, weights, run_dir"
     assert run_with({"epoch": 3}) == sentence
     assert about(project / f"{RUN_DIR}.failed") == ("failed", sentence)
-    assert executed(project / f"{RUN_DIR}.failed").cells[0].source.startswith("# A run that ends as it is told")
+    kept = cells.read(project / f"{RUN_DIR}.failed" / runs.EXECUTED)
+    assert kept.cells[0].source.startswith("# A run that ends as it is told")
 
 
 def test_a_kernel_may_take_minutes_to_start(run_with, monkeypatch):

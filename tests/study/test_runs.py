@@ -125,6 +125,8 @@ def test_record_of_a_run_says_what_ran_when_on_what(project):
     expected = {"status": "running", "run": "small.b0", "profile": "smoke", "paper": "small_2020"}
     parameters = {"run_dir": "reports/smoke/small.b0", "epochs": 5, "rate": 1.0, "classes": ["happy", "sad"]}
     assert about.items() >= (expected | {"parameters": parameters}).items()
+    import keras  # which is what makes a run name a backend
+
     shown = run.versions()["version"]
     run.write("history.csv", pd.DataFrame({"epoch": [1]}))
     run.finish(verdict="not testable here")
@@ -132,7 +134,7 @@ def test_record_of_a_run_says_what_ran_when_on_what(project):
     assert (about["status"], about["verdict"]) == ("finished", "not testable here")
     for package in ("keras", "numpy", "pandas", "scikit-learn", "opencv-python-headless", "papermill"):
         assert about["versions"][package] == shown[package] == version(package)
-    assert (shown["backend"], shown["device"]) == (about["backend"], about["device"])
+    assert shown["backend"] == about["backend"] == keras.backend.backend() and shown["device"] == about["device"]
     real, generated = about["data"]
     expected = {"dataset": "fer2013", "source": "real photographs", "found_as": "fer2013.zip", "bytes": 5, "images": 6}
     assert real == expected | {"skipped": 1, "table_hash": table_hash(faces(6)), "notes": ["a note"]}
@@ -169,9 +171,7 @@ def test_error_is_one_sentence_in_a_notebook_and_no_backend_was_imported(project
     assert capsys.readouterr().out.splitlines()[-1] == "RunError: 01_small: epochs must be at least 1, not 0"
 
 
-def test_unknown_parameter_is_refused_at_first_and_variables_are_allowed_later(project):
-    with pytest.raises(runs.RunError, match="01_small has no parameter epoch: it has run_dir, epochs, rate, classes"):
-        start(epoch=5)
+def test_variables_that_are_no_parameters_are_allowed_once_there_is_a_run(project):
     assert start(run=start(), smallest=4, name="B0").about["parameters"]["epochs"] == 3
 
 

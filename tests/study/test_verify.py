@@ -1,7 +1,6 @@
 """A number that its predictions do not give, and a file that is not as committed, are found and named."""
 
 import gzip
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -120,8 +119,6 @@ def edit(file: Path, column: str, text: str) -> None:
 
 OF_RUN = (".html", "/results.csv", "/predictions.csv.gz", "/run.json", "/executed.ipynb.gz")
 COMMITTED = [f"{name}{file}" for name in RUNS for file in OF_RUN] + ["01_small/history.csv", "results.csv"]
-KEYS = {"run", "profile", "notebook", "paper", "status", "started", "ended", "seconds", "parameters", "data", "backend"}
-KEYS |= {"device", "versions", "commit", "verdict", "init", "model", "seeds", "fingerprint", "files"}
 
 
 def test_untouched_runs_have_no_difference_and_every_metric_is_computed_anew(profile, capsys):
@@ -135,21 +132,15 @@ def test_untouched_runs_have_no_difference_and_every_metric_is_computed_anew(pro
         subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=profile, check=True)
 
 
-def test_one_bit_in_any_committed_file_and_any_change_of_run_json_is_found_and_the_file_named(profile):
+def test_one_bit_in_any_committed_file_is_found_and_the_file_named(profile):
     for name in (*COMMITTED, "SHA256SUMS"):
         before = (profile / name).read_bytes()
         half = len(before) // 2
         (profile / name).write_bytes(before[:half] + bytes([before[half] ^ 1]) + before[half + 1 :])
         found = list(verify.changed_files(profile))
-        assert any(name in one for one in found)
+        assert name == "SHA256SUMS" or f"{profile / name} was changed: SHA256SUMS says otherwise" in found
         assert f"not as committed:  M reports/small/{name}" in found
         (profile / name).write_bytes(before)
-    file = profile / "01_small/run.json"
-    about = json.loads(file.read_text())
-    assert set(about) == KEYS
-    for key in KEYS:
-        file.write_text(json.dumps(about | {key: "another"}, indent=2) + "\n")
-        assert f"{file} was changed: SHA256SUMS says otherwise" in verify.changed_files(profile)
 
 
 @pytest.mark.parametrize("sealed", [False, True])

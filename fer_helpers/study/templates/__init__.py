@@ -18,6 +18,7 @@ from fer_helpers import paths, plots
 from fer_helpers.study.claims.published import NAMES
 
 FOLDER = Path(__file__).parent
+ROWS_SHOWN = 2_500  # of a run's results.csv in its page, which stays below 3 MB
 FILES = sorted(file for file in FOLDER.iterdir() if file.suffix in (".j2", ".css", ".js", ".py"))
 HTML = {"data", "form", "input", "label", "main", "option", "section", "select"} | nh3.ALLOWED_TAGS
 MATHML = (
@@ -39,6 +40,7 @@ def environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(FOLDER)
     found = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     found.filters |= {"sanitised": sanitised, "number": number, "named": named}
+    found.globals["rows_shown"] = ROWS_SHOWN
     for name in ("style.css", "index.js"):
         text = (FOLDER / name).read_text(encoding="utf-8")
         found.globals[name.partition(".")[0]] = Markup(text)
