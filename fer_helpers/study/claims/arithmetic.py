@@ -27,7 +27,7 @@ def counts(value: Decimal, total: int) -> range:
     GRIM (Brown and Heathers 2017, Soc. Psychol. Personal. Sci. 8): a proportion is a mean of zeros and ones.
     """
     low, high = bounds(value)
-    return range(max(0, math.ceil(low * total)), max(0, min(total + 1, math.ceil(high * total))))
+    return range(max(0, math.ceil(low * total)), min(total + 1, math.ceil(high * total)))
 
 
 def smallest_total(value: Decimal) -> int:
