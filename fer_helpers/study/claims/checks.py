@@ -205,8 +205,9 @@ def confusion_matrix(paper: Paper) -> Found:
 
     A precision alone is a share of the images predicted as a class, of which there may be any number up to all.
     """
-    for claim in [c for c in own(paper) if c.metric in ("precision", "accuracy", "recall")]:
-        sizes, alike = class_images(claim, paper), [c for c in pick(paper, scored_as=claim.scored_as) if c.expression]
+    shares = pick(paper, unit="share")
+    for claim in [c for c in own(shares) if c.metric in ("precision", "accuracy", "recall")]:
+        sizes, alike = class_images(claim, paper), [c for c in pick(shares, scored_as=claim.scored_as) if c.expression]
         total, precisions = sum(sizes.values()), {c.expression: c for c in pick(alike, metric="precision")}
         if claim.metric == "precision":
             enough = arithmetic.smallest_total(claim.value)
@@ -241,15 +242,16 @@ def loss_and_accuracy(paper: Paper) -> Found:
         sizes = [n for n in class_images(loss, paper).values() if n]
         if below <= least or not sizes:
             continue
-        floor, labels, k = max(sizes) / sum(sizes), stats.entropy(sizes), max(2, round(math.exp(loss.value)))
+        floor, labels = max(sizes) / sum(sizes), stats.entropy(sizes)
         told = f"The most frequent expression alone gives an accuracy of {floor:.3f}, the labels' shares a loss of "
         told += f"{labels:.2f}, chance of {len(sizes)} classes ln {len(sizes)} = {math.log(len(sizes)):.2f}"
         strange = accuracy.value < floor and below < labels
         if strange:
             told += f": {accuracy.value} is below the first, {loss.value} better than the second"
-        near = math.isclose(math.log(k), loss.value, abs_tol=0.02) and math.isclose(1 / k, accuracy.value, abs_tol=0.02)
-        if strange and near and k < len(sizes):
-            told += f"; both are chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})"
+            k = max(2, round(math.exp(loss.value)))
+            far = max(abs(math.log(k) - float(loss.value)), abs(1 / k - float(accuracy.value)))
+            if far <= 0.02 and k < len(sizes):
+                told += f"; both are chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})"
         yield from ((claim, DOUBTFUL if strange else POSSIBLE, told) for claim in (accuracy, loss))
 
 
@@ -312,7 +314,8 @@ def split_size(paper: Paper) -> Found:
             yield claim, claim.value in sizes.values(), told, *own(paper, metric=f"{claim.split}_share")
     for ratio in pick(paper, metric="split_ratio"):
         of_train = pick(paper, metric="images", dataset=ratio.dataset, split="train")
-        for train, test in [(c, t) for c in of_train for t in images(paper, c.dataset, "test", c.expression)]:
+        pairs = [(c, t) for c in of_train for t in images(paper, c.dataset, "test", c.expression) if t.value]
+        for train, test in pairs:
             fits = abs(test.value - (train.value + test.value) / (ratio.value + 1)) < 1
             told = f"{train.value:,} to {test.value:,} is {train.value / test.value:.4f} to 1, whole images allowed for"
             if not train.expression:
@@ -389,7 +392,8 @@ def bounded(paper: Paper) -> Found:
 
 def errors(paper: Paper) -> Found:
     """A number of errors leaves a number of right images, and so an accuracy."""
-    for claim, other in product(pick(paper, metric="errors"), pick(paper, metric="accuracy", expression="")):
+    shares = pick(paper, metric="accuracy", expression="", unit="share")
+    for claim, other in product(pick(paper, metric="errors"), shares):
         if claim.n and claim.scored_as == other.scored_as:
             right = claim.n - int(claim.value)
             told = f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}"

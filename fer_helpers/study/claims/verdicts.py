@@ -271,7 +271,8 @@ def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
     n, fits = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {})
     n = claim.n or (n if fits else None)
     context: dict = {"n": n}
-    value, accuracy = float(claim.value), claim.metric.startswith("accuracy") and not claim.metric.endswith("_below")
+    value, metric = float(claim.value), claim.metric if claim.unit == "share" else ""
+    accuracy = metric.startswith("accuracy") and not metric.endswith("_below")
     if n and accuracy:
         context["printed_low"], context["printed_high"] = evaluation.proportion_interval(round(value * n), n)
     sizes = pd.Series(consistency.class_images(claim, paper) if claim.kind == "result" else {}, dtype=float)
@@ -284,7 +285,7 @@ def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
         context["floor"] = shares.get(claim.expression, np.nan)
     alike = consistency.pick(paper, dataset=claim.dataset, split=claim.split, metric=claim.metric, expression="")
     rivals = [c for c in alike if c.model != claim.model and "standard CNN" not in (c.model, claim.model)]
-    if claim.kind == "result" and claim.metric == "accuracy" and rivals and n:
+    if claim.kind == "result" and metric == "accuracy" and rivals and n:
         rival = min(rivals, key=lambda other: abs(other.value - claim.value))
         context |= {"compared_with": rival.model, "apart": float(claim.value - rival.value)}
         context["images_apart"] = round(abs(context["apart"]) * n)
