@@ -23,7 +23,6 @@ from fer_helpers.images import CORES
 if TYPE_CHECKING:  # a process that runs an exported network loads neither Keras nor its backend
     import keras
 
-FORMATS = (".onnx", ".tflite")
 Network = Callable[[np.ndarray], np.ndarray]  # images (n, side, side, 3) from 0 to 255 -> probabilities (n, classes)
 
 
@@ -96,8 +95,8 @@ def load(path: Path) -> Network:
 
 
 def _check_ending(path: Path) -> None:
-    if path.suffix not in FORMATS:
-        raise ValueError(f"{path.name} ends in neither {' nor '.join(FORMATS)}")
+    if path.suffix not in (".onnx", ".tflite"):
+        raise ValueError(f"{path.name} ends in neither .onnx nor .tflite")
 
 
 def _needed(module: str) -> ModuleType:
