@@ -181,8 +181,9 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
         here = [entry["dataset"] for entry in entries if not _of_data(paper, entry["dataset"], entry)]
         missing = [name for name in claim.dataset.split(" to ") if name in UNDER_AGREEMENT and name not in here]
         word, reason = (
-            _counted(claim, found, runs)
-            or _from_checks(found)
+            _from_checks(found, (IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS))
+            or _counted(claim, runs)
+            or _from_checks(found, (DOUBTFUL, AGREES))
             or _from_scores(claim, mine)
             or _not_tested(claim, missing, ours["differs"])
         )
@@ -192,9 +193,9 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
 
-def _from_checks(found: pd.DataFrame) -> tuple[str, str] | None:
-    """The gravest word of the checks with its sentences, or None if they leave the claim to be measured."""
-    for word in (IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS, DOUBTFUL, AGREES):
+def _from_checks(found: pd.DataFrame, words: tuple[str, ...]) -> tuple[str, str] | None:
+    """The first of the words that the checks found, with their sentences, or None."""
+    for word in words:
         rows = found[found["word"] == word]
         told = [f"{note[:-1]}{f' ({ids})' * bool(ids)}" for note, ids in rows[["note", "against"]].to_numpy()]
         if told:
@@ -202,11 +203,9 @@ def _from_checks(found: pd.DataFrame) -> tuple[str, str] | None:
     return None
 
 
-def _counted(claim: consistency.Claim, found: pd.DataFrame, runs: list) -> tuple[str, str] | None:
-    """That images were counted again in real photographs, as many as printed, where no check speaks against them."""
-    if claim.kind != "count" or found["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS]).any():
-        return None
-    for run in runs:
+def _counted(claim: consistency.Claim, runs: list) -> tuple[str, str] | None:
+    """That images were counted again in real photographs, as many as printed."""
+    for run in runs if claim.kind == "count" else []:
         rows = run.results[(run.results["claim"] == claim.claim) & (run.results["metric"] == claim.metric)]
         real = any((e["dataset"], e["source"]) == (claim.dataset, REAL) for e in run.about.get("data", []))
         if real and (abs(rows["value"] - float(claim.value)) <= 0.5 * 10.0**-claim.decimals).any():
