@@ -23,17 +23,15 @@ from fer_helpers.images import CORES
 if TYPE_CHECKING:  # a process that runs an exported network loads neither Keras nor its backend
     import keras
 
-FORMATS = (".onnx", ".tflite")
 Network = Callable[[np.ndarray], np.ndarray]  # images (n, side, side, 3) from 0 to 255 -> probabilities (n, classes)
 
 
 def save(model: "keras.Model", path: Path, eight_bits: bool = False) -> None:
     """Write a network of float32 with its weights as one file `.onnx` or `.tflite`, for any number of images at a time.
 
-    With `eight_bits` a `.tflite` keeps its weights as whole numbers of 8 bits, in a quarter of the size.
-    An older file of that name is replaced only by a whole one. ValueError for another ending, a network of 16-bit
-    numbers, or a backend other than TensorFlow; ImportError without the extra `export`; RuntimeError where the
-    converter failed, with its last line.
+    With `eight_bits` a `.tflite` has weights of 8 bits, in a quarter of the size. ValueError for another ending, a
+    network of 16-bit numbers or another backend than TensorFlow; ImportError without the extra `export`; RuntimeError
+    where the converter failed, with its last line.
     """
     import keras
 
@@ -68,8 +66,8 @@ def _save_onnx(model: "keras.Model", path: Path) -> None:
         raise RuntimeError(f"tf2onnx could not convert {model.name}: {last_line}")
 
 
-def load(path: Path, threads: int = CORES) -> Network:
-    """A network that `save` wrote, to be called with images on so many processor threads, without Keras.
+def load(path: Path) -> Network:
+    """A network that `save` wrote, to be called with images, on all processor cores and without Keras.
 
     FileNotFoundError without the file, ValueError for another ending, ImportError without the extra `export`.
     """
@@ -79,10 +77,10 @@ def load(path: Path, threads: int = CORES) -> Network:
     if path.suffix == ".onnx":
         runtime = _needed("onnxruntime")
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = CORES
         session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return lambda images: session.run(None, {session.get_inputs()[0].name: np.asarray(images, "float32")})[0]
-    interpreter = _needed("ai_edge_litert.interpreter").Interpreter(str(path), num_threads=threads)
+    interpreter = _needed("ai_edge_litert.interpreter").Interpreter(str(path), num_threads=CORES)
     place, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 
     def network(images: np.ndarray) -> np.ndarray:
@@ -97,8 +95,8 @@ def load(path: Path, threads: int = CORES) -> Network:
 
 
 def _check_ending(path: Path) -> None:
-    if path.suffix not in FORMATS:
-        raise ValueError(f"{path.name} ends in neither {' nor '.join(FORMATS)}")
+    if path.suffix not in (".onnx", ".tflite"):
+        raise ValueError(f"{path.name} ends in neither .onnx nor .tflite")
 
 
 def _needed(module: str) -> ModuleType:

@@ -42,9 +42,9 @@ def test_exported_network_says_what_keras_says_of_any_number_of_images_and_only_
 ):
     expected = network.predict(images, verbose=0)
     assert np.ptp(expected, axis=0).max() > 0.01  # the images are told apart, so that agreement means something
-    given, alone = export.load(exported), export.load(exported, threads=1)
+    given = export.load(exported)
     assert given(images).shape == (9, 7) and given(images).dtype == np.float32
-    one_by_one = np.concatenate([alone(images[place : place + 1]) for place in range(len(images))])
+    one_by_one = np.concatenate([given(images[place : place + 1]) for place in range(len(images))])
     for answers in (given(images), one_by_one, np.concatenate([given(images[:4]), given(images[4:])])):
         assert np.abs(answers - expected).max() < 1e-5
     assert list(exported.parent.iterdir()) == [exported]

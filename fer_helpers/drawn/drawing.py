@@ -58,16 +58,11 @@ def draw_face(
     channels: int = 3,
     framing: str = "crop",
 ) -> tuple[np.ndarray, tuple[float, ...]]:
-    """A picture of a person with an expression, and where the face is in it.
+    """A picture, uint8 (size, size, channels), and the box of the face in it, (x, y, width, height) in pixels.
 
-    Args:
-        identity, expression, intensity: of `draw_identity`, one of `ACTIONS`, from 0 (neutral) to 1 (full).
-        size, channels: side in pixels; 1 for grey, 3 for RGB.
-        random: of pose, light, noise, background and the actions' small errors, the same whatever the expression.
-        framing: `crop` (the face fills the picture, as in FER-2013) or `portrait` (head and shoulders).
-
-    Returns:
-        uint8 array (size, size, channels); box of the face, (x, y, width, height) in pixels.
+    The expression is one of `ACTIONS`, its intensity from 0 (neutral) to 1; the face fills a `crop`, as in FER-2013,
+    and is in a `portrait` with head and shoulders. From `random` come pose, light, background, noise and the actions'
+    small errors, the same whatever the expression.
     """
     side = max(96, size)
     share, middle = FRAMINGS[framing]

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
+from fer_helpers.datasets.table import EXPRESSIONS
 from fer_helpers.drawn.drawing import draw_face, draw_identity
 
 Files = Iterator[tuple[str, bytes]]
-EIGHT = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
-SHARES = np.array([0.19, 0.22, 0.15, 0.13, 0.12, 0.08, 0.11, 0.08])  # of EIGHT, in proportion
+SHARES = np.array([0.19, 0.22, 0.15, 0.13, 0.12, 0.08, 0.11, 0.08])  # of the expressions, in proportion
 # Valence and arousal at full intensity, after where people place these words on the circumplex (Russell 1980).
 AFFECT = ((0.0, 0.0), (0.8, 0.3), (-0.8, -0.4), (0.2, 0.8), (-0.4, 0.85), (-0.8, 0.4), (-0.6, 0.8), (-0.7, 0.5))
 IMAGES_A_PERSON = 6
@@ -117,7 +117,7 @@ def affectnet() -> Files:
     rows = {"train": [header.split(",")], "test": []}
     photographs = _photographs({"train": 800, "test": 200}, 8, seed=5, size=160, framing="portrait")
     for number, one in enumerate(photographs):
-        shown = EIGHT.index(one.expression)
+        shown = EXPRESSIONS.index(one.expression)
         code = {3: 8, 9: 9, 15: 10}.get(number % 30, shown)
         affect = (one.intensity * np.array(AFFECT[shown]) + one.random.normal(0, 0.05, 2)).clip(-1, 1).round(4)
         if code == 10:
@@ -135,7 +135,7 @@ def _photographs(images: dict[str, int], classes: int, seed: int, **options) -> 
         random = np.random.default_rng([seed, place])
         people = [draw_identity(random) for _ in range(count // IMAGES_A_PERSON)]
         ends = np.round(np.cumsum(SHARES[:classes] / SHARES[:classes].sum()) * count).astype(int)
-        shown = random.permutation(np.repeat(EIGHT[:classes], np.diff(ends, prepend=0))).tolist()
+        shown = random.permutation(np.repeat(EXPRESSIONS[:classes], np.diff(ends, prepend=0))).tolist()
         for number, expression in enumerate(shown):
             random = np.random.default_rng([seed, place, number])
             one = SimpleNamespace(split=split, number=number, expression=expression, random=random)

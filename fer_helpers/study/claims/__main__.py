@@ -7,6 +7,7 @@ from pathlib import Path
 from fer_helpers.study import claims
 from fer_helpers.study.claims import checks
 
+ABOUT = "Can printed numbers be true, and do they agree with each other and with what was published?"
 HOW = """FILE.csv has one row a printed number, and a header. Needed columns: paper, metric, value, decimals (as
 printed: 0.71 and 0.7100 are not the same). Others, as far as they are known: claim (an id), where, kind (result, count,
 architecture, setting, cited), dataset, split (train, val, test, all), model, expression, unit (share: a fraction of 1),
@@ -15,27 +16,24 @@ precision, recall, loss, errors, images, epochs and more; data/README.md has an 
 this study's four papers are checked."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Check every number and print a line for each finding; returns 1 for a file that can't be read."""
-    about = "Can printed numbers be true, and do they agree with each other and with what was published?"
-    parser = argparse.ArgumentParser("python -m fer_helpers.study.claims", description=about, epilog=HOW)
+def main(arguments: list[str] | None = None) -> None:
+    """Check every number and print a line for each; ends with one on stderr and exit code 1 if a file can't be read."""
+    parser = argparse.ArgumentParser("python -m fer_helpers.study.claims", description=ABOUT, epilog=HOW)
     parser.add_argument("file", nargs="?", type=Path, help="table of printed numbers; see below")
     parser.add_argument("--csv", action="store_true", help="print all findings as CSV")
     chosen = parser.parse_args(arguments)
     try:
         printed = claims.read(chosen.file) if chosen.file else claims.load()
     except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        sys.exit(str(error))
     if chosen.csv:
         checks.check(printed).to_csv(sys.stdout, index=False, lineterminator="\n")
-        return 0
+        return
     judged = claims.judge(printed)
     for row in judged.itertuples():
         print(f"{row.word:<18} {row.claim} = {row.printed:.{row.decimals}f}: {row.reason}")
     print(f"\n{len(judged)} printed numbers. {claims.headline(judged)}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -27,7 +27,7 @@ def counts(value: Decimal, total: int) -> range:
     GRIM (Brown and Heathers 2017, Soc. Psychol. Personal. Sci. 8): a proportion is a mean of zeros and ones.
     """
     low, high = bounds(value)
-    return range(max(0, math.ceil(low * total)), max(0, min(total + 1, math.ceil(high * total))))
+    return range(max(0, math.ceil(low * total)), min(total + 1, math.ceil(high * total)))
 
 
 def smallest_total(value: Decimal) -> int:
@@ -50,14 +50,14 @@ def sizes_of_share(share: Decimal, images: int, by_class: dict[str, int] | None 
 
 
 @cache
-def averages(value: Decimal, sizes: tuple[int, ...], most_errors: int = 3) -> dict[str, bool]:
-    """Whether averages over classes other than the accuracy print so, by trying every way of making a few errors.
+def averages(value: Decimal, sizes: tuple[int, ...]) -> dict[str, bool]:
+    """Whether averages over classes other than the accuracy print so, by trying every way of making up to three errors.
 
     `sizes` are the test images of each class; with more errors nearly every number is some average.
     """
     images, side = np.array(sizes, "float64"), len(sizes)
     cells = [a * side + b for a, b in permutations(range(side), 2)]
-    ways = (way for errors in range(1, most_errors + 1) for way in combinations_with_replacement(cells, errors))
+    ways = (way for errors in (1, 2, 3) for way in combinations_with_replacement(cells, errors))
     wrong = np.array([np.bincount(way, minlength=side * side) for way in ways]).reshape(-1, side, side)
     right, weights = images - wrong.sum(axis=2), images / images.sum()
     predicted = right + wrong.sum(axis=1)

@@ -8,22 +8,20 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 from typing import Any
 
 import pandas as pd
 from scipy import stats
 
-from fer_helpers.study.claims import architecture, arithmetic, published
+from fer_helpers.study.claims import arithmetic, published
 
 WORDS = ("impossible", "false", "ambiguous", "contradicts itself", "doubtful", "agrees", "possible", "unknown")
 IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS, DOUBTFUL, AGREES, POSSIBLE, UNKNOWN = WORDS
-COLUMNS = ("claim", "check", "printed", "word", "against", "note")
 SHARES_OF_IMAGES = ("accuracy", "accuracy_low", "accuracy_high", "accuracy_first_epoch", "accuracy_top5", "recall")
 SCORES = (*SHARES_OF_IMAGES, "precision", "f1", "loss", "loss_first_epoch")
 PLACE = re.compile(r"[^.]+\.(?:abstract|sec[\d.]*\d|table\d+|fig\d+)\.")
 STATED = "as the paper states"
-
 
 Claim = Any  # a row of claims.csv as `parse` returns it
 Paper = list[Claim]
@@ -49,7 +47,7 @@ def parse(claims: pd.DataFrame) -> list[Claim]:
 
 
 def check(claims: pd.DataFrame) -> pd.DataFrame:
-    """Put every claim to every check: rows in the order of the claims, columns `COLUMNS`, `against` ids and spaces."""
+    """Put every claim to every check: one row or more for each claim in their order, `against` holds ids and spaces."""
     read, rows = parse(claims), []
     for paper, run in product(claims["paper"].unique(), CHECKS):
         for claim, word, told, *others in run(pick(read, paper=paper)):
@@ -58,10 +56,10 @@ def check(claims: pd.DataFrame) -> pd.DataFrame:
             both = [(claim.claim, " ".join(others)), *((other, claim.claim) for other in others)]
             rows += [(id_, run.__name__, word, against, f"{told}.") for id_, against in both]
     found = pd.DataFrame(rows, columns=["claim", "check", "word", "against", "note"]).drop_duplicates()
-    every = pd.DataFrame({"claim": [c.claim for c in read], "printed": [str(c.value) for c in read]})
-    nothing = "Nothing to hold it against was printed or published."
-    every = every.merge(found, how="left").fillna({"word": UNKNOWN, "note": nothing})
-    return every.fillna("")[list(COLUMNS)]
+    printed = pd.DataFrame({"claim": [c.claim for c in read], "printed": [str(c.value) for c in read]})
+    nothing = {"word": UNKNOWN, "note": "Nothing to hold it against was printed or published."}
+    every = printed.merge(found, how="left").fillna(nothing).fillna("")
+    return every[["claim", "check", "printed", "word", "against", "note"]]
 
 
 def pick(claims: Paper, **columns) -> Paper:
@@ -103,18 +101,18 @@ def _listed(numbers: Iterable[tuple[int | Decimal, str]]) -> str:
 def whole_images(paper: Paper) -> Found:
     """A share of n images is k/n for a whole k, however it is rounded (GRIM, Brown and Heathers 2017)."""
     for claim in [c for c in paper if is_of_images(c)]:
-        value, totals = claim.value, plausible_totals(claim, paper)
+        value, short, totals = claim.value, claim.value.normalize(), plausible_totals(claim, paper)
         n, fits = likely_total(claim, paper)
-        ways, short = [f"{k:,} of {n:,} images ({totals[n]})" for n, k in fits.items()], value.normalize()
+        ways = {total: f"{k:,} of {total:,} images ({totals[total]})" for total, k in fits.items()}
         if arithmetic.step(short) > 10 * arithmetic.step(value) and arithmetic.counts(short, n):
-            ways.append(f"{short} with zeros appended")
+            ways[0] = f"{short} with zeros appended"
         if not totals:
             yield claim, UNKNOWN, "Of how many images it is a share is neither printed nor known"
         elif n in fits:
-            yield claim, POSSIBLE, f"{fits[n]:,} of {n:,} images ({totals[n]})"
+            yield claim, POSSIBLE, ways[n]
         elif ways:
             told = f"No whole number of {n:,} images ({totals[n]}) gives {value}"
-            yield claim, DOUBTFUL, f"{told}; it could be {' or '.join(ways)}"
+            yield claim, DOUBTFUL, f"{told}; it could be {' or '.join(ways.values())}"
         else:
             yield claim, IMPOSSIBLE, _impossible(claim, paper, totals, n)
 
@@ -149,9 +147,8 @@ def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> s
 def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     """How many images a score can be of, with the reason; what the paper states comes first, and its reason begins so.
 
-    The claim's own n; what the paper says of the data set, split and expression, of a share of it or, where a network
-    meets another data set, of its frames and of the whole; then the sizes that the set's authors gave it. A confusion
-    may go either way.
+    The claim's own n; what the paper says of the split or of a share or, where a network meets another data set, the
+    frames and the whole; then the sizes that the set's authors gave it. A confusion may go either way.
     """
     crossed, split, expression = " to " in claim.dataset, claim.split or "test", claim.expression
     sizes = [(claim.n, STATED)]
@@ -162,8 +159,8 @@ def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     sizes += [(n, f"the {split} share of the whole, {rule}") for rule, n in _share_sizes(claim, paper).items()]
     either = dict.fromkeys((expression, claim.metric.partition("share_predicted_")[2] or expression))
     for kind, shown in product(["test_set"] * (split == "test") + ["whole_set"] * crossed, either):
-        for told, of in published.SETS[kind].get(claim.tested, {}).items():
-            sizes.append((of.get(shown) if shown else sum(of.values()), told))
+        sets = published.SETS.get((kind, claim.tested), {}).items()
+        sizes += [(of.get(shown) if shown else sum(of.values()), told) for told, of in sets]
     totals: dict[int, str] = {}
     for n, told in [(int(n), told) for n, told in sizes if n]:
         totals.setdefault(n, told)  # the first reason counts
@@ -208,9 +205,10 @@ def confusion_matrix(paper: Paper) -> Found:
 
     A precision alone is a share of the images predicted as a class, of which there may be any number up to all.
     """
-    for claim in [c for c in own(paper) if c.metric in ("precision", "accuracy", "recall")]:
-        sizes, alike = class_images(claim, paper), [c for c in pick(paper, scored_as=claim.scored_as) if c.expression]
-        total, precisions = sum(sizes.values()), {c.expression: c for c in alike if c.metric == "precision"}
+    shares = pick(paper, unit="share")
+    for claim in [c for c in own(shares) if c.metric in ("precision", "accuracy", "recall")]:
+        sizes, alike = class_images(claim, paper), [c for c in pick(shares, scored_as=claim.scored_as) if c.expression]
+        total, precisions = sum(sizes.values()), {c.expression: c for c in pick(alike, metric="precision")}
         if claim.metric == "precision":
             enough = arithmetic.smallest_total(claim.value)
             told = f"{claim.value} needs {enough} or more images predicted as {claim.expression}, of {total or 'some'}"
@@ -231,8 +229,8 @@ def confusion_matrix(paper: Paper) -> Found:
 def loss_and_accuracy(paper: Paper) -> Found:
     """A loss is at least (1 - accuracy) ln 2; and one below the labels' entropy has an accuracy above the floor.
 
-    Assumed: nats, the same images, no weights. A network that gives each class its share has the entropy of the labels
-    as its loss and the share of the most frequent class as its accuracy; ln k and 1/k together are chance of k classes.
+    Assumed: nats, the same images, no weights. The entropy of the labels and the share of the most frequent class are
+    the loss and accuracy of a network that gives each class its share; ln k and 1/k those of chance among k classes.
     """
     for loss, accuracy in product(pick(paper, expression=""), pick(paper, expression="")):
         paired = loss.metric.startswith("loss") and accuracy.metric == loss.metric.replace("loss", "accuracy")
@@ -244,17 +242,17 @@ def loss_and_accuracy(paper: Paper) -> Found:
         sizes = [n for n in class_images(loss, paper).values() if n]
         if below <= least or not sizes:
             continue
-        floor, labels, k = max(sizes) / sum(sizes), stats.entropy(sizes), max(2, round(math.exp(loss.value)))
+        floor, labels = max(sizes) / sum(sizes), stats.entropy(sizes)
         told = f"The most frequent expression alone gives an accuracy of {floor:.3f}, the labels' shares a loss of "
         told += f"{labels:.2f}, chance of {len(sizes)} classes ln {len(sizes)} = {math.log(len(sizes)):.2f}"
         strange = accuracy.value < floor and below < labels
         if strange:
             told += f": {accuracy.value} is below the first, {loss.value} better than the second"
-        near = math.isclose(math.log(k), loss.value, abs_tol=0.02) and math.isclose(1 / k, accuracy.value, abs_tol=0.02)
-        if strange and near and k < len(sizes):
-            told += f"; both are chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})"
-        for claim in (accuracy, loss):
-            yield claim, DOUBTFUL if strange else POSSIBLE, told
+            k = max(2, round(math.exp(loss.value)))
+            far = max(abs(math.log(k) - float(loss.value)), abs(1 / k - float(accuracy.value)))
+            if far <= 0.02 and k < len(sizes):
+                told += f"; both are chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})"
+        yield from ((claim, DOUBTFUL if strange else POSSIBLE, told) for claim in (accuracy, loss))
 
 
 def adds_up(paper: Paper) -> Found:
@@ -316,7 +314,8 @@ def split_size(paper: Paper) -> Found:
             yield claim, claim.value in sizes.values(), told, *own(paper, metric=f"{claim.split}_share")
     for ratio in pick(paper, metric="split_ratio"):
         of_train = pick(paper, metric="images", dataset=ratio.dataset, split="train")
-        for train, test in [(c, t) for c in of_train for t in images(paper, c.dataset, "test", c.expression)]:
+        pairs = [(c, t) for c in of_train for t in images(paper, c.dataset, "test", c.expression) if t.value]
+        for train, test in pairs:
             fits = abs(test.value - (train.value + test.value) / (ratio.value + 1)) < 1
             told = f"{train.value:,} to {test.value:,} is {train.value / test.value:.4f} to 1, whole images allowed for"
             if not train.expression:
@@ -365,18 +364,16 @@ def names(paper: Paper) -> Found:
 
 def within_range(paper: Paper) -> Found:
     """A number lies within a printed range, whose ends are in order; one without a model is of all EfficientNets."""
-    for low, high in permutations(own(paper), 2):
+    for low in [c for c in own(paper) if c.metric.endswith("_low")]:
         metric = low.metric.removesuffix("_low")
-        ends = (f"{metric}_low", f"{metric}_high", low.where, low.scored_as)
-        if (low.metric, high.metric, high.where, high.scored_as) != ends:
-            continue
-        told = f"{low.place} has a range from {low.value} to {high.value}"
-        yield low, low.value <= high.value, told, high
-        for claim in own(paper, metric=metric, dataset=low.dataset, split=low.split) if low.value <= high.value else []:
-            of_network = (claim.model or "B0") in architecture.SCALES if low.model == "" else claim.model == low.model
-            if of_network:
-                end = low if claim.value < low.value else high
-                yield claim, low.value <= claim.value <= high.value, told, end
+        for high in own(paper, metric=f"{metric}_high", where=low.where, scored_as=low.scored_as):
+            told = f"{low.place} has a range from {low.value} to {high.value}"
+            yield low, low.value <= high.value, told, high
+            for claim in own(paper, metric=metric, dataset=low.dataset, split=low.split):
+                of_network = claim.model == low.model or (not low.model and claim.model in published.SCALES)
+                if of_network and low.value <= high.value:
+                    end = low if claim.value < low.value else high
+                    yield claim, low.value <= claim.value <= high.value, told, end
 
 
 def bounded(paper: Paper) -> Found:
@@ -395,7 +392,8 @@ def bounded(paper: Paper) -> Found:
 
 def errors(paper: Paper) -> Found:
     """A number of errors leaves a number of right images, and so an accuracy."""
-    for claim, other in product(pick(paper, metric="errors"), pick(paper, metric="accuracy", expression="")):
+    shares = pick(paper, metric="accuracy", expression="", unit="share")
+    for claim, other in product(pick(paper, metric="errors"), shares):
         if claim.n and claim.scored_as == other.scored_as:
             right = claim.n - int(claim.value)
             told = f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}"
@@ -405,17 +403,17 @@ def errors(paper: Paper) -> Found:
 
 def network(paper: Paper) -> Found:
     """A statement about the channels of EfficientNet holds for the network of Tan and Le 2019 (table 1, scaled)."""
-    for claim in [c for c in paper if c.model in architecture.SCALES]:
-        stages = architecture.stages(claim.model)
+    for claim in [c for c in paper if c.model in published.SCALES]:
+        stages = published.stages(claim.model)
         if claim.metric == "channels":
             printed = [c.value for c in pick(paper, metric="channels", model=claim.model)]
-            after = [{*within, out} for _, within, out in stages[1:]]  # what follows the stage without expansion
+            after = [{*within, out} for within, out in stages[1:]]  # what follows the stage without expansion
             same = len(printed) == len(after) and all(n in of for n, of in zip(printed, after, strict=True))
             told = f"As one sequence, {', '.join(map(str, printed))}: {claim.model}'s stages have at most "
             told += f"{', '.join(str(max(of)) for of in after)} channels ({published.TAN})"
             yield claim, AGREES if same else FALSE, told
         elif claim.metric == "mbconv_channels":
-            every = {channels for _, within, _ in stages for channels in within}
+            every = {channels for within, _ in stages for channels in within}
             told = f"{claim.model}'s MBConv blocks have from {min(every):,} to {max(every):,} channels within"
             yield claim, AGREES if every == {int(claim.value)} else FALSE, f"{told} ({published.TAN})"
         elif claim.what == "stem.padding":
@@ -428,12 +426,12 @@ def published_figure(paper: Paper) -> Found:
     for claim in pick(paper, expression=""):
         metric, rival = claim.metric.removesuffix("_low"), re.search(r"than ([\w-]+)", claim.note)
         keys = [(claim.dataset, metric, claim.split)]
-        if not claim.dataset and claim.model in ("", *architecture.SCALES):
+        if not claim.dataset and claim.model in ("", *published.SCALES):
             of_network = (claim.what.removesuffix("_low"), metric, f"{metric} than {rival[1] if rival else ''}")
             keys += [("efficientnet", key, "") for key in of_network]
         if claim.metric == "image_size" and "default of EfficientNet" in claim.note:
-            told = f"B0 to B7 were made for {', '.join(map(str, architecture.SIDES))} pixels ({published.TAN})"
-            yield claim, AMBIGUOUS if claim.value in architecture.SIDES else FALSE, told
+            told = f"B0 to B7 were made for {', '.join(map(str, published.SIDES))} pixels ({published.TAN})"
+            yield claim, AMBIGUOUS if claim.value in published.SIDES else FALSE, told
         figures = [published.FIGURES.get((*key, of)) for key, of in product(keys, ("", claim.model))]
         values, source = next(filter(None, figures), ({}, ""))
         if not values:

@@ -58,21 +58,6 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
 
 
 def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
-    """Our numbers beside the printed ones: a row for each result that names one of the claims, in their order.
-
-    Columns of `results.csv`, `where`, and `paper`: the printed number in place of the paper's key.
-    """
+    """Each result that names one of the claims, in their order, with `where` and the printed number as `paper`."""
     printed = claims[["claim", "where", "value"]].rename(columns={"value": "paper"})
     return printed.merge(results.drop(columns="paper"), on="claim")
-
-
-def printed_table(results: pd.DataFrame, claims: pd.DataFrame, where: str) -> pd.DataFrame:
-    """A table as the paper prints it (`where` is as in `table 1`), with ours beside the rows that we have results for.
-
-    Columns claim, where, model (the method, as printed), metric, expression, paper (as printed), then ours: value,
-    ci_low, ci_high, n, protocol, split, init, seed; missing where no result names the claim, as for cited competitors.
-    """
-    there = claims["where"].str.split("; ").map(lambda places: where in places)
-    printed = claims[there].drop(columns="paper").rename(columns={"value": "paper"})
-    ours = results[["claim", "value", "ci_low", "ci_high", "n", "protocol", "split", "init", "seed"]]
-    return printed[["claim", "where", "model", "metric", "expression", "paper"]].merge(ours, on="claim", how="left")

@@ -15,11 +15,10 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from fer_helpers import evaluation
-from fer_helpers.study.claims import architecture
 from fer_helpers.study.claims import checks as consistency
-from fer_helpers.study.claims import printed as tables
 from fer_helpers.study.claims.checks import AGREES, AMBIGUOUS, CONTRADICTS, DOUBTFUL, FALSE, IMPOSSIBLE
-from fer_helpers.study.claims.published import UNDER_AGREEMENT
+from fer_helpers.study.claims.printed import load
+from fer_helpers.study.claims.published import SCALES, UNDER_AGREEMENT
 from fer_helpers.study.runs import read_profile
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
@@ -45,10 +44,7 @@ Verdict = namedtuple("Verdict", "sentence table")  # what a notebook says of its
 
 
 def finished_runs(profile: Path) -> list[SimpleNamespace]:
-    """The finished runs of `reports/<profile>`, by name, the scoreboard's own left out, as `judge` needs them.
-
-    Each has `about` (content of `run.json`), `results` and `predictions` (rows of its files), as a run at work has.
-    """
+    """The finished runs of `reports/<profile>`, but for the scoreboard: `about`, `results`, `predictions` of each."""
     found = []
     for run in read_profile(profile):
         if run.status == "finished" and run.about["notebook"] != SCOREBOARD:
@@ -59,16 +55,15 @@ def finished_runs(profile: Path) -> list[SimpleNamespace]:
     return found
 
 
-def interval(hits: np.ndarray, counted: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Interval:
-    """A share with its intervals over images and trainings together.
+def interval(hits: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Interval:
+    """The share of predictions that are hits (bool, or 0 and 1), with its intervals over images and trainings together.
 
     Its variance is that over groups of images and that over trainings (a seed and a fold), each drawn whole (Cameron,
     Gelbach and Miller 2011, J. Bus. Econ. Stat. 29; what they share is counted twice, which is on the safe side), and
     no less than of independent predictions. It gives the number of independent images that would vary so much, and that
-    Wilson's interval, with Student's quantile where trainings vary (Satterthwaite's degrees of freedom). For each
-    prediction `hits` says whether it is in the share, `counted` whether in what it is a share of (bool, or 0 and 1).
+    Wilson's interval, with Student's quantile where trainings vary (Satterthwaite's degrees of freedom).
     """
-    rows = pd.DataFrame({"hit": hits, "group": groups, "training": trainings})[np.asarray(counted, bool)]
+    rows = pd.DataFrame({"hit": hits, "group": groups, "training": trainings})
     value = float(rows["hit"].mean())
     of_groups, of_trainings = ((rows["hit"] - value).groupby(rows[by]).sum() for by in ("group", "training"))
     size, many, total = len(of_groups), len(of_trainings), len(rows)
@@ -93,14 +88,13 @@ def _of_setting(run, rows: pd.DataFrame) -> Interval:
         said = said[said[name].isna() if pd.isna(row[name]) else said[name] == row[name]]
     if len(said) and row["metric"] in evaluation.PROPORTIONS:
         said = said[said["seed"].isin(rows["seed"].dropna())]
-        columns = [name for name in said if name.startswith("p_")]
-        guessed = said[columns].fillna(-1).idxmax(axis=1).str.removeprefix("p_")
+        guessed = said.filter(regex="^p_").fillna(-1).idxmax(axis=1).str.removeprefix("p_")
         by = {"precision": guessed, "recall": said["label"]}
         counted = by[row["metric"]] == row["expression"] if row["metric"] in by else said["label"].notna()
         groups = said["group"].fillna(said["image"]) if "group" in said else said["image"]
         trainings = said["seed"].astype(str) + (said["fold"].astype(str) if "fold" in said else "")
         if counted.any():
-            return interval(guessed == said["label"], counted, groups, trainings)
+            return interval(*(each[counted] for each in (guessed == said["label"], groups, trainings)))
     value, below, above = rows[["value", "ci_low", "ci_high"]].mean()
     narrow = stats.norm.isf(0.05) / stats.norm.isf(0.025)
     return Interval(value, below, above, value - narrow * (value - below), value + narrow * (above - value))
@@ -109,9 +103,8 @@ def _of_setting(run, rows: pd.DataFrame) -> Interval:
 def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
     """Every score of ours that bears on a printed result: one row for each claim, run and setting, columns `MEASURED`.
 
-    `differs` says what keeps a score from judging the claim; `relative` that it is its nearest relative's with
-    ImageNet's weights, under the setting fixed beforehand, whose results name the claim, or under another one of the
-    same paper's runs. Arguments as of `judge`.
+    `differs` says what keeps a score from judging the claim; `relative` that it is its nearest relative's, with
+    ImageNet's weights, in the setting fixed beforehand, which names the claim, or another of the same paper's runs.
     """
     found, parsed = [], consistency.parse(printed)
     for run in runs:
@@ -121,7 +114,7 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
         rows["network"] = rows["model"].str.split(",").str[0]
         scores = rows[(rows["init"] != "") & (rows["protocol"] != "") & rows["value"].notna()]
         for claim in consistency.pick(parsed, kind="result"):
-            relative = f"Lite{claim.model[1:]}" if claim.model in architecture.SCALES else None
+            relative = f"Lite{claim.model[1:]}" if claim.model in SCALES else None
             named, alike = scores["claim"] == claim.claim, ["paper", "metric", "expression", "dataset"]
             same = (scores[alike] == [getattr(claim, name) for name in alike]).all(axis=1)
             same &= (scores["init"] == "imagenet") & (scores["network"] == relative)
@@ -139,11 +132,10 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
 
 def paper_init(claim: consistency.Claim) -> str:
     """The initial weights of the network that a claim is about: ImageNet's for every EfficientNet, none for another."""
-    return "imagenet" if claim.model in ("", *architecture.SCALES) else "scratch"
+    return "imagenet" if claim.model in ("", *SCALES) else "scratch"
 
 
 def _differences(claim: consistency.Claim, row: pd.Series, about: dict, paper: consistency.Paper) -> list[str]:
-    """In what a score differs from what a claim is about."""
     read, names = {entry["dataset"]: entry for entry in about.get("data", [])}, consistency.name
     metric, bound = row["metric"].removesuffix("_last_epoch"), claim.metric.endswith("_below")
     differs = [_of_data(paper, name, read.get(name)) for name in row["dataset"].split(" to ")]
@@ -172,10 +164,9 @@ def _of_data(paper: consistency.Paper, dataset: str, entry: dict | None) -> str:
 def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     """Every claim with its word, a reason, and what stands beside it: a row a claim, columns `COLUMNS`.
 
-    `printed` holds all rows of each paper, as `claims.load` gives them, `runs` those at work or finished
-    (`finished_runs`). `printed_low` and `printed_high` are Wilson's interval of the printed share where n is known,
-    `floor` what the most frequent expression alone gives (for a loss the entropy of the labels), `apart` and
-    `images_apart` how far the nearest other network is, `smallest` the least difference that so many images can show.
+    `printed` has all rows of each paper, `runs` are at work or of `finished_runs`. Wilson's interval of a printed share
+    is from `printed_low` to `printed_high`; `floor` is what the most frequent expression alone gives (for a loss the
+    labels' entropy), `apart` how far the nearest other network is, `smallest` what difference the images can show.
     """
     runs, checks = runs or [], consistency.check(printed)
     scores, parsed = measured(printed, runs), consistency.parse(printed)
@@ -190,9 +181,10 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
         here = [entry["dataset"] for entry in entries if not _of_data(paper, entry["dataset"], entry)]
         missing = [name for name in claim.dataset.split(" to ") if name in UNDER_AGREEMENT and name not in here]
         word, reason = (
-            _counted(claim, found, runs)
-            or _from_checks(found)
-            or (_from_scores(claim, mine) if claim.kind == "result" else None)
+            _from_checks(found, (IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS))
+            or _counted(claim, runs)
+            or _from_checks(found, (DOUBTFUL, AGREES))
+            or _from_scores(claim, mine)
             or _not_tested(claim, missing, ours["differs"])
         )
         judged = {"printed": float(claim.value), "word": word, "reason": reason}
@@ -201,9 +193,9 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
 
-def _from_checks(found: pd.DataFrame) -> tuple[str, str] | None:
-    """The gravest word of the checks with its sentences, or None if they leave the claim to be measured."""
-    for word in (IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS, DOUBTFUL, AGREES):
+def _from_checks(found: pd.DataFrame, words: tuple[str, ...]) -> tuple[str, str] | None:
+    """The first of the words that the checks found, with their sentences, or None."""
+    for word in words:
         rows = found[found["word"] == word]
         told = [f"{note[:-1]}{f' ({ids})' * bool(ids)}" for note, ids in rows[["note", "against"]].to_numpy()]
         if told:
@@ -211,11 +203,9 @@ def _from_checks(found: pd.DataFrame) -> tuple[str, str] | None:
     return None
 
 
-def _counted(claim: consistency.Claim, found: pd.DataFrame, runs: list) -> tuple[str, str] | None:
-    """That images were counted again in real photographs, as many as printed, where no check speaks against them."""
-    if claim.kind != "count" or found["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS]).any():
-        return None
-    for run in runs:
+def _counted(claim: consistency.Claim, runs: list) -> tuple[str, str] | None:
+    """That images were counted again in real photographs, as many as printed."""
+    for run in runs if claim.kind == "count" else []:
         rows = run.results[(run.results["claim"] == claim.claim) & (run.results["metric"] == claim.metric)]
         real = any((e["dataset"], e["source"]) == (claim.dataset, REAL) for e in run.about.get("data", []))
         if real and (abs(rows["value"] - float(claim.value)) <= 0.5 * 10.0**-claim.decimals).any():
@@ -233,24 +223,22 @@ def equivalence(value: float, ours: Interval, margin: float) -> str:
 def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, str] | None:
     """What our scores make of a result, with the numbers; None if they can't judge it."""
     value, m = float(claim.value), MARGIN_OF_CLASS if claim.expression else MARGIN
+    shown = [f"{value:.4f} [{low:.4f}, {high:.4f}]" for value, low, high in scores[["value", "low", "high"]].to_numpy()]
+    scores = scores.assign(shown=shown)
     same, relatives = scores[scores["differs"] == ""], scores[scores["relative"]]
     for ours in same.head(1).itertuples():
-        told = f"{_shown(ours)} against {value}, in {ours.run}."
+        told = f"{ours.shown} against {value}, in {ours.run}."
         if claim.metric.endswith("_below"):  # a bound: everything under it is as printed
             return REPRODUCED if ours.high90 < value else NOT_REPRODUCED if ours.low >= value else UNDECIDED, told
         return equivalence(value, ours, m), told
     for fixed in relatives[~relatives["differs"].str.contains(";")].head(1).itertuples():
         if fixed.low <= value + m and fixed.high >= value - m:
-            return SUPPORTED, f"The nearest relative, {fixed.model}, has {_shown(fixed)}; {value} is printed."
+            return SUPPORTED, f"The nearest relative, {fixed.model}, has {fixed.shown}; {value} is printed."
     if len(relatives) > 1 and relatives["high"].max() < value - FAR:
         best = relatives.loc[relatives["high"].idxmax()]
-        told = f"In the best of {len(relatives)} settings the nearest relative, {best['model']}, has {_shown(best)}"
+        told = f"In the best of {len(relatives)} settings the nearest relative, {best['model']}, has {best['shown']}"
         return DOUBTFUL, f"{told}; {value} is printed."
     return None
-
-
-def _shown(row) -> str:
-    return f"{row.value:.4f} [{row.low:.4f}, {row.high:.4f}]"
 
 
 def _not_tested(claim: consistency.Claim, missing: list[str], differs: str | None) -> tuple[str, str]:
@@ -282,7 +270,8 @@ def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
     n, fits = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {})
     n = claim.n or (n if fits else None)
     context: dict = {"n": n}
-    value, accuracy = float(claim.value), claim.metric.startswith("accuracy") and not claim.metric.endswith("_below")
+    value, metric = float(claim.value), claim.metric if claim.unit == "share" else ""
+    accuracy = metric.startswith("accuracy") and not metric.endswith("_below")
     if n and accuracy:
         context["printed_low"], context["printed_high"] = evaluation.proportion_interval(round(value * n), n)
     sizes = pd.Series(consistency.class_images(claim, paper) if claim.kind == "result" else {}, dtype=float)
@@ -295,7 +284,7 @@ def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
         context["floor"] = shares.get(claim.expression, np.nan)
     alike = consistency.pick(paper, dataset=claim.dataset, split=claim.split, metric=claim.metric, expression="")
     rivals = [c for c in alike if c.model != claim.model and "standard CNN" not in (c.model, claim.model)]
-    if claim.kind == "result" and claim.metric == "accuracy" and rivals and n:
+    if claim.kind == "result" and metric == "accuracy" and rivals and n:
         rival = min(rivals, key=lambda other: abs(other.value - claim.value))
         context |= {"compared_with": rival.model, "apart": float(claim.value - rival.value)}
         context["images_apart"] = round(abs(context["apart"]) * n)
@@ -309,13 +298,6 @@ def statements(judged: pd.DataFrame) -> pd.DataFrame:
     return gravest.drop_duplicates("statement").sort_index()
 
 
-def tally(judged: pd.DataFrame) -> pd.DataFrame:
-    """How many statements of each kind got which word: those of `KINDS` and of `WORDS` that occur, in their order."""
-    counts = pd.crosstab(*(statements(judged)[name] for name in ("kind", "word")))
-    kinds, words = [k for k in tables.KINDS if k in counts.index], [w for w in WORDS if w in counts]
-    return counts.reindex(index=kinds, columns=words)
-
-
 def headline(judged: pd.DataFrame) -> str:
     """One sentence about the results alone: of how many, how many got which word."""
     once = statements(judged)
@@ -327,7 +309,7 @@ def headline(judged: pd.DataFrame) -> str:
 
 def verdict(run, paper: str) -> Verdict:
     """What one run says of one paper, by the rule that the scoreboard applies to all runs."""
-    judged = judge(tables.load(paper), [run])
+    judged = judge(load(paper), [run])
     results = judged[judged["kind"] == "result"].reset_index(drop=True)
     table = results[["claim", "printed", "ours", "ours_low", "ours_high", "word", "reason"]]
     return Verdict(headline(judged), table.assign(claim=table["claim"].str.partition(".")[2]))

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from fer_helpers.study import claims
+from fer_helpers.study.claims.printed import COLUMNS
 
-EMPTY = dict.fromkeys(claims.COLUMNS, "") | {"paper": "small_2020", "where": "table 1", "kind": "result"}
+EMPTY = dict.fromkeys(COLUMNS, "") | {"paper": "small_2020", "where": "table 1", "kind": "result"}
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +20,6 @@ def paper() -> Callable[..., pd.DataFrame]:
             exact = {"value": float(row["value"]), "decimals": len(row["value"].partition(".")[2])}
             name = f"small_2020.{row['claim']}"
             filled.append(EMPTY | {"unit": "share", "n": None, "statement": name} | row | exact | {"claim": name})
-        return pd.DataFrame(filled, columns=claims.COLUMNS).astype({"n": "Int64", "decimals": "Int64"})
+        return pd.DataFrame(filled, columns=COLUMNS).astype({"n": "Int64", "decimals": "Int64"})
 
     return make
