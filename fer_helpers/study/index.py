@@ -48,7 +48,7 @@ def verdicts_of(runs: list[Record]) -> pd.DataFrame:
     found = pd.read_csv(written[-1]) if written else pd.DataFrame(columns=list(OF_VERDICT))
     if lacking := set(OF_VERDICT) - set(found):
         raise ValueError(f"{written[-1]} has no column {', '.join(sorted(lacking))}: run its notebook again")
-    text = ["word", "reason", "unit", "kind", "where", "statement", "ours_model", "compared_with"]
+    text = ["word", "reason", "unit", "kind", "where", "statement", "ours_model", "compared_with", "differs"]
     text += [name for name in found if name in COLUMNS and name not in NUMBERS]
     found = found.astype(dict.fromkeys(text, "object")).fillna(dict.fromkeys(text, ""))
     return found.merge(claims.load()[["claim", "note"]], on="claim")

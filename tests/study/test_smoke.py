@@ -1,5 +1,6 @@
 """The study itself: from a clean copy on drawn faces, killed and taken up again; its pages, and the committed ones."""
 
+import gzip
 import json
 import os
 import shutil
@@ -73,6 +74,7 @@ def test_every_run_finished_on_generated_faces_and_says_so_and_a_second_study_ru
         assert about["status"] == "finished"
         assert {entry["source"] for entry in about["data"]} == {"generated faces"}
         assert "Generated faces" in (smoke / f"{run}.html").read_text()
+        assert b"Warning: " not in gzip.decompress((smoke / run / "executed.ipynb.gz").read_bytes()), run
     collected = pd.read_csv(smoke / "results.csv")
     assert tuple(collected.columns) == COLUMNS and set(collected["run"]) == set(RUNS)
     assert start_study(studied[0], log).wait(PATIENCE) == 0
