@@ -60,8 +60,7 @@ def written_whole(target: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    if path.exists():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def file_sha256(path: Path) -> str:
