@@ -106,8 +106,7 @@ def calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIB
     on the right, is a row: `low`, `high`, `n` images, mean `confidence`, `accuracy`, `ci_low`, `ci_high`, NaN if empty.
     """
     edges, confidence = np.linspace(0, 1, bins + 1), probabilities.max(axis=1)
-    # rounded probabilities may be a little over 1
-    place = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, bins - 1)
+    place = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, bins - 1)  # rounded ones may be a little over 1
     images = np.bincount(place, minlength=bins)
     hits = np.bincount(place, weights=probabilities.argmax(axis=1) == labels, minlength=bins)
     frame = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": images})
