@@ -13,9 +13,9 @@ CALIBRATION_BINS = 15  # as Guo et al. 2017 have them, table 1
 
 
 def scores(
-    labels: np.ndarray, probabilities: np.ndarray, classes: list[str], seed: int = 0, groups: np.ndarray | None = None
+    labels: np.ndarray, probabilities: np.ndarray, classes: list[str], groups: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """Every metric of one model on one set of images.
+    """Every metric of one model on one set of images: metric, expression ("" for the whole), value, n, ci_low, ci_high.
 
     Of independent images, accuracy, precision and recall carry Wilson intervals, balanced accuracy (the macro recall),
     macro precision and F1 bootstrap intervals. Where images come in groups, as frames of one person do, all intervals
@@ -23,12 +23,11 @@ def scores(
     expected calibration error (`ece`) have none.
 
     Labels are places in `classes` (n,), probabilities (n, len(classes)), of whose equal maxima the first is the
-    prediction. Returns columns metric, expression (empty for the whole), value, n (of a precision the images predicted
-    as that expression, of a recall and F1 those labelled so), ci_low, ci_high. Expressions that the set does not hold
+    prediction. The n of a precision are the images predicted as that expression. Expressions that the set does not hold
     have no row. A precision of nothing is missing (NaN), and counts as 0 in the macro precision.
     """
     predicted = probabilities.argmax(axis=1)
-    counts, total, random = confusion(labels, predicted, len(classes)), len(labels), np.random.default_rng(seed)
+    counts, total, random = confusion(labels, predicted, len(classes)), len(labels), np.random.default_rng(0)
     held = np.flatnonzero(counts.sum(axis=1))
     if groups is None:  # to draw n images anew is to draw the cells of their confusion matrix
         drawn = random.multinomial(total, counts.ravel() / total, size=RESAMPLES)
@@ -103,13 +102,11 @@ def proportion_interval(count: int, total: int) -> tuple[float, float]:
 def calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS) -> pd.DataFrame:
     """How often a model is right when it is so sure: a reliability diagram's numbers (Guo et al. 2017, ICML, sec. 2).
 
-    Labels are an int array (n,), columns of `probabilities` (n, classes), whose greatest is a prediction's confidence.
-    Bins are of equal width and closed on the right. Each is a row: `low`, `high` (its ends), `n` images, `confidence`
-    (their mean), `accuracy`, `ci_low`, `ci_high` (Wilson's); an empty one has only its ends and n, and else NaN.
+    Labels are columns (n,) of `probabilities` (n, classes), whose greatest is a prediction's confidence. A bin, closed
+    on the right, is a row: `low`, `high`, `n` images, mean `confidence`, `accuracy`, `ci_low`, `ci_high`, NaN if empty.
     """
     edges, confidence = np.linspace(0, 1, bins + 1), probabilities.max(axis=1)
-    # rounded probabilities may be a little over 1
-    place = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, bins - 1)
+    place = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, bins - 1)  # rounded ones may be a little over 1
     images = np.bincount(place, minlength=bins)
     hits = np.bincount(place, weights=probabilities.argmax(axis=1) == labels, minlength=bins)
     frame = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": images})
@@ -125,14 +122,11 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bi
     return float(np.average((filled["accuracy"] - filled["confidence"]).abs(), weights=filled["n"]))
 
 
-def paired_difference(
-    first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None, seed: int = 0
-) -> tuple[float, float, float]:
+def paired_difference(first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None) -> tuple[float, ...]:
     """The accuracy of one model less that of another on the same images, and the ends of its 95 % interval.
 
-    Bool arrays (n,) say whether a model is right on each image; ValueError unless they are of one length. Images, or
-    whole groups of them (as people), are drawn anew (bootstrap). Where the two never differ, they may yet do so on as
-    many as Wilson's interval of none allows.
+    Bool arrays (n,), ValueError unless of one length, say whether a model is right on each image. Images, or whole
+    groups of them, are drawn anew (bootstrap); two that never differ may yet do so on as many as Wilson says.
     """
     if len(first) != len(second):
         raise ValueError(f"{len(first)} and {len(second)} answers are not of the same images")
@@ -143,7 +137,7 @@ def paired_difference(
         half = proportion_interval(0, len(sums))[1]
         return 0.0, -half, half
     kinds, counts = np.unique(sums, axis=0, return_counts=True)  # to draw units anew is to draw their kinds
-    drawn = np.random.default_rng(seed).multinomial(len(sums), counts / len(sums), size=RESAMPLES) @ kinds
+    drawn = np.random.default_rng(0).multinomial(len(sums), counts / len(sums), size=RESAMPLES) @ kinds
     low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
     return gained.mean(), low, high
 
@@ -151,9 +145,8 @@ def paired_difference(
 def smallest_difference(n: int, accuracy: float, power: float = 0.8, alpha: float = 0.05) -> float:
     """The smallest gain over an accuracy that two sets of n images show: the two-sided z-test of two proportions.
 
-    `power` is the probability that the difference is found, `alpha` the level of the test. For models scored on
-    different images, or on images of which nothing else is known; on the arcsine scale (Cohen 1988, ch. 6). NaN if even
-    a faultless model could not be told apart.
+    For models scored on different images, or of whose answers nothing else is known; on the arcsine scale (Cohen 1988,
+    ch. 6), with the `power` to find it at the level `alpha`. NaN if even a faultless model could not be told apart.
     """
     needed = (stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) / np.sqrt(2 * n)
     angle = np.arcsin(np.sqrt(accuracy)) + needed

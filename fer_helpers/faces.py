@@ -15,12 +15,10 @@ import cv2
 import numpy as np
 import pandas as pd
 from joblib import Memory
-from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from fer_helpers import images, paths
-from fer_helpers.datasets.table import skipped_images
-from fer_helpers.images import CORES, INTERPOLATIONS, resize
+from fer_helpers.images import CORES, Box, Images, cut_square, resize, rounded
 
 # Measured on 2,000 images of FER-2013: at its 48 pixels Haar finds 36 % and dlib none; enlarged to 128 pixels 61 % and
 # 67 %; with a border, since those faces fill their image, 78 % and 75 %. More than 128 pixels only takes longer.
@@ -35,77 +33,51 @@ EYE_ROWS = (0.1, 0.6)  # of the face, from its top: below are nostrils and mouth
 EYE_WIDTHS, EYE_DISTANCES, LARGEST_EYE_RATIO = (0.12, 0.4), (0.25, 0.65), 1.7  # of the face's side, and of each other
 LARGEST_TILT = 25.0  # degrees: a frontal detector finds no face that is tilted more, so such a pair is no pair of eyes
 
-Box = tuple[int, int, int, int]  # x, y of the upper left corner, width, height, in pixels
-
 
 @dataclass(frozen=True)
 class CropSettings:
-    """How faces are cut out; ValueError for a setting that has no such value."""
+    """How faces are cut out."""
 
     size: int = 48  # height and width of a crop in pixels
     detector: str = "haar"  # haar or dlib
     interpolation: str = "bicubic"  # one of `images.INTERPOLATIONS`, as OpenCV has them: only area averages
     channels: int = 1  # 1 for grey, 3 for RGB
 
-    def __post_init__(self):
-        choices = {"detector": ("haar", "dlib"), "interpolation": INTERPOLATIONS, "channels": (1, 3)}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {getattr(self, name)!r}")
-        if self.size < 1:
-            raise ValueError(f"size is at least 1, not {self.size!r}")
-
 
 @dataclass(frozen=True)
-class Crops:
-    """The faces of a table."""
+class Crops(Images):
+    """The faces of a table, whole images where none was found."""
 
-    pixels: np.ndarray  # uint8 (n, size, size, channels), RGB where channels is 3
-    table: pd.DataFrame  # the n rows whose images could be read, in the same order, numbered from 0
     # Of each image of the whole table: image; outcome (cropped; whole, where no face was found; unreadable, and the
     # reason); box of the largest face; angle in degrees by which its eyes stood out of level, clockwise, and by which
     # it was turned back, missing where they were not found.
     report: pd.DataFrame
-    skipped: pd.DataFrame  # columns `image` and `reason`: what could not be read
 
 
 def crop_faces(table: pd.DataFrame, settings: CropSettings, workers: int = CORES, cached: bool = True) -> Crops:
     """Cut the face out of every image of a table, of several the largest; an image without one is resized as a whole.
 
     Unless `cached` is false, what was found is kept in the cache's folder; it holds for crops of every size. ValueError
-    where the table is empty, or none of its images can be read.
+    for an impossible setting, or where no image of the table can be read.
     """
-    if not len(table):
-        raise ValueError("there is no face to crop: the table is empty")
+    kind = settings.size, settings.channels, settings.interpolation
+    images.check(table, *kind)
     find = Memory(paths.cache_dir() / "faces" if cached else None, verbose=0).cache(_find_all, ["table", "workers"])
     arguments = table, settings.detector, workers, _key(table) if cached else ""
     report, digest = find(*arguments)
     if _digest(report) != digest:  # the file is damaged, though it can be unpickled
         (report, _), _ = find.call(*arguments)
-    kept = (report["outcome"] != "unreadable").to_numpy()
-    skipped = skipped_images(report.loc[~kept, ["image", "reason"]].to_numpy().tolist())
-    found = report[kept][["box", "angle"]].to_numpy().tolist()
-    return Crops(_cut_all(table[kept], found, settings), table[kept].reset_index(drop=True), report, skipped)
+    found = list(report[["reason", "box", "angle"]].itertuples(index=False))
+    read = images.reader(table, settings.channels)
 
+    def face(row: int) -> np.ndarray:
+        reason, box, angle = found[row]
+        if not pd.isna(reason):  # it could not be read then
+            raise ValueError(reason)
+        image = read(row)
+        return image if np.ndim(box) == 0 else cut_square(image, box, np.nan_to_num(angle), settings.interpolation)
 
-def box_cut(image: np.ndarray, box: Box | float | None) -> np.ndarray:
-    """The square around a box (x, y, width, height) in an image, for `ImageFiles`; all of the image without a box.
-
-    ValueError for a box that lies more than half outside the image.
-    """
-    if np.ndim(box) == 0:
-        return image
-    x, y, width, height = box = tuple(_rounded(box))
-    inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0].size
-    if min(width, height) <= 0 or 2 * inside < width * height:
-        size = f"{image.shape[1]} x {image.shape[0]} pixels"
-        raise ValueError(f"less than half of the box {box} (x, y, width, height) lies inside the image of {size}")
-    return cut_square(image, box, 0.0, "nearest")
-
-
-def _rounded(values: ArrayLike) -> list[int]:
-    """The nearest whole numbers, halves up: NumPy's own rounding to even would move boxes to and fro."""
-    return np.floor(np.asarray(values, "float64") + 0.5).astype(int).tolist()
+    return Crops(**vars(images.read_images(table, *kind, face)), report=report)
 
 
 class FaceFinder:
@@ -130,10 +102,9 @@ class FaceFinder:
         border = round(DETECT_BORDER * min(height, width))
         view = cv2.copyMakeBorder(view, border, border, border, border, cv2.BORDER_REPLICATE)
         found = np.reshape(self._find(view), (-1, 4)) - (border, border, 0, 0)
-        return sorted(map(tuple, _rounded(found / scale)), key=lambda box: -box[2] * box[3])
+        return sorted(map(tuple, rounded(found / scale)), key=lambda box: -box[2] * box[3])
 
     def _tilt(self, grey: np.ndarray, box: Box) -> float | None:
-        """`eye_tilt` of the face in a box."""
         face = cut_square(grey[..., None], box, 0.0, "nearest")
         face = resize(face, EYE_SIDE, "area" if len(face) > EYE_SIDE else "bicubic")
         top, bottom = (round(EYE_SIDE * share) for share in EYE_ROWS)
@@ -145,6 +116,8 @@ class FaceFinder:
 
 def _detector(name: str) -> Callable[[np.ndarray], Iterable[Box]]:
     """A function from a grey view (height, width) to the boxes of the faces in it."""
+    if name not in ("haar", "dlib"):
+        raise ValueError(f"detector is haar or dlib, not {name!r}")
     if name == "dlib":
         try:
             import dlib
@@ -173,35 +146,20 @@ def eye_tilt(eyes: list[tuple[float, float, float]]) -> float | None:
     return tilt
 
 
-def cut_square(image: np.ndarray, box: Box, angle: float, interpolation: str) -> np.ndarray:
-    """The square around a box's centre, turned back about it by an angle; beyond the image its edge goes on.
-
-    Its side is the box's longer one. The content stands turned clockwise by `angle` degrees; with 0 each pixel is
-    copied as it is. For `area`, which does not exist for a rotation, that is bilinear.
-    """
-    x, y, width, height = box
-    side = max(1, width, height)
-    turn = cv2.getRotationMatrix2D(((side - 1) / 2,) * 2, -angle, 1)  # from the crop to the image
-    turn[:, 2] += _rounded((x + (width - side) / 2, y + (height - side) / 2))
-    flags = INTERPOLATIONS[interpolation.replace("area", "bilinear")] | cv2.WARP_INVERSE_MAP
-    cut = cv2.warpAffine(image, turn, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return cut.reshape(side, side, image.shape[2])
-
-
 def _find_all(table: pd.DataFrame, detector: str, workers: int, key: str) -> tuple[pd.DataFrame, str]:
     """The report on all images, and a digest of it."""
-    files = table["path"].tolist()
-    read = images.reader(files, channels=1)
+    _detector(detector)  # says at once if there is none
+    read = images.reader(table, channels=1)
     mine = threading.local()  # a detector for each thread: none may be used by two at once
 
-    def find(path: str) -> dict:
+    def find(row: int) -> dict:
         mine.finder = getattr(mine, "finder", None) or FaceFinder(detector)
-        return mine.finder.find(read(path)[..., 0])
+        return mine.finder.find(read(row)[..., 0])
 
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # in each of ours: with several, chance would order the boxes that a cascade finds
     try:
-        found = images.in_threads(find, files, workers)
+        found = images.in_threads(find, range(len(table)), workers)
         rows = [
             {"outcome": "unreadable", "reason": str(face)} if isinstance(face, ValueError) else face
             for face in tqdm(found, f"faces ({detector})", len(table), unit="image", mininterval=1)
@@ -210,29 +168,7 @@ def _find_all(table: pd.DataFrame, detector: str, workers: int, key: str) -> tup
         cv2.setNumThreads(threads)
     report = pd.DataFrame(rows, columns=["outcome", "reason", "box", "angle"]).assign(image=table["image"].tolist())
     report = report.astype({"angle": "float64"} | dict.fromkeys(("image", "outcome", "reason"), "string"))
-    if (report["outcome"] == "unreadable").all():
-        raise ValueError(f"none of {len(report):,} images could be read, the first: {report['reason'].iloc[0]}")
     return report, _digest(report)
-
-
-def _cut_all(table: pd.DataFrame, found: list[tuple[Box | None, float]], settings: CropSettings) -> np.ndarray:
-    """The faces (n, size, size, channels) at the boxes found, turned back by the angles, or whole images."""
-    files, size, how = table["path"].tolist(), settings.size, settings.interpolation
-    read, pixels = (
-        images.reader(files, settings.channels),
-        np.empty((len(table), size, size, settings.channels), "uint8"),
-    )
-
-    def cut(row: int) -> np.ndarray:
-        image, (box, angle) = read(files[row]), found[row]
-        face = image if np.ndim(box) == 0 else cut_square(image, box, 0.0 if math.isnan(angle) else angle, how)
-        return resize(face, size, how)
-
-    for row, face in enumerate(images.in_threads(cut, range(len(table)))):
-        if isinstance(face, ValueError):  # gone or changed since it was read a moment ago
-            raise face
-        pixels[row] = face
-    return pixels
 
 
 def _key(table: pd.DataFrame) -> str:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from PIL import Image
 from tqdm import tqdm
 
 from fer_helpers.datasets import fer2013
-from fer_helpers.datasets.files import read_encoded
-from fer_helpers.datasets.table import skipped_images
+from fer_helpers.datasets.files import read_file
+from fer_helpers.datasets.table import LayoutError, skipped_images
 
 INTERPOLATIONS = {name: code for code, name in enumerate(("nearest", "bilinear", "bicubic", "area", "lanczos"))}  # cv2
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "PPM", "WEBP")  # by Pillow's names
@@ -24,7 +25,8 @@ DEPTHS = (8, 10, 12, 14, 16)  # bits a value that cameras and scanners give, whi
 BATCH, MOST_A_PART = 1_000, 32  # images decoded ahead of who asks for them, and of these by one thread at a time
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-Cut = Callable[[np.ndarray, object], np.ndarray]  # (image, box of the table) -> the part to keep; may raise ValueError
+Box = tuple[int, int, int, int]  # x, y of the upper left corner, width, height, in pixels
+Reader = Callable[[int], np.ndarray]  # number of a row, from 0 -> its image (height, width, channels), or a ValueError
 
 
 @dataclass(frozen=True)
@@ -34,46 +36,45 @@ class Images:
     pixels: np.ndarray  # uint8 (n, side, side, channels), RGB where channels is 3
     table: pd.DataFrame  # the n rows, in the same order
     skipped: pd.DataFrame  # columns `image` and `reason`: what could not be read
-    resized: int  # how many of the n have another size on disk
 
 
-def read_images(table: pd.DataFrame, side: int, channels: int = 1, interpolation: str = "bicubic") -> Images:
+def read_images(
+    table: pd.DataFrame, side: int, channels: int = 1, interpolation: str = "bicubic", read: Reader | None = None
+) -> Images:
     """Decode every image of the table into memory; damaged ones are left out and listed, ValueError if none is left.
 
-    Images are resized to `side` pixels whatever their proportions; `channels` is 1 for grey, 3 for RGB.
+    Images are resized to `side` pixels whatever their proportions; `channels` is 1 for grey, 3 for RGB. `read`, if not
+    `reader(table, channels)`, gives what is resized.
     """
-    _check(table, interpolation)
-    pixels = np.empty((len(table), side, side, channels), "uint8")
-    kept, skipped, resized = [], [], 0
-    for row, image in enumerate(decoded(table["path"].tolist(), channels)):
+    check(table, side, channels, interpolation)
+    pixels, kept, skipped = np.empty((len(table), side, side, channels), "uint8"), [], []
+    read = read or reader(table, channels)
+    results = in_threads(lambda row: resize(read(row), side, interpolation), range(len(table)))
+    results = tqdm(results, "images", len(table), unit="image", mininterval=2, delay=5, leave=False)
+    for row, image in enumerate(results):
         if isinstance(image, ValueError):
             skipped.append((table["image"].iloc[row], str(image)))
         else:
-            resized += image.shape[:2] != (side, side)
-            pixels[len(kept)] = resize(image, side, interpolation)
+            pixels[len(kept)] = image
             kept.append(row)
     if not kept:
         raise ValueError(f"none of {len(table):,} images could be read: {skipped[0][1]}; get another copy of the data")
-    return Images(pixels[: len(kept)], table.iloc[kept].reset_index(drop=True), skipped_images(skipped), resized)
+    return Images(pixels[: len(kept)], table.iloc[kept].reset_index(drop=True), skipped_images(skipped))
 
 
 class ImageFiles:
     """Images decoded each time they are indexed, so that memory does not grow with their number.
 
-    It stands wherever `training` takes an array, also for several threads at once. `cut`, if given, takes the part of
-    each image that is resized: see `faces.box_cut`. Indexing raises ValueError for what `unreadable` lists.
+    It stands wherever `training` takes an array, also for several threads at once. If `boxed`, what is resized is the
+    part in the table's box, where it has one. Indexing raises ValueError for what `read_images` would skip.
     """
 
     ndim = 4
 
-    def __init__(self, table: pd.DataFrame, side: int, channels=3, interpolation="area", cut: Cut | None = None):
-        _check(table, interpolation)
-        self._paths = table["path"].tolist()
-        if of_csv(self._paths):
-            raise ValueError(f"{self._paths[0]} is a row of a CSV file, which is only read as a whole: use read_images")
-        self._boxes = table["box"].tolist() if cut and "box" in table else [None] * len(table)
-        self._interpolation, self._cut = interpolation, cut
+    def __init__(self, table: pd.DataFrame, side: int, channels=3, interpolation="area", boxed: bool = False):
+        check(table, side, channels, interpolation)
         self.shape = (len(table), side, side, channels)
+        self._read, self._form = reader(table, channels, boxed), (side, interpolation)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -81,43 +82,22 @@ class ImageFiles:
     def __getitem__(self, chosen: int | slice | np.ndarray) -> np.ndarray:
         rows = np.arange(len(self))[chosen]
         pixels = np.empty((rows.size, *self.shape[1:]), "uint8")
-        for place, image in enumerate(in_threads(self.read, rows.ravel().tolist())):
+        results = in_threads(lambda row: resize(self._read(row), *self._form), rows.ravel().tolist())
+        for place, image in enumerate(results):
             if isinstance(image, ValueError):
-                raise ValueError(f"{image}; images.unreadable lists all such rows: leave them out first") from image
+                raise ValueError(f"{image}; images.read_images lists all such rows: leave them out first") from image
             pixels[place] = image
         return pixels.reshape(*rows.shape, *self.shape[1:])
 
-    def read(self, row: int) -> np.ndarray:
-        """One image (side, side, channels)."""
-        path, box, (_, side, _, channels) = self._paths[row], self._boxes[row], self.shape
-        return resize(read(path, channels, self._cut, box), side, self._interpolation)
 
-
-def unreadable(table: pd.DataFrame, cut: Cut | None = None) -> pd.DataFrame:
-    """What `ImageFiles` with this `cut` could not give: columns `image` and `reason`, in the order of the table."""
-    results = in_threads(ImageFiles(table, side=1, cut=cut).read, range(len(table)))
-    results = tqdm(results, "images that can't be read", len(table), unit="image", mininterval=2)
-    pairs = zip(table["image"], results, strict=True)
-    return skipped_images([(name, str(result)) for name, result in pairs if isinstance(result, ValueError)])
-
-
-def decoded(paths: list[str], channels: int) -> Iterator[np.ndarray | ValueError]:
-    """Each image as uint8 (height, width, channels), or the error that says why there is none, in order."""
-    return in_threads(reader(paths, channels), paths)
-
-
-def reader(paths: list[str], channels: int) -> Callable[[str], np.ndarray]:
-    """A function that reads the image at one of these paths; rows of a CSV file are read here, as a whole."""
-    if not of_csv(paths):
-        return lambda path: read(path, channels)
-    file = paths[0].rpartition("/")[0]
-    pixels = fer2013.read_csv_pixels(file, {int(path.rpartition("/")[2]) for path in paths})
-    return lambda path: np.repeat(pixels[int(path.rpartition("/")[2])][..., None], channels, axis=2)
-
-
-def of_csv(paths: list[str]) -> bool:
-    """Whether images are rows of a CSV file, which is only read as a whole."""
-    return bool(paths) and ".csv/" in paths[0].lower()
+def reader(table: pd.DataFrame, channels: int, boxed: bool = False) -> Reader:
+    """A function that reads the image of a row, or what its box cuts out; a CSV file of images is read here and now."""
+    files, boxes = table["path"].tolist(), table["box"].tolist() if boxed else [None] * len(table)
+    if ".csv/" not in files[0].lower():
+        return lambda row: read(files[row], channels, boxes[row])
+    numbers = [int(path.rpartition("/")[2]) for path in files]
+    pixels = fer2013.read_csv_pixels(files[0].rpartition("/")[0], set(numbers))
+    return lambda row: np.repeat(pixels[numbers[row]][..., None], channels, axis=2)
 
 
 def in_threads(work: Callable, items: Sequence, workers: int = CORES) -> Iterator:
@@ -141,12 +121,15 @@ def _attempt(work: Callable, item: object) -> object:
         return error
 
 
-def read(path: str, channels: int, cut: Cut | None = None, box: object = None) -> np.ndarray:
-    """The image at a path of the table, decoded and cut; ValueError that names the path and says what is wrong."""
+def read(path: str, channels: int, box: Box | None = None) -> np.ndarray:
+    """The image at a path of the table, or what its box cuts out; ValueError that names the path and what is wrong."""
+    is_boxed = np.ndim(box) > 0
     try:
-        image = decode(next(read_encoded([path])), channels, oriented=np.ndim(box) == 0)
-        return cut(image, box) if cut else image
-    except (OSError, KeyError, ValueError, cv2.error) as error:  # also gone, or in an archive that is damaged
+        image = decode(read_file(path), channels, oriented=not is_boxed)
+        return box_cut(image, box) if is_boxed else image
+    except LayoutError as error:  # the file, or the archive that it is in
+        raise ValueError(f"{path}: {NO_IMAGE}") from error
+    except (OSError, KeyError, ValueError, cv2.error) as error:  # also gone
         raise ValueError(f"{path}: {error}") from error
 
 
@@ -181,8 +164,40 @@ def resize(image: np.ndarray, side: int, interpolation: str) -> np.ndarray:
     return cv2.resize(image, (side, side), interpolation=INTERPOLATIONS[interpolation]).reshape(side, side, -1)
 
 
-def _check(table: pd.DataFrame, interpolation: str) -> None:
+def box_cut(image: np.ndarray, box: Box) -> np.ndarray:
+    """The square around a box, also one with fractions; ValueError if more than half of it lies outside the image."""
+    x, y, width, height = box = tuple(rounded(box))
+    inside = image[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width), 0].size
+    if min(width, height) <= 0 or 2 * inside < width * height:
+        size = f"{image.shape[1]} x {image.shape[0]} pixels"
+        raise ValueError(f"less than half of the box {box} (x, y, width, height) lies inside the image of {size}")
+    return cut_square(image, box, 0.0, "nearest")
+
+
+def cut_square(image: np.ndarray, box: Box, angle: float, interpolation: str) -> np.ndarray:
+    """The square around a box's centre, turned back about it by an angle; beyond the image its edge goes on.
+
+    Its side is the box's longer one. The content stands turned clockwise by `angle` degrees; with 0 each pixel is
+    copied as it is. For `area`, which does not exist for a rotation, that is bilinear.
+    """
+    x, y, width, height = box
+    side = max(1, width, height)
+    turn = cv2.getRotationMatrix2D(((side - 1) / 2,) * 2, -angle, 1)  # from the crop to the image
+    turn[:, 2] += rounded((x + (width - side) / 2, y + (height - side) / 2))
+    flags = INTERPOLATIONS[interpolation.replace("area", "bilinear")] | cv2.WARP_INVERSE_MAP
+    cut = cv2.warpAffine(image, turn, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cut.reshape(side, side, image.shape[2])
+
+
+def rounded(values: ArrayLike) -> list[int]:
+    """The nearest whole numbers, halves up: NumPy's own rounding to even would move boxes to and fro."""
+    return np.floor(np.asarray(values, "float64") + 0.5).astype(int).tolist()
+
+
+def check(table: pd.DataFrame, side: int, channels: int, interpolation: str) -> None:
+    """ValueError for an empty table, or what no image can be turned into."""
     if not len(table):
         raise ValueError("there is no image to read: the table is empty")
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"no interpolation is called {interpolation!r}: there are {', '.join(INTERPOLATIONS)}")
+    if side < 1 or channels not in (1, 3) or interpolation not in INTERPOLATIONS:
+        possible = f"at least 1 pixel, 1 or 3 channels, and one of {', '.join(INTERPOLATIONS)}"
+        raise ValueError(f"no image has {side} pixels and {channels} channels by {interpolation!r}: take {possible}")

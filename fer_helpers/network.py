@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_helpers import export, paths
+from fer_helpers import export, images, paths
 
 FOLDER = paths.PROJECT / "data" / "network"  # of the one that comes with the project
 STEP = 64  # faces that go through a network together
@@ -20,19 +20,16 @@ class Network:
     answer: export.Network
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities (n, classes) of uint8 crops (n, side, side, 1 or 3); colours count as grey."""
+        """Calibrated probabilities (n, classes) of faces, uint8 (n, height, width, 1 or 3); colours count as grey."""
         answers = [np.empty((0, len(self.card["classes"])))]
         for start in range(0, len(crops), STEP):
-            grey = crops[start : start + STEP].mean(axis=3, keepdims=True)
-            answers.append(self.answer(np.repeat(grey, 3, axis=3)))
+            large = [images.resize(crop, self.card["side"], "bicubic") for crop in crops[start : start + STEP]]
+            answers.append(self.answer(np.repeat(np.mean(large, axis=3, keepdims=True), 3, axis=3)))
         return tempered(np.concatenate(answers), self.card["temperature"])
 
 
 def load(folder: Path = FOLDER) -> Network:
-    """The network of a folder, `network.tflite` and `card.json`, as 01_huang_2024 writes both.
-
-    FileNotFoundError where one is missing, ValueError where one is damaged or they do not belong together.
-    """
+    """The network of a folder; FileNotFoundError for a missing file, ValueError for a damaged one or one of another."""
     try:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         whole = card["sha256"] == paths.file_sha256(folder / "network.tflite")

@@ -145,10 +145,7 @@ def printed_beside_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
 
 
 def mean_faces(pixels: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
-    """The mean image of each class; blank for fewer than `FEWEST_FACES` images, since it would still show a person.
-
-    Pixels are uint8 (n, side, side, channels), labels places in `classes` (n,).
-    """
+    """The mean of images (n, side, side, channels) of each class; blank for so few that it would show a person."""
     means, titles = [], []
     for place, name in enumerate(classes):
         of_class = pixels[labels == place]

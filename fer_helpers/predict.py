@@ -32,13 +32,11 @@ SAME_FACE = 0.3  # share of their union that two boxes have in common, from one 
 def predict(
     where: list[Path], trained: Network, threshold: float = THRESHOLD, every: float = 1.0, detector: str = "haar"
 ) -> pd.DataFrame:
-    """What the network says of every face in photographs and videos, and in folders of them.
+    """What the network says of every face in photographs, videos and folders of them: `COLUMNS`, `p_<expression>`.
 
-    Below the `threshold` of confidence the answer is `no clear expression`; from one frame of a video that is looked at
-    to the next it is `every` seconds; the detector is haar or dlib.
-
-    Returns `COLUMNS` and `p_<expression>` of each class: one row a face, the largest first; in a video a face keeps its
-    number from frame to frame. A file without a face, or that can't be read, is a row whose `note` says so.
+    Below the `threshold` of confidence the answer is `no clear expression`. A picture's largest face comes first. Of a
+    video one frame is looked at `every` so many seconds, and a face keeps its number from frame to frame. A file
+    without a face, or that can't be read, is a row whose `note` says so.
     """
     find, rows = faces.FaceFinder(detector), []
     for file in tqdm(files_in(where), "photographs", unit="file", delay=2):
@@ -80,24 +78,21 @@ def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
     video = cv2.VideoCapture(str(file))
     rate, frames = video.get(cv2.CAP_PROP_FPS), int(video.get(cv2.CAP_PROP_FRAME_COUNT))
     step = max(1, round(every * rate)) if rate > 0 else 1
-    wanted = 0
-    total = frames if frames > 0 else None  # some files do not say how many they have
-    for number in tqdm(count(), file.name, total, unit="frame", delay=2, leave=False):
+    for number in tqdm(count(), file.name, max(frames, 0) or None, unit="frame", delay=2, leave=False):
         if not video.grab():
             break
-        if number == wanted:
+        if number % step == 0:
             read, picture = video.retrieve()
-            wanted += step
             if read:
                 yield round(number / max(rate, 1), 2), cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     video.release()
-    if not wanted:
+    if not number:
         raise ValueError("can't be decoded: it is damaged, or no video that OpenCV reads; save it as MP4 with H.264")
 
 
 def _faces_of(pictures: Iterable, find: faces.FaceFinder, trained: Network) -> Iterator[dict]:
     """A row for each face of a photograph, or of the frames of one video, whose boxes are followed."""
-    before: list[tuple[int, faces.Box]] = []
+    before: list[tuple[int, images.Box]] = []
     for second, picture in pictures:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         boxes = find.boxes(grey)
@@ -110,22 +105,16 @@ def _faces_of(pictures: Iterable, find: faces.FaceFinder, trained: Network) -> I
             else:
                 now.append((1 + max([0, *(number for number, _ in [*before, *now])]), box))
         before = now or before
-        for (number, box), chances in zip(now, trained.probabilities(crops(grey, boxes, trained)), strict=True):
+        cut = (images.cut_square(grey[..., None], box, 0.0, "bicubic") for box in boxes)
+        crops = np.array([images.resize(face, TRAINED_SIDE, "area") for face in cut])
+        for (number, box), chances in zip(now, trained.probabilities(crops), strict=True):
             best = int(chances.argmax())
             row = {"second": second, "face": number, "answer": trained.card["classes"][best]}
             row |= dict(zip(("x", "y", "width", "height"), box, strict=True)) | {"confidence": chances[best]}
             yield row | {f"p_{name}": chance for name, chance in zip(trained.card["classes"], chances, strict=True)}
 
 
-def crops(grey: np.ndarray, boxes: list[faces.Box], trained: Network) -> np.ndarray:
-    """Faces (n, side, side, 1) of a grey picture (height, width), enlarged from 48 pixels as in training."""
-    cut = [faces.cut_square(grey[..., None], box, 0.0, "bicubic") for box in boxes]
-    small = [images.resize(face, TRAINED_SIDE, "area") for face in cut]
-    side = trained.card["side"]
-    return np.array([images.resize(face, side, "bicubic") for face in small], "uint8").reshape(-1, side, side, 1)
-
-
-def _overlap(first: faces.Box, other: faces.Box) -> float:
+def _overlap(first: images.Box, other: images.Box) -> float:
     """Intersection over union of two boxes."""
     (x, y, width, height), (to_x, to_y, to_width, to_height) = first, other
     across = max(0, min(x + width, to_x + to_width) - max(x, to_x))

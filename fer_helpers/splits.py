@@ -6,7 +6,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train
 
 from fer_helpers.datasets.table import VAL_OR_TEST, expressions_in
 
-WAYS = ("random", "sequence", "subject")  # what a split keeps on one side; random cuts through everything
+WAYS = ("random", "sequence", "subject")  # what a split keeps on one side with all its images; random: nothing
 
 
 def official(table: pd.DataFrame, seed: int = 0, val_share: float = 0.1) -> pd.DataFrame:
@@ -30,9 +30,8 @@ def official(table: pd.DataFrame, seed: int = 0, val_share: float = 0.1) -> pd.D
 def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
     """The fold, from 0, in which each image of the table is tested, stratified by expression as far as groups allow.
 
-    Folds are made by `random` (each image for itself), or by `sequence` or `subject`, which stay on one side with all
-    their images: as many folds as there are subjects leave one subject out at a time. ValueError for another way to
-    split, an image without its group, or too few groups or images of an expression.
+    `by` is one of `WAYS`; as many folds as there are subjects leave one subject out at a time. ValueError for another
+    way to split, an image without its group, or too few groups or images of an expression.
     """
     if by not in WAYS:
         raise ValueError(f"a split is made by {', '.join(WAYS)}, not {by!r}")
@@ -54,10 +53,7 @@ def folds(table: pd.DataFrame, by: str, count: int, seed: int = 0) -> pd.Series:
 
 
 def tested_in(table: pd.DataFrame, assigned: pd.Series, fold: int) -> pd.DataFrame:
-    """The table with `split` test for the images of one fold of `folds`, and train for all others.
-
-    ValueError where an expression is tested that no training image shows.
-    """
+    """The table with `split` test for one fold of `folds`, else train; ValueError if that lacks a tested expression."""
     table = table.assign(split=pd.Series(np.where(assigned == fold, "test", "train"), table.index, "string"))
     train, test = (expressions_in(table[table["split"] == split]) for split in ("train", "test"))
     if unlearned := ", ".join(expression for expression in test if expression not in train):

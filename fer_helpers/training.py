@@ -1,13 +1,8 @@
-"""Training in plain Keras that can be killed at any moment and goes on exactly from the last finished epoch.
-
-A step of a small head on features takes less time than asking for it: `compile(..., steps_per_execution=32)` gives the
-same weights in half the time.
-"""
+"""Training in plain Keras that can be killed at any moment and goes on exactly from the last finished epoch."""
 
 import json
 import random as python_random
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
@@ -68,18 +63,12 @@ class Batches(keras.utils.PyDataset):
         batch_size: images a step, ValueError unless devices can share it equally; the last batch holds what is left.
         seed: of order and augmentation, drawn anew each epoch by `EpochBackup`; None: in order, as for validation.
         augment: called with the images of a batch and a random generator.
-        workers: threads that prepare batches, which are the same whatever their number.
     """
 
     def __init__(
-        self,
-        inputs: np.ndarray,
-        targets: np.ndarray,
-        batch_size: int,
-        seed: int | None = None,
-        augment: Augmentation | None = None,
-        workers: int = min(CORES, MOST_WORKERS),
+        self, inputs, targets: np.ndarray, batch_size: int, seed: int | None = None, augment: Augmentation | None = None
     ):
+        workers = min(CORES, MOST_WORKERS)
         super().__init__(workers=workers, max_queue_size=2 * workers)
         self.inputs, self.targets, self.batch_size = inputs, np.asarray(targets), batch_size
         self.seed, self.augment, self.devices = seed, augment, sharing_devices()
@@ -121,26 +110,17 @@ class EpochBackup(keras.callbacks.Callback):
     Args:
         folder: of this training alone; its last epoch, and the best by each column of `keep`, stay there.
         train: what `fit` trains on.
-        keep: columns of the history whose best epoch is kept: that of the lowest loss, the highest of anything else.
-        also: further sets to score after each epoch: `{"test": batches}` gives `test_loss` and `test_accuracy`.
+        keep: columns of `history` whose best epoch is kept: that of the lowest loss, the highest of anything else.
         print_every: epochs from one printed line to the next; 0 for none.
 
-    Attributes:
-        history: one row an epoch, from 1: `epoch`, `loss`, `accuracy`, other scores, `learning_rate` (at its first
-            step), `seconds` (validation included).
+    Its `history` has one row an epoch: `epoch`, from 1, `loss`, `accuracy`, other scores (also those that a callback
+    before it adds), `learning_rate` at the first step, and `seconds`, validation included.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        train: Batches,
-        keep: str | tuple[str, ...] = "val_accuracy",
-        also: dict[str, Batches] | None = None,
-        print_every: int = 1,
-    ):
+    def __init__(self, folder: Path, train: Batches, keep: str | tuple = "val_accuracy", print_every: int = 1):
         super().__init__()
-        self.folder, self.train, self.also, self.print_every = Path(folder), train, also or {}, print_every
-        self.keep = tuple(filter(None, [keep] if isinstance(keep, str) else keep))
+        self.folder, self.train, self.print_every = folder, train, print_every
+        self.keep = (keep,) if isinstance(keep, str) else keep
         self.history = pd.DataFrame()
 
     def resume(self, model: keras.Model) -> int:
@@ -198,10 +178,7 @@ class EpochBackup(keras.callbacks.Callback):
         self._stop_unless_finite(logs)
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
-        """Score the other sets, extend the history, write the epoch's file, remove those no longer needed."""
-        for name, batches in self.also.items():
-            scores = self.model.evaluate(batches, verbose=0, return_dict=True)
-            logs |= {f"{name}_{metric}": value for metric, value in scores.items()}
+        """Extend the history, write the epoch's file, remove those no longer needed."""
         self._stop_unless_finite(logs)
         self._bar.close()
         seconds = round(time.perf_counter() - self._begun, 1)
@@ -241,8 +218,8 @@ def _state(model: keras.Model) -> list:
 def _read(file: Path) -> dict[str, np.ndarray] | None:
     """The arrays of an epoch's file; None if it is not there or any of its checksums is wrong."""
     try:
-        with zipfile.ZipFile(file) as archive, np.load(file) as arrays:
-            return None if archive.testzip() else dict(arrays)
+        with np.load(file) as arrays:
+            return dict(arrays)
     except Exception:  # a damaged zip raises almost anything
         return None
 
@@ -263,9 +240,8 @@ def beginning_of(model: keras.Model) -> Callable[[], None]:
 
 
 def predict(model: keras.Model, inputs: np.ndarray, batch_size: int = 256, progress: str = "") -> np.ndarray:
-    """Probabilities (n, classes), or features (n, width) of a body, float32.
+    """Probabilities (n, classes), or features (n, width) of a body, float32, of inputs as those of `Batches`.
 
-    Inputs are an array (n, ...), or what is indexed like one; grey images (n, side, side, 1) are repeated to RGB.
     `progress` is the text of a progress bar; none if empty.
     """
     starts = tqdm(range(0, len(inputs), batch_size), desc=progress, disable=not progress, mininterval=5)

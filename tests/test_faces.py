@@ -14,7 +14,8 @@ from PIL import Image
 
 from fer_helpers import datasets, faces, images
 from fer_helpers.datasets import fer2013
-from fer_helpers.faces import CropSettings, FaceFinder, box_cut, crop_faces, cut_square, eye_tilt
+from fer_helpers.faces import CropSettings, FaceFinder, crop_faces, eye_tilt
+from fer_helpers.images import box_cut, cut_square
 
 PLAIN = CropSettings(size=8)
 PLAIN_GREY = "_0000114[01]"  # images among the drawn ones
@@ -117,20 +118,6 @@ def test_of_several_faces_the_largest_comes_first_and_is_taken(rectangles):
     assert finder.find(image[..., 0])["box"] == (60, 100, 50, 50)
 
 
-WRONG = [
-    ("detector", "mtcnn", "detector is one of haar, dlib, not 'mtcnn'"),
-    ("interpolation", "cubic", "interpolation is one of nearest, bilinear, bicubic, area, lanczos, not 'cubic'"),
-    ("channels", 4, "channels is one of 1, 3, not 4"),
-    ("size", 0, "size is at least 1, not 0"),
-]
-
-
-@pytest.mark.parametrize(("setting", "value", "message"), WRONG)
-def test_unknown_setting_is_an_error_that_lists_the_known(setting, value, message):
-    with pytest.raises(ValueError, match=message):
-        CropSettings(**{setting: value})
-
-
 # A whole table
 
 
@@ -168,24 +155,29 @@ def test_crops_are_red_green_blue_and_grey_photographs_are_repeated(encode, lay_
     assert pixels[:, 4, 4].tolist() == [[250, 120, 0], [120, 120, 120]]
 
 
-def test_rows_of_a_csv_file_are_cropped_like_image_files(lay_out):
+def test_rows_of_a_csv_file_are_read_and_cropped_like_image_files(lay_out):
     drawn = np.random.default_rng(0).integers(0, 256, (21, 48, 48), dtype="uint8")
     kinds = [f"{emotion},{{}},{usage}" for usage in ("Training", "PublicTest", "PrivateTest") for emotion in range(7)]
     rows = [kind.format(" ".join(map(str, face.ravel()))) for kind, face in zip(kinds, drawn, strict=True)]
     table = fer2013.load(lay_out({"fer2013.csv": "\n".join(["emotion,pixels,Usage", *rows])})).table
+    np.testing.assert_array_equal(images.ImageFiles(table, 48, channels=1)[:][..., 0], drawn)
     np.testing.assert_array_equal(crop_faces(table, CropSettings()).pixels[..., 0], drawn)  # noise shows no face
 
 
 UNCUT = [
-    ([], CropSettings(), "there is no face to crop: the table is empty"),
-    (["a.png"], CropSettings(), r"none of 1 images could be read, the first: .*/a\.png: can't be decoded"),
+    ([], {}, "there is no image to read: the table is empty"),
+    (["a.png"], {}, r"none of 1 images could be read: .*/a\.png: can't be decoded"),
+    (["a.png"], {"detector": "mtcnn"}, "detector is haar or dlib, not 'mtcnn'"),
+    (["a.png"], {"interpolation": "cubic"}, "by 'cubic': take at least 1 pixel, 1 or 3 channels, and one of nearest,"),
+    (["a.png"], {"channels": 4}, "no image has 48 pixels and 4 channels"),
+    (["a.png"], {"size": 0}, "no image has 0 pixels and 1 channels"),
 ]
 
 
 @pytest.mark.parametrize(("names", "settings", "message"), UNCUT)
 def test_what_cannot_be_cropped_at_all_is_an_error(lay_out, names, settings, message):
     with pytest.raises(ValueError, match=message):
-        crop_faces(table_of(lay_out({"a.png": b"text"}), names), settings)
+        crop_faces(table_of(lay_out({"a.png": b"text"}), names), CropSettings(**settings))
 
 
 # Crops kept on disk
@@ -354,7 +346,7 @@ def test_box_is_cut_from_the_pixels_as_stored_and_a_photograph_without_one_is_tu
     exif[0x0112] = 6  # to be turned right: the stored left side is the upper one
     stored = np.repeat(np.linspace(255, 0, 60).astype("uint8")[None], 30, axis=0)
     table = table_of(lay_out({"a.png": encode(stored, exif=exif)}), ["a.png"] * 3, [(0, 0, 8, 8), (3.6, 1, 8, 8), None])
-    boxed, moved, whole = images.ImageFiles(table, 8, channels, "bicubic", box_cut)[:][..., 0].astype(int)
+    boxed, moved, whole = images.ImageFiles(table, 8, channels, "bicubic", boxed=True)[:][..., 0].astype(int)
     assert whole[0].min() > whole[-1].max() + 150 and np.ptp(whole[0]) == 0
     np.testing.assert_array_equal(boxed, stored[:8, :8])
     np.testing.assert_array_equal(moved, stored[1:9, 4:12])
@@ -364,9 +356,9 @@ def test_boxes_outside_and_missing_ones_are_listed_beforehand_with_the_damaged_i
     files = dict.fromkeys(("a.png", "b.png", "c.png"), encode(noise()[..., 0])) | {"d.png": b""}
     location = lay_out(files)
     table = table_of(location, files, [(5, 5, 20, 20), (500, 5, 20, 20), None, (5, 5, 20, 20)])
-    listed = images.unreadable(table, box_cut)
+    listed = images.read_images(table, 1, read=images.reader(table, 1, boxed=True)).skipped
     assert listed["image"].tolist() == ["b.png", "d.png"]
     assert listed["reason"].iloc[0].startswith(f"{location}/b.png: less than half of the box (500, 5, 20, 20)")
-    message = rf"{location}/b\.png: less than half of .*; images\.unreadable lists all such"
+    message = rf"{location}/b\.png: less than half of .*; images\.read_images lists all such"
     with pytest.raises(ValueError, match=message):
-        images.ImageFiles(table, 8, 1, "bicubic", box_cut)[:]
+        images.ImageFiles(table, 8, 1, "bicubic", boxed=True)[:]

@@ -33,12 +33,14 @@ def test_crops_pass_in_steps_and_grey_whatever_their_number():
         share = images.mean(axis=(1, 2, 3)) / 255
         return np.stack([share, 1 - share], axis=1)
 
-    trained = Network({"classes": ["happy", "sad"], "temperature": 1.0}, answer)
+    trained = Network({"classes": ["happy", "sad"], "side": 8, "temperature": 1.0}, answer)
     crops = np.random.default_rng(2).integers(1, 255, (2 * network.STEP + 3, 8, 8, 3), "uint8")
     expected = crops.mean(axis=(1, 2, 3)) / 255
     assert trained.probabilities(crops)[:, 0] == pytest.approx(expected)
     assert [shape[0] for shape in seen] == [network.STEP, network.STEP, 3]
     assert trained.probabilities(crops[:0]).shape == (0, 2)
+    trained.probabilities(crops[:5, :4, :4, :1])
+    assert seen[-1] == (5, 8, 8, 3)
 
 
 @pytest.fixture

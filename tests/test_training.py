@@ -44,13 +44,13 @@ def small_network(optimizer=adamw, **compiled) -> keras.Model:
     return model
 
 
-def train(folder: Path, epochs: int, keep=("val_accuracy", "val_loss"), also=None, model=None, **network):
+def train(folder: Path, epochs: int, keep=("val_accuracy", "val_loss"), before=(), model=None, **network):
     """Train a new network for so many epochs in all, or go on with what is in the folder, as the notebooks do."""
     model, (images, labels) = model or small_network(**network), faces()
     batches = Batches(images, labels, batch_size=8, seed=3, augment=Augmentation())
-    backup = EpochBackup(folder, batches, keep, also)
-    begin, val = backup.resume(model), Batches(images[:20], labels[:20], 8)
-    model.fit(batches, validation_data=val, epochs=epochs, initial_epoch=begin, callbacks=[backup], verbose=0)
+    backup = EpochBackup(folder, batches, keep)
+    begin, val, callbacks = backup.resume(model), Batches(images[:20], labels[:20], 8), [*before, backup]
+    model.fit(batches, validation_data=val, epochs=epochs, initial_epoch=begin, callbacks=callbacks, verbose=0)
     return model, backup
 
 
@@ -154,9 +154,15 @@ def test_history_has_one_row_an_epoch_and_the_best_epochs_are_kept_and_can_be_lo
     assert scores["loss"] == history["val_loss"].min()
 
 
-def test_further_sets_are_scored_after_each_epoch_and_one_line_an_epoch_is_printed(tmp_path, finished, capsys):
-    images, labels = faces()
-    model, backup = train(tmp_path, 2, "test_accuracy", {"test": Batches(images[20:], labels[20:], 8)})
+def test_scores_of_a_callback_before_join_the_history_and_one_line_an_epoch_is_printed(tmp_path, finished, capsys):
+    model, (images, labels) = small_network(), faces()
+
+    def score_test(epoch: int, logs: dict) -> None:
+        scores = model.evaluate(Batches(images[20:], labels[20:], 8), verbose=0, return_dict=True)
+        logs |= {f"test_{metric}": score for metric, score in scores.items()}
+
+    scoring = [keras.callbacks.LambdaCallback(on_epoch_end=score_test)]
+    _, backup = train(tmp_path, 2, "test_accuracy", scoring, model)
     right = predict(model, images[20:]).argmax(axis=1) == labels[20:]
     assert backup.history["test_accuracy"].iloc[-1] == pytest.approx(right.mean())
     assert backup.best == backup.best_by("test_accuracy")
@@ -169,7 +175,7 @@ def test_further_sets_are_scored_after_each_epoch_and_one_line_an_epoch_is_print
 
 
 @pytest.mark.parametrize(
-    ("keep", "expected"), [("val_accuracy", 2), ("val_loss", 3), (("accuracy", "val_loss"), 4), ((), 5), ("", 5)]
+    ("keep", "expected"), [("val_accuracy", 2), ("val_loss", 3), (("accuracy", "val_loss"), 4), ((), 5)]
 )
 def test_best_epoch_is_the_first_with_the_highest_score_or_the_lowest_loss_or_the_last(tmp_path, keep, expected):
     backup = EpochBackup(tmp_path, Batches(*faces(), 8), keep)
@@ -191,7 +197,8 @@ def test_loss_that_is_not_a_number_stops_the_training_at_once(tmp_path, together
             inputs, targets = super().__getitem__(step)
             return np.full_like(inputs, np.inf) if (self.epoch, step) == (1, 2) else inputs, targets
 
-    batches = Broken(features, labels, 8, seed=3, workers=1)
+    batches = Broken(features, labels, 8, seed=3)
+    batches.workers = 1
     backup = EpochBackup(tmp_path, batches, keep=())
     step = -(-3 // together) * together
     message = rf"the loss is not a number in epoch 2, step {step} of 5, learning rate 0\.01; try a tenth of that"
@@ -253,7 +260,8 @@ def test_keras_gets_the_same_batches_in_the_same_order_from_any_number_of_thread
 
     monkeypatch.setattr(type(model), "train_step", watched)
     for workers in (1, 5):
-        batches = Slow(*faces(), 8, seed=3, augment=Augmentation(), workers=workers)
+        batches = Slow(*faces(), 8, seed=3, augment=Augmentation())
+        batches.workers = workers
         backup = EpochBackup(tmp_path / f"{workers}", batches, keep=())
         model.fit(batches, epochs=3, initial_epoch=backup.resume(model), callbacks=[backup], verbose=0, **options)
     expected, alone = [], Batches(*faces(), 8, seed=3, augment=Augmentation())

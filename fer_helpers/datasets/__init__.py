@@ -7,7 +7,6 @@ where a copy can't be right. What is wrong with a single file is a row of `skipp
 
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 from fer_helpers import paths
 from fer_helpers.datasets import affectnet, ckplus, fer2013, ferplus, jaffe, rafdb
@@ -15,16 +14,15 @@ from fer_helpers.datasets.collect import SPLIT_FOLDERS
 from fer_helpers.datasets.files import FileTree, same_bytes
 from fer_helpers.datasets.table import FaceDataset, LayoutError
 
-LOADERS: dict[str, ModuleType] = {module.NAME: module for module in (fer2013, ferplus, ckplus, jaffe, rafdb, affectnet)}
+LOADERS = {module.NAME: module for module in (fer2013, ferplus, ckplus, jaffe, rafdb, affectnet)}
 
 
 def load(name: str, data: str = "real", **options) -> FaceDataset:
     """Load a data set by its name, one of `LOADERS`; options are those of its own `load`.
 
-    `data` is `real` for the photographs under `FER_DATA_DIR`, `generated` for faces drawn by this project in the same
-    layout, or the path of the data set, which may run on inside a zip, or of a folder that holds it as `FER_DATA_DIR`
-    would. `ValueError`: no loader has that name; `FileNotFoundError`: the data set is not there, and what was expected
-    where; `LayoutError`: it is there twice, and the copies differ, or it can't be right.
+    `data` is `real` for the photographs under `FER_DATA_DIR`, `generated` for faces that this project draws, or a path
+    of the data set, maybe inside a zip, or of a folder that holds it as `FER_DATA_DIR` would. `ValueError`: no loader
+    has that name; `FileNotFoundError`: it is not there; `LayoutError`: it can't be right, or two copies differ.
     """
     if data == "generated" and name in LOADERS:
         from fer_helpers import drawn
@@ -36,9 +34,7 @@ def load(name: str, data: str = "real", **options) -> FaceDataset:
     return replace(dataset, notes=(*dataset.notes, *notes))
 
 
-def load_present(
-    names: list[str], data: str = "real", options: dict[str, dict] | None = None
-) -> tuple[dict[str, FaceDataset], dict[str, str]]:
+def load_present(names: list[str], data: str = "real", options: dict[str, dict] | None = None) -> tuple[dict, dict]:
     """Those of several data sets that are there, by name, and for each other name what was looked for where.
 
     `options` are those of each name; `FileNotFoundError` if none of them is there.

@@ -1,13 +1,9 @@
 """AffectNet: photographs from the web with an expression, valence and arousal (Mollahosseini et al. 2017, TAC).
 
-Layouts read, anywhere in a folder or a zip:
-
-    training.csv, validation.csv, Manually_Annotated_Images/<number>/<hash>.jpg    the authors' first release, boxes
-    {train_set,val_set}/{images/<id>.jpg,annotations/<id>_{exp,val,aro}.npy}       their later release of cropped faces
-    {Train,Test}/<class>/*                                                         Kaggle: mstjebashazida's copy
-
-The official validation set is the split `test`: there is no other. What a network annotated is never read, and images
-of the three further categories are left out.
+Read are, anywhere in a folder or a zip, the authors' first release (CSV files with boxes), their later one of cropped
+faces (`train_set/annotations/<id>_{exp,val,aro}.npy`), and Kaggle's folders (mstjebashazida's copy). The official
+validation set is the split `test`: there is no other. What a network annotated is never read, and images of the three
+further categories are left out.
 """
 
 import io

@@ -1,10 +1,9 @@
 """CK+: sequences from a neutral face to the peak of an expression (Lucey et al. 2010, CVPR Workshops).
 
-Read are, at any depth of a folder or a zip, the authors' archives, unpacked side by side, which hold all frames
-(`cohn-kanade-images/S005/001/S005_001_00000011.png`) and a code for each of the 327 labelled sequences
-(`Emotion/S005/001/S005_001_00000011_emotion.txt`), and a copy on Kaggle with the last three frames of these, 48x48
-(`CK+48/<class>/S010_004_00000017.png`). A sequence without a code is skipped: none of its frames is neutral for that.
-Where a copy contradicts itself nobody can tell which half is right: an error.
+Read are, at any depth of a folder or a zip, the authors' archives, unpacked side by side, with all frames and a code
+for each of the 327 labelled sequences (`Emotion/S005/001/S005_001_00000011_emotion.txt`), and a copy on Kaggle with the
+last three frames of these, 48x48 (`CK+48/<class>/S010_004_00000017.png`). A sequence without a code is skipped: none of
+its frames is neutral for that. Where a copy contradicts itself nobody can tell which half is right: an error.
 """
 
 import re

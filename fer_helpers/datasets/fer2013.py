@@ -1,8 +1,7 @@
 """FER-2013: 35,887 grey photographs of 48x48 pixels, seven expressions (Goodfellow et al. 2013, ICONIP).
 
-Read are Kaggle's folders `train/<class>/*`, `test/<class>/*` and perhaps `validation/<class>/*`, and the tables of the
-challenge. The official validation set is PublicTest, the official test set PrivateTest. Kaggle's folders keep both in
-`test`; where nothing tells them apart, `split` is `val or test` and a note says so.
+Read are Kaggle's folders, and the tables of the challenge. The official validation set is PublicTest, the official
+test set PrivateTest: where nothing tells them apart in a folder `test`, `split` is `val or test` and a note says so.
 """
 
 from pathlib import Path

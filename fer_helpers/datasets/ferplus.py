@@ -1,10 +1,9 @@
 """FER+: FER-2013's photographs labelled again by ten taggers each, eight expressions (Barsoum et al. 2016, ICMI).
 
-Read are `fer2013new.csv` and `FER2013{Train,Valid,Test}/fer0000000.png`, anywhere in a folder or a zip. The label is
-the majority of the votes as the authors' own code takes it (`ferplus.py`, mode `majority`, in their repository): single
-votes are dropped as outliers, and an expression needs more than half of the votes that remain. Rows without one, and
-those whose majority is `unknown` or `not a face`, are left out and counted. The published CSV names four images twice,
-one of them with other votes: the first row counts, as in the authors' label.csv.
+The label is the majority of the votes as the authors' own code takes it (`ferplus.py`, mode `majority`, in their
+repository): single votes are dropped as outliers, and an expression needs more than half of the votes that remain. Rows
+without one, and those whose majority is `unknown` or `not a face`, are left out and counted. The published CSV names
+four images twice, one of them with other votes: the first row counts, as in the authors' label.csv.
 """
 
 from pathlib import Path

@@ -102,15 +102,6 @@ def read_file(path: str) -> bytes:
         return file.read()
 
 
-def read_encoded(paths: list[str]) -> Iterator[bytes]:
-    """The undecoded bytes of each image file, as `read_file` gives them; none where one is damaged or too large."""
-    for path in paths:
-        try:
-            yield read_file(path)
-        except LayoutError:
-            yield b""
-
-
 def split_at_container(path: str) -> tuple[Path, str]:
     """The file that really is on disk, and the rest of the path inside it ('' for a plain file)."""
     whole = Path(path)

@@ -12,8 +12,8 @@ from fer_helpers.datasets.table import EXPRESSIONS, SPELLINGS, FaceDataset
 
 NAME = "jaffe"
 FILE_NAME = re.compile(r"([a-z]{2})\.(an|di|fe|ha|ne|sa|su)(\d)\.(\d{1,3})(\.[a-z]+)+", re.ASCII)
-PUBLISHED_IMAGES = dict(zip(EXPRESSIONS[:7], (30, 31, 31, 30, 32, 29, 30), strict=True))  # as commonly given
-PUBLISHED = {"images": 213, "subjects": 10} | PUBLISHED_IMAGES  # the first two: Lyons et al. 1998
+PUBLISHED = {"images": 213, "subjects": 10}  # Lyons et al. 1998; of each expression, as commonly given:
+PUBLISHED |= zip(EXPRESSIONS[:7], (30, 31, 31, 30, 32, 29, 30), strict=True)
 FOUND_AS = ("jaffe", "jaffedbase")
 EXPECTED = "KA.AN1.39.tiff and its like, named by subject, expression and number"
 

@@ -1,7 +1,6 @@
 """RAF-DB, basic expressions: 15,339 photographs from the web, each labelled by about 40 people (Li et al. 2017, CVPR).
 
-Read are the aligned images, anywhere in a folder or a zip: the authors' `Image/aligned/train_00001_aligned.jpg` with
-their list of labels, or Kaggle's `train/<1..7>/*` and `test/<1..7>/*`, whose folder is the label.
+Read are the aligned images, anywhere in a folder or a zip, with the authors' list or in Kaggle's folders of labels.
 """
 
 import re

@@ -7,17 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
-_WRITTEN = {
-    "neutral": "neutral ne",
-    "happy": "happy happiness ha",
-    "sad": "sad sadness sa",
-    "surprise": "surprise surprised su",
-    "fear": "fear fearful afraid fe",
-    "disgust": "disgust disgusted di",
-    "anger": "anger angry an",
-    "contempt": "contempt contemptuous",
-}
-SPELLINGS = {spelling: name for name, spellings in _WRITTEN.items() for spelling in spellings.split()}
+_ALSO = ("ne", "happiness ha", "sadness sa", "surprised su", "fearful afraid fe", "disgusted di", "angry an")
+_ALSO += ("contemptuous",)  # how data sets write each expression besides
+SPELLINGS = {word: name for name, words in zip(EXPRESSIONS, _ALSO, strict=True) for word in (name, *words.split())}
 SPLITS = ("train", "val", "test")
 VAL_OR_TEST = "val or test"  # a copy of FER-2013 whose file names hide which half of `test` an image is from
 COLUMNS = ("image", "path", "label", "expression", "split", "subject", "sequence", "frame", "box")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fer_helpers.datasets import LOADERS
 from fer_helpers.datasets.affectnet import read_number
-from fer_helpers.datasets.files import FileTree, read_encoded, read_rows
+from fer_helpers.datasets.files import FileTree, read_file, read_rows
 from fer_helpers.datasets.table import LayoutError
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", 40))
@@ -112,6 +112,6 @@ def test_zip_of_any_bytes_gives_its_members_nothing_or_an_error_of_the_project(m
         path.write_bytes(data.draw(damaged(whole.getvalue())))
         tree = FileTree(path)
         for name in tree.names:
-            (content,) = read_encoded([tree.path(name)])
-            assert content in (b"", b"first" * 20, b"a,b\n1,2\n" * 20)
+            with contextlib.suppress(LayoutError):
+                assert read_file(tree.path(name)) in (b"first" * 20, b"a,b\n1,2\n" * 20)
             assert len(list(read_rows(tree.path(name), ("a",)))) == 39

@@ -4,14 +4,7 @@ import hashlib
 
 import pytest
 
-from fer_helpers.datasets.table import (
-    LayoutError,
-    class_indices,
-    count_images,
-    expressions_in,
-    make_table,
-    table_hash,
-)
+from fer_helpers.datasets.table import LayoutError, class_indices, count_images, expressions_in, make_table, table_hash
 
 CANONICAL = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt"]
 
