@@ -64,8 +64,9 @@ print(answers.shape, {"keras", "tensorflow"} & set(sys.modules))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("variant", "weights"), [("B0", "scratch"), ("Lite0", "imagenet")])
-@pytest.mark.parametrize("ending", [".onnx", ".tflite"])
+@pytest.mark.parametrize(
+    ("ending", "variant", "weights"), [(".onnx", "B0", "scratch"), (".tflite", "Lite0", "imagenet")]
+)
 def test_efficientnet_is_exported_whole(ending, variant, weights, tmp_path):
     keras.utils.set_random_seed(0)
     body = models.efficientnet(variant, 32, weights)
