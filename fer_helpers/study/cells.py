@@ -118,8 +118,13 @@ def cells_of(notebook: NotebookNode, failed: bool, outline: Outline) -> list[dic
             coalesce.preprocess_cell(cell, {}, place)
             role = next((tag for tag in cell.metadata.get("tags", []) if tag.endswith("parameters")), "")
             code = Markup(highlight(cell.source)) if cell.source.strip() else ""
-            outputs = [_output(output, outline) for output in cell.outputs]
-            shown.append({"code": code, "id": f"code-{place}", "role": role, "outputs": [*filter(None, outputs)]})
+            outputs = []
+            for kind, content in filter(None, (_output(output, outline) for output in cell.outputs)):
+                if outputs and kind == outputs[-1][0] == "printed":  # a bar that is gone stood between
+                    outputs[-1][1].extend(content)
+                else:
+                    outputs.append((kind, content))
+            shown.append({"code": code, "id": f"code-{place}", "role": role, "outputs": outputs})
         if failed and cell.metadata.get("papermill", {}).get("status", "completed") != "completed":
             break
     return shown
