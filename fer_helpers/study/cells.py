@@ -116,15 +116,13 @@ def cells_of(notebook: NotebookNode, failed: bool, outline: Outline) -> list[dic
             shown.append({"prose": markdown(cell.source, outline, escape=False)})
         elif cell.cell_type == "code":
             coalesce.preprocess_cell(cell, {}, place)
+            # What a bar that is gone has left stood between the lines that were printed.
+            cell.outputs = [output for output in cell.outputs if output.get("text", "-").strip()]
+            coalesce.preprocess_cell(cell, {}, place)
             role = next((tag for tag in cell.metadata.get("tags", []) if tag.endswith("parameters")), "")
             code = Markup(highlight(cell.source)) if cell.source.strip() else ""
-            outputs = []
-            for kind, content in filter(None, (_output(output, outline) for output in cell.outputs)):
-                if outputs and kind == outputs[-1][0] == "printed":  # a bar that is gone stood between
-                    outputs[-1][1].extend(content)
-                else:
-                    outputs.append((kind, content))
-            shown.append({"code": code, "id": f"code-{place}", "role": role, "outputs": outputs})
+            outputs = [_output(output, outline) for output in cell.outputs]
+            shown.append({"code": code, "id": f"code-{place}", "role": role, "outputs": [*filter(None, outputs)]})
         if failed and cell.metadata.get("papermill", {}).get("status", "completed") != "completed":
             break
     return shown
