@@ -147,6 +147,13 @@ def test_imports_stand_at_the_top_no_class_is_defined_and_no_branch_is_switched_
     assert [ast.unparse(condition) for condition in conditions if isinstance(condition, ast.Constant)] == []
 
 
+@every_notebook
+def test_a_cell_that_draws_a_network_s_weights_seeds_them_so_that_it_draws_the_same_when_run_twice(file):
+    drawing = [cell.source for cell in code_cells(read(file)) if "keras.Sequential(" in cell.source]
+    drawing = [source for source in drawing if "layers.Dense(" in source and not re.search(r"^\s*def ", source, re.M)]
+    assert [source for source in drawing if "training.seed_everything(" not in source] == []
+
+
 def test_no_function_is_defined_in_two_notebooks():
     functions = [node for file in FILES for node in nodes(read(file)) if isinstance(node, ast.FunctionDef)]
     names = Counter(ast.dump(ast.Module(node.body[1:], [])) for node in functions)
