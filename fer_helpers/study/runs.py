@@ -478,10 +478,10 @@ def device_name(all_devices: bool) -> str:
 
 
 def git_commit() -> str:
-    """The commit of the project's code, and `+changes` where package or notebooks differ; `unknown` outside git."""
+    """The commit of the project's code, and `+changes` where package or notebooks differ; outside git `FER_COMMIT`."""
     commit = _output_of("git", "rev-parse", "--short=12", "HEAD")
     changed = _output_of("git", "status", "--porcelain", "--", "fer_helpers", "notebooks")
-    return (commit + "+changes" * bool(changed)) if commit else "unknown"
+    return commit + "+changes" * bool(changed) if commit else os.environ.get("FER_COMMIT", "unknown")
 
 
 def _output_of(*command: str) -> str:
