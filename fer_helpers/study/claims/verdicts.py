@@ -63,7 +63,7 @@ def interval(hits: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Int
     no less than of independent predictions. It gives the number of independent images that would vary so much, and that
     Wilson's interval, with Student's quantile where trainings vary (Satterthwaite's degrees of freedom).
     """
-    rows = pd.DataFrame({"hit": hits, "group": groups, "training": trainings})
+    rows = pd.DataFrame({"hit": np.asarray(hits, float), "group": groups, "training": trainings})
     value = float(rows["hit"].mean())
     of_groups, of_trainings = ((rows["hit"] - value).groupby(rows[by]).sum() for by in ("group", "training"))
     size, many, total = len(of_groups), len(of_trainings), len(rows)
