@@ -5,7 +5,6 @@ python -m fer_helpers.study.benchmark reports/bench/06_speed     # `make bench`:
 
 import multiprocessing
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from fer_helpers import paths
+from fer_helpers.study import runs
 
 
 def peak_memory(work: Callable, *calls: tuple) -> list[float]:
@@ -26,9 +26,7 @@ def peak_memory(work: Callable, *calls: tuple) -> list[float]:
 def _peak_after(work: Callable, arguments: tuple) -> float:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow's start; errors are raised in the process that asked
     work(*arguments)
-    if (status := Path("/proc/self/status")).exists():  # Linux, where `ru_maxrss` begins with what the caller held
-        return 1024.0 * int(status.read_text().partition("VmHWM:")[2].split()[0])
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # macOS, in bytes
+    return float(runs.most_memory())
 
 
 def stream_once(folder: Path, count: int, side: int, batch_size: int) -> None:

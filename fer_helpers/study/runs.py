@@ -37,8 +37,9 @@ from fer_helpers.study.parameters import RunError, fingerprint
 
 try:
     import fcntl
+    import resource
 except ImportError:  # on Windows, where runs are not locked
-    fcntl = None
+    fcntl = resource = None
 
 COLUMNS = (
     *("run", "paper", "claim", "notebook", "dataset", "split", "protocol", "model", "init", "metric", "expression"),
@@ -422,7 +423,8 @@ class Run:
         try:
             for name, table in tables.items():
                 write_csv(table, beside(self.folder, "running") / name)
-            write_about(self.folder, self.about | {"status": "finished"} | _until_now(self.about) | about)
+            cost = {"core_seconds": round(sum(os.times()[:4])), "peak_bytes": most_memory()}
+            write_about(self.folder, self.about | {"status": "finished"} | _until_now(self.about) | cost | about)
             if by_hand:
                 put_in_place(self.folder)
         except OSError as error:
@@ -431,6 +433,13 @@ class Run:
                 write_about(self.folder, self.about | {"status": "failed", "error": why})
             raise RunError(f"{why}; then run this cell again: trainings are kept") from error
         shutil.rmtree(self._backups, ignore_errors=True)
+
+
+def most_memory() -> int:
+    """The most bytes that this process, with all it imported, has held at once; 0 where the system does not say so."""
+    if (status := Path("/proc/self/status")).exists():  # Linux, where `ru_maxrss` begins with what the caller held
+        return 1024 * int(status.read_text().partition("VmHWM:")[2].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource else 0  # macOS, in bytes
 
 
 def with_interval(rows: pd.DataFrame) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def contents(folder: Path) -> dict[str, object]:
     """The files of a run; of `run.json` without times."""
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
     about = json.loads(files["run.json"])
-    return files | {"run.json": about | dict.fromkeys(("started", "ended", "seconds"))}
+    return files | {"run.json": about | dict.fromkeys(("started", "ended", "seconds", "core_seconds", "peak_bytes"))}
 
 
 def hashes(folder: Path) -> dict[str, str]:
