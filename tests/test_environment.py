@@ -15,7 +15,9 @@ from packaging.specifiers import SpecifierSet
 from fer_helpers import paths
 
 PYPROJECT = tomllib.loads((paths.PROJECT / "pyproject.toml").read_text())["project"]
-LOCK, TEST_LOCK, GPU_LOCK = ((paths.PROJECT / f"requirements{name}.lock").read_text() for name in ("", "-test", "-gpu"))
+LOCK, TEST_LOCK, GPU_LOCK, PEERS_LOCK = (
+    (paths.PROJECT / f"requirements{name}.lock").read_text() for name in ("", "-test", "-gpu", "-peers")
+)
 CONDA = yaml.safe_load((paths.PROJECT / "environment.yml").read_text())["dependencies"]
 EXTRAS = PYPROJECT["optional-dependencies"]
 STUDY_EXTRAS = ("tensorflow", "litert", "dlib")
@@ -30,9 +32,13 @@ def locked_versions(lock: str) -> dict[str, set[str]]:
     return versions
 
 
-@pytest.mark.parametrize(("lock", "extras"), [(LOCK, STUDY_EXTRAS), (TEST_LOCK, TEST_EXTRAS)], ids=["study", "tests"])
-def test_a_lock_fulfils_every_requirement_of_pyproject(lock, extras):
-    required = PYPROJECT["dependencies"] + [entry for extra in extras for entry in EXTRAS[extra]]
+@pytest.mark.parametrize(
+    ("lock", "needed", "extras"),
+    [(LOCK, True, STUDY_EXTRAS), (TEST_LOCK, True, TEST_EXTRAS), (PEERS_LOCK, False, ["peers"])],
+    ids=["study", "tests", "peers"],
+)
+def test_a_lock_fulfils_every_requirement_of_pyproject(lock, needed, extras):
+    required = PYPROJECT["dependencies"] * needed + [entry for extra in extras for entry in EXTRAS[extra]]
     for requirement in map(Requirement, required):
         if requirement.name != "fer-helpers":
             versions = locked_versions(lock)[requirement.name.lower()]
@@ -48,7 +54,7 @@ def test_the_study_installs_nothing_that_only_tests_or_gpus_need_and_these_chang
     assert gpus["jax-cuda12-plugin"] == gpus["jax"] == tests["jax"]
 
 
-@pytest.mark.parametrize("lock", [LOCK, TEST_LOCK, GPU_LOCK], ids=["study", "tests", "gpus"])
+@pytest.mark.parametrize("lock", [LOCK, TEST_LOCK, GPU_LOCK, PEERS_LOCK])
 def test_every_locked_package_has_hashes_and_no_address_is_named(lock):
     entries = re.split(r"\n(?=\S)", "\n".join(line for line in lock.splitlines() if not line.lstrip().startswith("#")))
     assert all("--hash=sha256:" in entry for entry in entries if entry.strip())
@@ -58,7 +64,14 @@ def test_every_locked_package_has_hashes_and_no_address_is_named(lock):
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 @pytest.mark.parametrize(
     ("target", "locks"),
-    [("study", [""]), ("study GPUS=2", ["", "-gpu"]), ("lab", [""]), ("verify", [""]), ("test", ["", "-test"])],
+    [
+        ("study", [""]),
+        ("study GPUS=2", ["", "-gpu"]),
+        ("lab", [""]),
+        ("verify", [""]),
+        ("test", ["", "-test"]),
+        ("peers", ["", "-peers"]),
+    ],
 )
 def test_make_installs_what_a_target_needs_and_no_more(target, locks):
     command = ["make", "--dry-run", "--always-make", *target.split()]

@@ -3,6 +3,8 @@
 python -m fer_helpers.study.benchmark reports/bench/06_speed     # `make bench`: measures once more, and compares
 """
 
+import contextlib
+import json
 import multiprocessing
 import os
 import subprocess
@@ -42,6 +44,26 @@ def go_through(batches) -> None:
     with ThreadPoolExecutor(batches.workers) as threads:
         for _ in threads.map(batches.__getitem__, range(len(batches))):
             pass
+
+
+def peer() -> Callable[..., str] | None:
+    """A function that has PyTorch do something of `peers` and returns when it is done; None without `make peers`.
+
+    Asked for `versions` it names them. RuntimeError if it ended: what it printed last is in the terminal.
+    """
+    python = paths.PROJECT / ".venv-peers" / "bin" / "python"
+    if not python.exists():
+        return None
+    process = subprocess.Popen([python, Path(__file__).with_name("peers.py")], stdin=-1, stdout=-1, text=True)
+
+    def ask(work: str, *arguments) -> str:
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps([work, *arguments]), file=process.stdin, flush=True)
+        if not (answer := process.stdout.readline()):
+            raise RuntimeError(f"{python} ended at {work}: run make peers again")
+        return answer.strip()
+
+    return ask
 
 
 def targets() -> pd.DataFrame:

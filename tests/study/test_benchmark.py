@@ -33,6 +33,19 @@ def test_streaming_four_times_as_many_files_takes_no_more_memory(tmp_path):
     assert many / few < 1.1 and many < 2e9
 
 
+def test_a_peer_does_one_thing_after_the_other_and_says_so_if_it_has_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark.paths, "PROJECT", tmp_path)
+    assert benchmark.peer() is None
+    python = tmp_path / ".venv-peers" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nread line && echo "$1 has done $line"\n')
+    python.chmod(0o755)
+    ask = benchmark.peer()
+    assert ask("train", "efficientnet_b0", 48).endswith('peers.py has done ["train", "efficientnet_b0", 48]')
+    with pytest.raises(RuntimeError, match="ended at stream: run make peers again"):
+        ask("stream", "folder")
+
+
 def test_a_ratio_that_is_worse_by_a_third_is_reported():
     stored = results_with(frozen_body=15.0, cropping=1.8, memory_of_streaming=1.0)
     assert not benchmark.fallen(stored, results_with(frozen_body=10.1, cropping=1.21, memory_of_streaming=0.5, new=1.0))
