@@ -1,6 +1,6 @@
 """Pages that open in any browser with the network off: one for each run, and an index of them.
 
-python -m fer_helpers.study.report cpu bench      # `make index`: what these profiles found, and in README.md too
+python -m fer_helpers.study.report cpu gpu bench      # `make index`: what these profiles found, and in README.md too
 """
 
 import hashlib
@@ -64,7 +64,7 @@ def write_pages(profile: Path) -> None:
 def main() -> None:
     """Write the index of the profiles that are named, and what they found into README.md, and print the files."""
     if not sys.argv[1:]:
-        sys.exit("name the profiles, folders in reports/, as in: python -m fer_helpers.study.report cpu bench")
+        sys.exit("name the profiles, folders in reports/, as in: python -m fer_helpers.study.report cpu gpu bench")
     print(index.write_index(sys.argv[1:], paths.reports_dir()), *index.write_readme(sys.argv[1:]), sep="\n")
 
 
