@@ -40,8 +40,7 @@ def save(model: "keras.Model", path: Path, eight_bits: bool = False) -> None:
         raise ValueError("export needs TensorFlow: load the weights in a process with KERAS_BACKEND=tensorflow")
     if model.compute_dtype != "float32":
         raise ValueError(f"a network of {model.compute_dtype} can't be exported: build it in float32, load its weights")
-    logger = logging.getLogger("tensorflow")
-    logger.setLevel(max(logger.level, logging.WARNING))  # without notes on where it puts temporary files
+    logging.getLogger("tensorflow").setLevel(logging.WARNING)  # without notes on where it puts temporary files
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / path.name
         if path.suffix == ".onnx":
