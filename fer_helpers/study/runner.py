@@ -195,7 +195,10 @@ def main() -> int:
     os.chdir(paths.PROJECT)
     if options.end_with_parent:
         ParentPollerUnix(os.getppid()).start()
-    return 1 if run_notebook(parameter_file, options.run_dir, options.gpus, options.threads) else 0
+    try:
+        return 1 if run_notebook(parameter_file, options.run_dir, options.gpus, options.threads) else 0
+    except runs.RunError as error:  # a folder that can't be a run's
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

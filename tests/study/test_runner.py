@@ -108,6 +108,12 @@ def test_a_wrong_parameter_fails_the_run_before_there_is_a_kernel(run_with, proj
     assert kept.cells[0].source.startswith("# A run that ends as it is told")
 
 
+def test_a_folder_that_can_not_be_a_run_s_is_refused_in_one_sentence(project, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["runner", "00_any.yaml", "--run-dir", "../elsewhere"])
+    with pytest.raises(SystemExit, match="^run_dir '../elsewhere' is outside the project: name "):
+        runner.main()
+
+
 def test_a_kernel_may_take_minutes_to_start(run_with, monkeypatch):
     def start(client: NotebookClient, **_) -> None:
         raise RuntimeError(f"waits {client.startup_timeout} s")
