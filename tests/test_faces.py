@@ -4,6 +4,7 @@ import math
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import cv2
@@ -238,6 +239,7 @@ def test_interrupted_call_keeps_nothing_and_ends_its_threads(encode, write_files
         seen.append(None)
         if len(seen) == 20:
             raise KeyboardInterrupt
+        time.sleep(0.01 if 20 < len(seen) < 500 else 0)  # a busy machine hands an exception over late
         return {"outcome": "whole" if len(seen) > 500 else "cropped", "box": (0, 0, 8, 8)}
 
     monkeypatch.setattr(FaceFinder, "find", find)
