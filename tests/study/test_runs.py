@@ -142,8 +142,10 @@ def test_record_of_a_run_says_what_ran_when_on_what(project):
     assert about["files"] == hashes(run.folder) and set(about["files"]) == {"results.csv", "history.csv"}
 
 
-def test_commit_is_that_of_the_project_and_says_when_the_code_differs(project):
+def test_commit_is_that_of_the_project_and_says_when_the_code_differs(project, monkeypatch):
     assert runs.git_commit() == "unknown"
+    monkeypatch.setenv("FER_COMMIT", "1234567")
+    assert runs.git_commit() == "1234567", "of a copy without git"
     (project / "fer_helpers").mkdir()
     (project / "fer_helpers" / "code.py").write_text("1")
     identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
