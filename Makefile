@@ -29,7 +29,7 @@ study: $(READY) $(if $(filter-out 0,$(GPUS)),$(CUDA))
 	@$(BIN)/python -m fer_helpers.study --profile $(PROFILE) --cores $(CORES) --gpus $(GPUS) $(if $(RUN),--run $(RUN)) $(if $(FORCE),--force)
 
 test: $(TESTS)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: $(TESTS)
 	@$(BIN)/python -m fer_helpers.study.benchmark reports/bench/06_speed

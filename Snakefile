@@ -30,7 +30,7 @@ DONE = f".snakemake/done/{PROFILE}"  # an empty file for each run done in this s
 ASKED = {"smoke": (8_000, 60), "cpu": (8_000, 480), "gpu": (16_000, 480)}
 MEMORY_MB, MINUTES = ASKED.get(PROFILE, (32_000, 2_880))
 CLUSTER_CORES = 8
-LONGEST = ["02_jiang_2025", "03_singh_2022", "04_alam_2022", "01_huang_2024"]  # begun first, the last first: 03 waits for 01
+LONGEST = ["06_speed", "02_jiang_2025", "03_singh_2022", "04_alam_2022", "01_huang_2024"]  # begun first, the last first: 03 waits for 01
 
 # Snakemake announces every pass of its scheduler; a reader wants the notebooks' own lines and "3 of 9 steps done".
 logger.addFilter(lambda record: not str(record.msg).startswith(("Select jobs", "Execute ", "Finished jobid", "Touching")))

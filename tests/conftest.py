@@ -19,6 +19,11 @@ CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disa
 DESK = {"width": 1280, "height": 900}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that both processes of `make test` end together."""
+    items.sort(key=lambda item: ("test_smoke" not in item.nodeid, item.get_closest_marker("slow") is None))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
     """Where a real data set lies, by its name; the test is skipped where it is absent."""

@@ -121,7 +121,7 @@ def execute(notebook: Path, folder: Path, passed: dict, manager: type[AsyncKerne
     """
     papermill.execute_notebook(  # which notes both paths in the notebook, where no machine's folders shall be named
         notebook.relative_to(paths.PROJECT),
-        (runs.beside(folder, "running") / "executed.ipynb").relative_to(paths.PROJECT),
+        os.path.relpath(runs.beside(folder, "running") / "executed.ipynb", paths.PROJECT),
         passed,
         kernel_name="python3",
         kernel_manager_class=manager,

@@ -114,6 +114,13 @@ def test_a_folder_that_can_not_be_a_run_s_is_refused_in_one_sentence(project, mo
         runner.main()
 
 
+def test_a_folder_outside_the_project_is_a_run_s_if_it_is_named_absolutely(project, tmp_path_factory):
+    (project / "00_any.yaml").write_text("")
+    folder = tmp_path_factory.mktemp("outside") / "00_any"
+    assert runner.run_notebook(project / "00_any.yaml", str(folder)) == ""
+    assert about(folder) == ("finished", "") and (folder / runs.EXECUTED).exists()
+
+
 def test_a_kernel_may_take_minutes_to_start(run_with, monkeypatch):
     def start(client: NotebookClient, **_) -> None:
         raise RuntimeError(f"waits {client.startup_timeout} s")

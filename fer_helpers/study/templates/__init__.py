@@ -49,8 +49,9 @@ def environment() -> jinja2.Environment:
 
 
 def named(parts: list[str]) -> str:
-    """Parts that are not empty, joined by commas, with data sets under the names that readers know: `ckplus` is CK+."""
-    return re.sub("|".join(NAMES), lambda key: NAMES[key[0]], ", ".join(filter(None, parts)))
+    """Parts that are not empty, joined by commas, with data sets and files of weights under names that readers know."""
+    told = re.sub("|".join(NAMES), lambda key: NAMES[key[0]], ", ".join(filter(None, parts)))
+    return re.sub(r"(\w+)\.(\S+)\.weights\.h5", r"begun from the body of \1/\2", told)
 
 
 def number(value: float, unit: str = "share", decimals: int = 3) -> str:
