@@ -101,10 +101,10 @@ def _of_setting(run, rows: pd.DataFrame) -> Interval:
 
 
 def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
-    """Every score of ours that bears on a printed result: one row for each claim, run and setting, columns `MEASURED`.
+    """Every score of ours that bears on a printed result: a row for each claim, run and setting, most seeds first.
 
-    `differs` says what keeps a score from judging the claim; `relative` that it is its nearest relative's, with
-    ImageNet's weights, in the setting fixed beforehand, which names the claim, or another of the same paper's runs.
+    Columns are `MEASURED`: `differs` says what keeps a score from judging the claim; `relative` that it is its nearest
+    relative's, with ImageNet's weights, in the setting fixed beforehand, which names the claim, or in another.
     """
     found, parsed = [], consistency.parse(printed)
     for run in runs:
@@ -127,7 +127,8 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
                 differs += [] if (setting["claim"] == claim.claim).any() else ["another setting"]
                 ours = (setting["seed"].nunique(), *_of_setting(run, setting), row["n"])
                 found.append((claim.claim, *keys, *ours, "; ".join(differs), of_relative))
-    return pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "relative": bool})
+    rows = pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "relative": bool})
+    return rows.sort_values("seeds", ascending=False, kind="stable", ignore_index=True)
 
 
 def paper_init(claim: consistency.Claim) -> str:
@@ -259,9 +260,10 @@ def _not_tested(claim: consistency.Claim, missing: list[str], differs: str | Non
 
 
 def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
-    """What is shown as ours: the score that differs in least from what the claim is about; then by name of the run."""
+    """What is shown as ours: the score that differs in least from what the claim is about; then that of most seeds."""
     few = scores["differs"].str.count(";") + (scores["differs"] != "")
-    ranked = scores.assign(few=few, other=scores["init"] != paper_init(claim)).sort_values(["few", "other", "run"])
+    ranked = scores.assign(few=few, other=scores["init"] != paper_init(claim))
+    ranked = ranked.sort_values(["few", "other"], kind="stable")
     return next(iter(ranked[list(OURS)].rename(columns=OURS).to_dict("records")), dict.fromkeys(OURS.values()))
 
 

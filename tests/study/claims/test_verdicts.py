@@ -193,6 +193,11 @@ def test_run_that_can_judge_goes_before_others_and_all_are_listed(tmp_path, pape
         assert listed == ["cpu/a", "cpu/b", "cpu/c"][: len(of_runs)]
 
 
+def test_of_two_runs_that_differ_alike_that_of_most_seeds_is_shown_and_judges(judged):
+    one, five = a_run(lite(0.3), name="a"), a_run(*(lite(0.89, seed=seed) for seed in range(5)), name="b")
+    assert judged(one, five)[["run", "seeds", "word"]].tolist() == ["cpu/b", 5, "supported"]
+
+
 def lite(value: float, named: bool = True, **columns) -> dict:
     about = {} if named else {"claim": "", "image_size": 96}
     return ours(value, 0.01, model="Lite0, frozen", image_size=48) | about | columns
