@@ -16,7 +16,7 @@ from fer_helpers.study.claims import verdicts
 PHONE, DESK, WIDE = ({"width": width, "height": 800} for width in (360, 1280, 1600))
 CLAIM, VALUE = "singh_2022.table2.moeffnet", 0.4532101234567891
 TABLE2 = {"dataset": "fer2013", "split": "test", "model": "B0, frozen", "init": "scratch", "metric": "accuracy"}
-TABLE2 |= {"n": 3589, "seed": 0, "image_size": 48, "paper": "singh_2022", "protocol": "clean"}
+TABLE2 |= {"n": 3589, "seed": 0, "image_size": 48, "epochs": 30, "paper": "singh_2022", "protocol": "clean"}
 CKPLUS = TABLE2 | {"dataset": "ckplus", "n": 981, "paper": "alam_2022", "model": "CNN"}
 RESULTS = [
     TABLE2 | {"protocol": "paper", "value": VALUE, "ci_low": 0.437, "ci_high": 0.4695, "claim": CLAIM},
@@ -134,8 +134,9 @@ def test_the_readme_says_the_same_and_its_figure_stands_alone(site, monkeypatch)
     text = readme.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "- **A random split of CK+ is worth 15.0 points**" in text
-    row = "| R. Singh et al. 2022 | accuracy, FER-2013, test, B0 | 71.02\u202f% | 45.32\u202f% [43.70, 46.95] | "
-    assert f"{row}not reproduced (1 of 7) |" in text
+    row = "| R. Singh et al. 2022 | accuracy, FER-2013, test, B0 | 71.02\u202f% | 45.32\u202f% [43.70, 46.95], "
+    assert f"{row}B0, frozen, 48 px, 30 epochs | not reproduced (1 of 7) |" in text
+    assert "ours 45.32\u202f% [43.70, 46.95] (B0, frozen, 48 px, 30 epochs)</text>" in figure.read_text()
     assert ElementTree.parse(figure).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
