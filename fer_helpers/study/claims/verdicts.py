@@ -104,7 +104,8 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
     """Every score of ours that bears on a printed result: a row for each claim, run and setting, most seeds first.
 
     Columns are `MEASURED`: `differs` says what keeps a score from judging the claim; `relative` that it is its nearest
-    relative's, with ImageNet's weights, in the setting fixed beforehand, which names the claim, or in another.
+    relative's, with ImageNet's weights, in the setting fixed beforehand, which names the claim, or in another, of any
+    notebook: what a paper leaves open may have been tried for another one.
     """
     found, parsed = [], consistency.parse(printed)
     for run in runs:
@@ -115,7 +116,7 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
         scores = rows[(rows["init"] != "") & (rows["protocol"] != "") & rows["value"].notna()]
         for claim in consistency.pick(parsed, kind="result"):
             relative = f"Lite{claim.model[1:]}" if claim.model in SCALES else None
-            named, alike = scores["claim"] == claim.claim, ["paper", "metric", "expression", "dataset"]
+            named, alike = scores["claim"] == claim.claim, ["metric", "expression", "dataset"]
             same = (scores[alike] == [getattr(claim, name) for name in alike]).all(axis=1)
             same &= (scores["init"] == "imagenet") & (scores["network"] == relative)
             same &= scores["split"].isin([claim.split, *scores.loc[named, "split"]])
@@ -235,10 +236,13 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     for fixed in relatives[~relatives["differs"].str.contains(";")].head(1).itertuples():
         if fixed.low <= value + m and fixed.high >= value - m:
             return SUPPORTED, f"The nearest relative, {fixed.model}, has {fixed.shown}; {value} is printed."
-    if len(relatives) > 1 and relatives["high"].max() < value - FAR:
+    if len(relatives) > 1:
         best = relatives.loc[relatives["high"].idxmax()]
-        told = f"In the best of {len(relatives)} settings the nearest relative, {best['model']}, has {best['shown']}"
-        return DOUBTFUL, f"{told}; {value} is printed."
+        told = f"In the best of {len(relatives)} settings the nearest relative, {best['model']} at "
+        told += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
+        if best["high"] < value - FAR:
+            return DOUBTFUL, told
+        return NOT_TESTED, f"Weights: no run began from ImageNet's for {claim.model}. {told}"
     return None
 
 

@@ -215,11 +215,19 @@ def lite(value: float, named: bool = True, **columns) -> dict:
         ([lite(0.60), lite(0.8401, named=False)], "not tested"),
         ([lite(0.60), lite(0.89, named=False)], "not tested"),  # not the setting fixed beforehand
         ([lite(0.60), lite(0.70, named=False, protocol="clean")], "doubtful"),
+        ([lite(0.60), lite(0.70, named=False), lite(0.85, False, paper="other_2021", model="Lite0")], "not tested"),
         ([lite(0.88), ours(0.5)], "not reproduced"),  # the network itself goes first
     ],
 )
 def test_nearest_relative_supports_or_casts_doubt_and_no_more(judged, rows, expected):
     assert judged(a_run(*rows))["word"] == expected
+
+
+def test_what_the_nearest_relative_reached_in_its_best_setting_is_told_where_it_judges_nothing(judged):
+    other = lite(0.85, named=False, paper="other_2021", model="Lite0, trained")
+    reason = judged(a_run(lite(0.60), name="a"), a_run(other, name="b"))["reason"]
+    told = "In the best of 2 settings the nearest relative, Lite0, trained at 96 px in cpu/b, has 0.8500"
+    assert reason == f"Weights: no run began from ImageNet's for B0. {told} [0.8400, 0.8600]; 0.9 is printed."
 
 
 def test_impossible_stays_impossible_when_measured_and_contradiction_names_the_other_side(paper):
