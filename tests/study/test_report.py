@@ -52,7 +52,7 @@ def test_page_names_what_was_run_on_what_with_what(soup):
     expected = ("finished", "Singh 2022", "cpu", "fer2013, 35,887 images, table 0123456789abcdef", "scratch", "0, 1")
     for fact in (*expected, "tensorflow", "a processor, 2 cores", "89abcdef", "2026-11-20 14:05 UTC", "12.3"):
         assert fact in told
-    assert soup.select_one("#verdict").get_text(" ", strip=True) == "Verdict: not tested."
+    assert soup.select_one("#verdict").get_text(" ", strip=True) == "Verdict, by this run alone: not tested."
     assert soup.select(".banner") == []
 
 
