@@ -20,6 +20,9 @@ from fer_helpers import datasets, paths
 VARIANTS = (*(f"B{number}" for number in range(8)), "Lite0", "Lite1", "Lite2", "Mini")  # `models` imports Keras
 TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a dict"}
 NEVER_EMPTY = ("seeds", "data_sets", "profiles", "memory_images", "faces_at_once", "call_repeats")
+# What one of 03's `alternatives` may change, with values of these types.
+ALTERNATIVES = dict.fromkeys(("variant", "weights", "detector", "optimizer"), "")
+ALTERNATIVES |= {"image_size": 0, "hidden": 0, "epochs": 0, "learning_rate": 0.0, "standardise": False}
 HAS_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 # In the text of a syntax tree, where Python 3.13 has none.
 EMPTY_LISTS = re.compile(r"(?<=\()(?:\w+=\[\](?:, )?)+|, \w+=\[\]")
@@ -44,19 +47,27 @@ def _is_weights(value: str) -> bool:
     return value in ("imagenet", "scratch") or paths.resolve(value).is_file()
 
 
-def _is_detector(value: str) -> bool:
-    return value in ("none", "haar") or (value == "dlib" and find_spec("dlib") is not None)
+def _is_detector(value: str, *others: str) -> bool:
+    return value in (others or ("none", "haar")) or (value == "dlib" and find_spec("dlib") is not None)
 
 
-# Patterns of names, what a value (or each value of a list) must be, and a test; the first pattern that fits counts.
+# Patterns of names, of one notebook or of all, what a value (or each value of a list) must be, and a test; the first
+# pattern that fits counts.
 RULES: list[tuple[str, str, Callable]] = [
+    ("00_datasets.dataset", *_one_of("fer2013", "ferplus")),
+    ("02_jiang_2025.dataset", *_one_of("affectnet", "ferplus")),
+    ("02_jiang_2025.optimizer", *_one_of("adam", "adamw")),
+    ("03_singh_2022.optimizer", *_one_of("adam", "sgd")),
+    ("04_alam_2022.data_sets", *_one_of("ckplus", "jaffe")),
+    ("06_speed.peer_variants", *_one_of(*VARIANTS[:9])),
+    ("07_your_photos.detector", "haar, or dlib after pip install -e .[dlib]", lambda name: _is_detector(name, "haar")),
     ("variant *variants", *_one_of(*VARIANTS)),
     ("dataset data_sets", *_one_of(*datasets.LOADERS)),
     ("weights", "imagenet, scratch, or a file that exists", _is_weights),
     ("detector", "none, haar, or dlib after pip install -e .[dlib]", _is_detector),
     ("pooling", *_one_of("avg", "max")),
     ("optimizer", *_one_of("adam", "adamax", "adamw", "sgd")),
-    ("schedule", *_one_of("constant", "cosine", "staircase")),
+    ("schedule", *_one_of("constant", "cosine")),
     ("precision", *_one_of("float32", "mixed_bfloat16")),
     ("interpolation", *_one_of("nearest", "bilinear", "bicubic", "area", "lanczos")),
     ("body_in_phase1", *_one_of("frozen", "trained")),
@@ -127,12 +138,18 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
     for name, value in parameters.items():
         if value == [] and name in NEVER_EMPTY:
             raise RunError(f"{notebook.stem}: {name} must not be empty")
-        rules = (rule for rule in RULES if any(fnmatchcase(name, pattern) for pattern in rule[0].split()))
+        names = (name, f"{notebook.stem}.{name}")
+        rules = (rule for rule in RULES if any(fnmatchcase(n, pattern) for pattern in rule[0].split() for n in names))
         _, allowed, test = next(rules, ("", "", lambda _: True))
         for part in value if isinstance(value, list) else [value]:
             if not test(part):
                 shown = paths.resolve(part) if name == "weights" else repr(part)
                 raise RunError(f"{notebook.stem}: {name} must be {allowed}, not {shown}")
+    for name, changes in parameters.get("alternatives", {}).items():
+        if not isinstance(changes, dict) or not changes.keys() <= ALTERNATIVES.keys():
+            may = ", ".join(ALTERNATIVES)
+            raise RunError(f"{notebook.stem}: alternatives: {name} must change some of {may}, not {changes!r:.80}")
+        check(notebook, {key: _typed(notebook, key, value, ALTERNATIVES[key]) for key, value in changes.items()})
     if parameters.get("tested_folds", 0) > parameters.get("folds", math.inf):
         raise RunError(f"{notebook.stem}: tested_folds must be at most folds, which is {parameters['folds']}")
 

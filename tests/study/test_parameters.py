@@ -83,6 +83,36 @@ def test_what_a_parameter_can_not_be_is_said_with_its_name(project, passed, sent
         parameters.check(notebook, parameters.resolved(notebook, passed))
 
 
+OF_ONE_NOTEBOOK = [
+    ("00_datasets", {"dataset": "jaffe"}, "dataset must be one of fer2013, ferplus, not 'jaffe'"),
+    ("01_huang_2024", {"schedule": "staircase"}, "schedule must be one of constant, cosine, not"),
+    ("02_jiang_2025", {"dataset": "fer2013"}, "dataset must be one of affectnet, ferplus, not"),
+    ("02_jiang_2025", {"optimizer": "sgd"}, "optimizer must be one of adam, adamw, not 'sgd'"),
+    ("04_alam_2022", {"data_sets": ["ckplus", "rafdb"]}, "data_sets must be one of ckplus, jaffe, not 'rafdb'"),
+    ("06_speed", {"peer_variants": ["Lite1"]}, "peer_variants must be one of B0, .*, Lite0, not 'Lite1'"),
+    ("07_your_photos", {"detector": "none"}, "detector must be haar, or dlib .*, not 'none'"),
+    (
+        "03_singh_2022",
+        {"alternatives": {"wide": {"hiden": 8}}},
+        "alternatives: wide must change some of .*hidden, .*hiden",
+    ),
+    ("03_singh_2022", {"alternatives": {"wide": 1024}}, "alternatives: wide must change some of .*, not 1024"),
+    ("03_singh_2022", {"alternatives": {"wide": {"hidden": "8"}}}, "hidden must be a whole number, not '8'"),
+    ("03_singh_2022", {"alternatives": {"wide": {"hidden": 0}}}, "hidden must be at least 1, not 0"),
+    ("03_singh_2022", {"alternatives": {"other": {"optimizer": "adamw"}}}, "optimizer must be one of adam, sgd, not"),
+]
+
+
+@pytest.mark.parametrize(("notebook", "passed", "sentence"), OF_ONE_NOTEBOOK, ids=str)
+def test_what_one_notebook_alone_does_not_know_is_refused_before_it_trains(notebook, passed, sentence):
+    file, free = parameters.notebook_of(notebook), {"weights": "scratch", "detector": "haar"}
+    values = parameters.defaults(file)
+    values |= {name: value for name, value in free.items() if name in values}
+    parameters.check(file, values)
+    with pytest.raises(parameters.RunError, match=f"{notebook}: {sentence}"):
+        parameters.check(file, values | passed)
+
+
 def test_good_values_pass_and_a_whole_number_is_a_number(project):
     notebook = write(project, DECLARED)
     (project / "body.h5").touch()
