@@ -35,7 +35,7 @@ KEYS = list(runs.PREDICTION_KEYS)  # what names a set of scored images
 SCORE = [*KEYS, "metric", "expression"]  # what names a score
 ROUNDING = 1e-12  # another processor sums to other last digits (of 16)
 OVER_SEEDS = re.compile(r"(.+)_(mean|sd)_over_seeds")
-DIFFERENCES = ("optimism_of_copies", "optimism_of_random_split", "optimism_of_scoring_val", "test_less_official_test")
+DIFFERENCES = ("optimism_of_copies", "optimism_of_scoring_val", "test_less_official_test")
 UNREADABLE = (runs.RunError, OSError, EOFError, ValueError, KeyError, IndexError, zlib.error)  # missing or damaged
 
 
@@ -80,6 +80,18 @@ def _from_other_rows(row: pd.Series, results: pd.DataFrame) -> dict[str, float]:
     return {"value": min((a - b for a, b in permutations(accuracies, 2)), key=lambda it: abs(it - float(row["value"])))}
 
 
+def _on_the_same_images(row: pd.Series, predictions: pd.DataFrame) -> dict[str, float]:
+    """How much more often a model is right under the first of two splits, `random less subject`, on images of both."""
+    given = [name for name in ("dataset", "model", "init", "seed") if row[name]]
+    said = predictions[(predictions[given] == row[given]).all(axis=1)].replace("", np.nan)
+    answers = said.filter(regex="^p_").astype(float).dropna(axis=1, how="all").idxmax(axis=1).str.removeprefix("p_")
+    said = said.assign(right=answers == said["label"])
+    first, second = (said[said["split"] == split].set_index("image") for split in row["split"].split(" less "))
+    pairs = first.join(second["right"].rename("other"), how="inner")
+    difference = evaluation.paired_difference(pairs["right"], pairs["other"], groups=pairs["group"])
+    return dict(zip(("value", "ci_low", "ci_high"), difference, strict=True)) | {"n": len(pairs)}
+
+
 def recompute(record: runs.Record) -> tuple[list[str], int]:
     """A sentence on each number of a finished run that its predictions do not give, and how many were computed anew.
 
@@ -88,8 +100,12 @@ def recompute(record: runs.Record) -> tuple[list[str], int]:
     results, complaints, recomputed = record.results, [], 0
     computed = scores(record.predictions, set(results["split"]))
     for _, row in results.iterrows():
-        derived = OVER_SEEDS.fullmatch(row["metric"]) or row["metric"] in DIFFERENCES
-        again = _from_other_rows(row, results) if derived else computed.get(tuple(row[SCORE]), {})
+        if row["metric"] == "optimism_of_random_split":
+            again = _on_the_same_images(row, record.predictions)
+        elif OVER_SEEDS.fullmatch(row["metric"]) or row["metric"] in DIFFERENCES:
+            again = _from_other_rows(row, results)
+        else:
+            again = computed.get(tuple(row[SCORE]), {})
         where = f"{record.folder}/results.csv, line {row['line']} ({', '.join(filter(None, row[SCORE[::-1]]))})"
         recomputed += bool(again)
         if not again and row["metric"] in evaluation.METRICS:
