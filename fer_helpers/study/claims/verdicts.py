@@ -242,7 +242,7 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
         told += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
         if best["high"] < value - FAR:
             return DOUBTFUL, told
-        return NOT_TESTED, f"Weights: no run began from ImageNet's for {claim.model}. {told}"
+        return NOT_TESTED, f"Weights: no run of {claim.model} began from those of ImageNet. {told}"
     return None
 
 
@@ -257,7 +257,7 @@ def _not_tested(claim: consistency.Claim, missing: list[str], differs: str | Non
     elif claim.unit == "share" and not claim.n and not claim.dataset and claim.metric != "precision":
         why = "Not printed well enough: n, of how many images it is a share, is missing"
     elif claim.kind == "result" and paper_init(claim) == "imagenet":
-        why = f"Weights: no run began from ImageNet's for {claim.model or 'B0 to B7'}"
+        why = f"Weights: no run of {claim.model or 'B0 to B7'} began from those of ImageNet"
     else:
         why = "Hardware: no run of these did it"
     return NOT_TESTED, f"{why}{f'; ours differs: {differs}' if differs else ''}."

@@ -227,7 +227,7 @@ def test_what_the_nearest_relative_reached_in_its_best_setting_is_told_where_it_
     other = lite(0.85, named=False, paper="other_2021", model="Lite0, trained")
     reason = judged(a_run(lite(0.60), name="a"), a_run(other, name="b"))["reason"]
     told = "In the best of 2 settings the nearest relative, Lite0, trained at 96 px in cpu/b, has 0.8500"
-    assert reason == f"Weights: no run began from ImageNet's for B0. {told} [0.8400, 0.8600]; 0.9 is printed."
+    assert reason == f"Weights: no run of B0 began from those of ImageNet. {told} [0.8400, 0.8600]; 0.9 is printed."
 
 
 def test_impossible_stays_impossible_when_measured_and_contradiction_names_the_other_side(paper):
@@ -268,7 +268,7 @@ def test_statements_agree_are_false_or_have_nothing_to_test(paper, row, of_run, 
     [
         ({}, "Data under agreement: JAFFE"),
         ({"dataset": "affectnet to fer2013"}, "Data under agreement: AffectNet"),
-        ({"dataset": "fer2013"}, "Weights: no run began from ImageNet's for B0"),
+        ({"dataset": "fer2013"}, "Weights: no run of B0 began from those of ImageNet"),
         ({"dataset": "fer2013", "note": "open: the direction"}, "Not printed well enough: the direction"),
         ({"dataset": ""}, "Not printed well enough: n"),
         ({"dataset": "fer2013", "model": "standard CNN"}, "Hardware"),
