@@ -89,7 +89,8 @@ def telling(rows: list[dict], most: int = ROWS_OF_A_PAPER) -> list[dict]:
     def rank(row: dict) -> tuple:
         gap = abs(row["printed"] - row["ours"]) if row["has_ours"] and row["unit"] == "share" else 0
         word = claims.WORDS.index(row["word"])
-        return row["kind"] != "result", not row["has_ours"], row["metric"] != "accuracy", word, -gap
+        less = row["has_ours"] and row["metric"] != "accuracy"
+        return row["kind"] != "result", not row["has_ours"], less, word, row["metric"] != "accuracy", -gap
 
     what = ("metric", "expression", "dataset", "split", "model", "printed")
     once = {tuple(row[name] for name in what): row for row in sorted(rows, key=rank, reverse=True)}
