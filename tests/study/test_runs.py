@@ -108,7 +108,8 @@ def test_predictions_hold_every_image_with_its_label_and_probabilities_and_metri
     assert list(predictions) == [*SCORED, "image", "fold", "group", "label", "p_happy", "p_sad", "p_fear"]
     assert predictions["seed"].tolist() == [1, 2] * 3 + [2] * 3, "what is said of one image stands together"
     assert predictions["image"].is_monotonic_increasing
-    assert predictions.loc[predictions["seed"] == 2, "label"].tolist() == CLASSES * 2
+    for seed, times in ((1, 1), (2, 2)):
+        assert predictions.loc[predictions["seed"] == seed, "label"].tolist() == CLASSES * times
     kept = predictions.loc[predictions["seed"] == 2, ["p_happy", "p_sad", "p_fear"]]
     np.testing.assert_allclose(kept, probabilities(6), atol=5.1e-7)
     named = run.results[run.results["claim"] != ""]
