@@ -63,8 +63,9 @@ def write_pages(profile: Path) -> None:
 
 def main() -> None:
     """Write the index of the profiles that are named, and what they found into README.md, and print the files."""
-    if not sys.argv[1:]:
-        sys.exit("name the profiles, folders in reports/, as in: python -m fer_helpers.study.report cpu gpu bench")
+    unknown = [name for name in sys.argv[1:] if not (paths.reports_dir() / name).is_dir()]
+    if unknown or not sys.argv[1:]:
+        sys.exit(f"no folder in reports/: {unknown}; as in: python -m fer_helpers.study.report cpu gpu bench")
     print(index.write_index(sys.argv[1:], paths.reports_dir()), *index.write_readme(sys.argv[1:]), sep="\n")
 
 

@@ -1,12 +1,18 @@
 """A run's page says what was run, shows all of its notebook, and nothing in it runs or is fetched."""
 
 import shutil
+import sys
+from base64 import b64decode, b64encode
+from io import BytesIO
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 from fer_helpers.plots import table_html
 from fer_helpers.study import cells, report
@@ -189,3 +195,26 @@ def test_what_old_notebooks_left_is_still_shown(tmp_path, write_run):
     page = page_of(write_run(tmp_path / "cpu" / "run", executed=executed))
     assert page.figure.img["alt"] == "A curve"
     assert page.get_text().count("Loss rises.") == 1
+
+
+def test_pictures_of_a_page_have_the_pixels_of_the_notebooks_in_less_room(tmp_path, write_run):
+    figure, png = Figure(), BytesIO()
+    figure.subplots().plot([1, 3, 2])
+    figure.savefig(png, format="png")
+    drawn = f'<figure><img src="data:image/png;base64,{b64encode(png.getvalue()).decode()}" alt="A curve"></figure>'
+    executed = new_notebook(cells=[new_code_cell("x", outputs=[new_output("display_data", {"text/html": drawn})])])
+    kind, _, data = page_of(write_run(tmp_path / "cpu" / "run", executed=executed)).img["src"].partition(",")
+    assert kind == "data:image/webp;base64"
+    assert len(b64decode(data)) < len(png.getvalue())
+    pictures = [Image.open(BytesIO(raw)).convert("RGBA") for raw in (png.getvalue(), b64decode(data))]
+    assert np.array_equal(*map(np.asarray, pictures))
+
+
+@pytest.mark.parametrize("names", [[], ["--help"], ["cpu", "gpo"]])
+def test_index_of_a_profile_that_is_not_there_is_refused_and_nothing_written(monkeypatch, names):
+    written = []
+    monkeypatch.setattr(report.index, "write_index", lambda *names: written.append(names))
+    monkeypatch.setattr(sys, "argv", ["report", *names])
+    with pytest.raises(SystemExit, match="no folder in reports/"):
+        report.main()
+    assert not written

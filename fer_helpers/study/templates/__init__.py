@@ -5,14 +5,16 @@ Content-Security-Policy allows no style and no script but the page's own, known 
 """
 
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from functools import cache
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import jinja2
 import nh3
 from markupsafe import Markup
+from PIL import Image
 
 from fer_helpers import paths, plots
 from fer_helpers.study.claims.published import NAMES
@@ -77,8 +79,19 @@ def sanitised(html: str) -> Markup:
 def _local(_: str, name: str, value: str) -> str | None:
     """Pictures only as data, and links to anything else."""
     if name == "src":
-        return value if value.startswith(("data:image/png;", "data:image/jpeg;")) else None
+        kept = value if value.startswith("data:image/jpeg;") else None
+        return as_webp(value) if value.startswith("data:image/png;") else kept
     return None if name == "href" and value.lstrip().lower().startswith("data:") else value
+
+
+def as_webp(picture: str) -> str:
+    """A PNG's `data:` address as that of a WebP of the same pixels, half as long; unchanged if it is no whole PNG."""
+    png, webp = picture.partition(",")[2], BytesIO()
+    try:
+        Image.open(BytesIO(b64decode(png))).save(webp, "webp", lossless=True, quality=50, method=2)
+    except (OSError, ValueError):
+        return picture
+    return f"data:image/webp;base64,{b64encode(webp.getvalue()).decode()}"
 
 
 def write(template: str, target: Path, **content) -> Path:
