@@ -6,11 +6,17 @@ Snakemake and the pages run in this very process: killed at any moment, it leave
 """
 
 import argparse
+import contextlib
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 from fer_helpers import paths
 from fer_helpers.study import report, runs
+
+PAUSE = 2  # seconds between two looks at which runs have finished
 
 
 def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str = "") -> int:
@@ -28,7 +34,10 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
     folders = [paths.reports_dir() / profile / name for name in ([run] if run else names)]
     before = [runs.read(folder).about for folder in folders]
     config = [f"profile={profile}", f"gpus={gpus}", f"run={run}", f"force={'1' if force else ''}"]
-    status = snakemake("--cores", str(cores), "--resources", f"gpu={gpus or cores}", "--no-hooks", "--config", *config)
+    with pages_meanwhile(folders[0].parent):
+        status = snakemake(
+            "--cores", str(cores), "--resources", f"gpu={gpus or cores}", "--no-hooks", "--config", *config
+        )
     attempts = [runs.latest(folder) for folder in folders]
     report.write_pages(folders[0].parent)
     if status == 0 and [attempt.about for attempt in attempts] == before:
@@ -42,6 +51,30 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
         told = early + failed or ["The study stopped before its end: see above. make study goes on from here."]
         print(*told, sep="\n", file=sys.stderr)
     return status
+
+
+@contextlib.contextmanager
+def pages_meanwhile(profile: Path) -> Iterator[None]:
+    """Write the page of each run soon after it has finished, since others take hours; faults are told at the end."""
+    over = threading.Event()
+
+    def ended() -> list[tuple]:
+        return [(run.name, run.about.get("ended")) for run in runs.read_profile(profile) if run.status == "finished"]
+
+    def write(known: list[tuple]) -> None:
+        while not over.wait(PAUSE):
+            with contextlib.suppress(OSError, ValueError, runs.RunError):  # as of a run that takes its place just now
+                if (now := ended()) != known:
+                    report.write_pages(profile)
+                    known = now
+
+    thread = threading.Thread(target=write, args=[ended()])
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def snakemake(*arguments: str) -> int:

@@ -339,3 +339,12 @@ def test_a_profile_or_run_that_does_not_exist_is_refused_and_those_that_do_are_l
         study.study("smoek", cores=1)
     with pytest.raises(runs.RunError, match="^profile smoke has no run '01': there are 00_any$"):
         study.study("smoke", cores=1, run="01")
+
+
+def test_the_page_of_a_run_is_there_before_others_have_ended(tmp_path, monkeypatch, write_run):
+    monkeypatch.setattr(study, "PAUSE", 0.1)
+    (tmp_path / "cpu").mkdir()
+    with study.pages_meanwhile(tmp_path / "cpu"):
+        write_run(tmp_path / "01_run").rename(tmp_path / "cpu" / "01_run")
+        wait_until((tmp_path / "cpu" / "index.html").exists)
+    assert (tmp_path / "cpu" / "01_run.html").exists()
