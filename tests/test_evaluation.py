@@ -157,18 +157,12 @@ def test_bootstrap_intervals_are_those_of_drawing_the_images_anew():
         assert scored.loc[metric, INTERVAL].tolist() == pytest.approx(expected.tolist(), abs=0.2 * values.std())
 
 
-def frames_of(people: int, frames: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, predictions that are right for 70 % of people, on all of their frames or on none, and the people."""
-    right = np.repeat(np.random.default_rng(seed).random(people) < 0.7, frames)
-    labels = np.repeat(np.arange(people) % 2, frames)
-    return labels, np.where(right, labels, 1 - labels), np.repeat(np.arange(people), frames)
-
-
 def test_interval_over_groups_covers_where_the_one_over_images_is_too_narrow():
-    """Of an accuracy, and of the difference of two."""
-    covered = pd.DataFrame(0, ["accuracy", "difference"], ["groups", "images"])
+    """Of an accuracy, and of the difference of two; 70 % of 40 people are right, on all 8 of their frames."""
+    covered, people = pd.DataFrame(0, ["accuracy", "difference"], ["groups", "images"]), np.repeat(np.arange(40), 8)
     for seed in range(100):
-        labels, predicted, people = frames_of(40, 8, seed)
+        labels, right = people % 2, (np.random.default_rng(seed).random(40) < 0.7)[people]
+        predicted = np.where(right, labels, 1 - labels)
         other = np.random.default_rng(seed).random(320) < 0.5
         for name, groups in {"groups": people, "images": None}.items():
             row = scores(labels, np.eye(2)[predicted], ["neutral", "happy"], groups=groups).iloc[0]
@@ -239,18 +233,14 @@ def test_models_that_never_differ_may_yet_differ_on_as_many_groups_as_none_of_so
     assert paired_difference(right, right, groups=np.arange(120) // 10) == pytest.approx((0, -allowed, allowed))
 
 
-def power_of_arcsine_test(difference: float, n: int, accuracy: float, alpha: float) -> float:
-    """Power of the two-sided z-test of two proportions on the arcsine scale, from its definition."""
-    effect = 2 * (np.arcsin(np.sqrt(accuracy + difference)) - np.arcsin(np.sqrt(accuracy)))
-    shift, bound = effect * np.sqrt(n / 2), stats.norm.ppf(1 - alpha / 2)
-    return stats.norm.sf(bound - shift) + stats.norm.cdf(-bound - shift)
-
-
 @pytest.mark.parametrize(("n", "accuracy"), [(132, 0.8), (327, 0.5), (3_589, 0.65), (28_709, 0.1)])
 @pytest.mark.parametrize(("power", "alpha"), [(0.8, 0.05), (0.9, 0.01)])
 def test_smallest_difference_is_where_the_power_is_reached(n, accuracy, power, alpha):
     def missing(gain: float) -> float:
-        return power_of_arcsine_test(gain, n, accuracy, alpha) - power
+        """Of the power of the two-sided z-test of two proportions on the arcsine scale, from its definition."""
+        effect = 2 * (np.arcsin(np.sqrt(accuracy + gain)) - np.arcsin(np.sqrt(accuracy)))
+        shift, bound = effect * np.sqrt(n / 2), stats.norm.ppf(1 - alpha / 2)
+        return power - stats.norm.sf(bound - shift) - stats.norm.cdf(-bound - shift)
 
     expected = optimize.brentq(missing, 1e-6, 1 - accuracy, xtol=1e-13)
     # but for the chance, one in a million, that the worse one is found to be better

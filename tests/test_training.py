@@ -71,12 +71,6 @@ def finished(tmp_path_factory) -> tuple[Path, keras.Model, EpochBackup]:
     return folder, *train(folder, 4)
 
 
-def flip_a_bit(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
-
-
 def test_training_that_was_killed_while_it_wrote_an_epoch_ends_exactly_where_an_unbroken_one_ends(tmp_path):
     """By SGD and several steps a call; what was damaged below goes on by AdamW and single steps."""
     network = {"optimizer": sgd, "steps_per_execution": 3}
@@ -108,7 +102,9 @@ def test_damaged_backup_is_removed_and_the_training_ends_where_an_unbroken_one_e
     best = min(unbroken.best_by(column) for column in unbroken.keep)
     assert best < 4  # so that there is another one to lose
     if which == "last":
-        flip_a_bit(folder / "epoch_0004.npz")
+        content = bytearray((folder / "epoch_0004.npz").read_bytes())
+        content[len(content) // 2] ^= 1  # one bit
+        (folder / "epoch_0004.npz").write_bytes(content)
     elif which == "best":
         (folder / f"epoch_{best:04d}.npz").unlink()
     resumed, backup = train(folder, 4)

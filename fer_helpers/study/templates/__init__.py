@@ -22,6 +22,7 @@ from fer_helpers.study.claims.published import NAMES
 FOLDER = Path(__file__).parent
 ROWS_SHOWN = 2_500  # of a run's results.csv in its page, which stays below 3 MB
 FILES = sorted(file for file in FOLDER.iterdir() if file.suffix in (".j2", ".css", ".js", ".py"))
+PICTURES = ("data:image/png;", "data:image/jpeg;", "data:image/webp;")
 HTML = {"data", "form", "input", "label", "main", "option", "section", "select"} | nh3.ALLOWED_TAGS
 MATHML = (
     "math mrow mi mn mo mtext mspace msup msub msubsup mfrac msqrt mroot mover munder munderover mtable mtr mtd mstyle"
@@ -79,14 +80,16 @@ def sanitised(html: str) -> Markup:
 def _local(_: str, name: str, value: str) -> str | None:
     """Pictures only as data, and links to anything else."""
     if name == "src":
-        kept = value if value.startswith("data:image/jpeg;") else None
-        return as_webp(value) if value.startswith("data:image/png;") else kept
+        return as_webp(value) if value.startswith(PICTURES) else None
     return None if name == "href" and value.lstrip().lower().startswith("data:") else value
 
 
 def as_webp(picture: str) -> str:
-    """A PNG's `data:` address as that of a WebP of the same pixels, half as long; unchanged if it is no whole PNG."""
-    png, webp = picture.partition(",")[2], BytesIO()
+    """A PNG's `data:` address as a WebP's of the same pixels, half as long; what is no whole PNG stays as it is."""
+    kind, _, png = picture.partition(",")
+    webp = BytesIO()
+    if kind != "data:image/png;base64":
+        return picture
     try:
         Image.open(BytesIO(b64decode(png))).save(webp, "webp", lossless=True, quality=50, method=2)
     except (OSError, ValueError):
