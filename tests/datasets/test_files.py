@@ -112,6 +112,7 @@ DEFLATE64 = changed_entry(zipped({"a.png": b"a"}), 10, struct.pack("<H", 9))
         ("data.zip", changed_entry(zipped(FILES), 6, b"\xff\0"), "is no readable zip (zip file version 25.5): remove"),
         ("data.zip", zipped({"a.png": b"1", "./a.png": b"2"}), "holds two files called a.png, which differ: unpack"),
     ],
+    ids=lambda value: "bytes" if isinstance(value, bytes) else None,  # an archive holds its time: no name for a test
 )
 def test_file_that_is_something_else_is_named_by_what_it_holds(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
