@@ -1,12 +1,13 @@
 """The study as a graph of jobs: draw faces, run the notebooks that are out of date; then pages.
 
-    snakemake --cores 2 --config profile=cpu                                     real data
-    snakemake --cores 16 --config profile=gpu gpus=2 --resources gpu=2           one run per GPU
-    snakemake --executor slurm --jobs 8 --config profile=gpu gpus=1 ...          a cluster, a GPU for each run; needs its plugin
+    snakemake --cores 2 --config profile=cpu                               real data
+    snakemake --cores 16 --config profile=gpu gpus=2 --resources gpu=2     one run per GPU
+    snakemake --executor slurm --jobs 8 --config profile=gpu gpus=1 ...    a cluster, a GPU a run; needs its plugin
 
-`make study` calls it with a summary at its end. A profile is the set of papermill parameter files in notebooks/profiles/<profile>/;
-<run>.yaml belongs to the notebook whose name stands before its first dot. A run is out of date by content, not by the time of a file:
-when its notebook, its parameters, its data, a module that it imports, or a run that it reads has changed.
+`make study` calls it with a summary at its end. A profile is the set of papermill parameter files in
+notebooks/profiles/<profile>/; <run>.yaml belongs to the notebook whose name stands before its first dot. A run is out
+of date by content, not by the time of a file: when its notebook, its parameters, its data, a module that it imports, or
+a run that it reads has changed.
 """
 
 import functools
@@ -20,20 +21,25 @@ from snakemake.logging import logger
 
 PROFILE = config.get("profile", "smoke")
 GPUS = int(config.get("gpus", 0))
-SHARED_GPUS = 0 if workflow.remote_exec else GPUS  # a cluster gives a job its own GPU, and may call every job's the same
+# A cluster gives a job its own GPU, and may call every job's the same.
+SHARED_GPUS = 0 if workflow.remote_exec else GPUS
 REPORTS = paths.reports_dir() / PROFILE
 DRAWN = paths.cache_dir() / "drawn"
-DONE = f".snakemake/done/{PROFILE}"  # an empty file for each run done in this study: Snakemake deletes outputs before a job
+# An empty file for each run done in this study: Snakemake deletes outputs before a job.
+DONE = f".snakemake/done/{PROFILE}"
 
-# What a cluster is asked for: memory in MB and minutes for one run of a profile, ample, since a run that exceeds either is killed; and
-# cores where --cores sets none. For others: --set-resources run:mem_mb=64000 run:runtime=2880 --set-threads run=16.
+# What a cluster is asked for: memory in MB and minutes for one run of a profile, ample, since a run that exceeds either
+# is killed; and cores where --cores sets none. For others:
+# --set-resources run:mem_mb=64000 run:runtime=2880 --set-threads run=16.
 ASKED = {"smoke": (8_000, 60), "cpu": (8_000, 480), "gpu": (16_000, 480)}
 MEMORY_MB, MINUTES = ASKED.get(PROFILE, (32_000, 2_880))
 CLUSTER_CORES = 8
-LONGEST = ["06_speed", "02_jiang_2025", "03_singh_2022", "04_alam_2022", "01_huang_2024"]  # begun first, the last first: 03 waits for 01
+# Begun first, the last first: 03 waits for 01.
+LONGEST = ["06_speed", "02_jiang_2025", "03_singh_2022", "04_alam_2022", "01_huang_2024"]
 
 # Snakemake announces every pass of its scheduler; a reader wants the notebooks' own lines and "3 of 9 steps done".
-logger.addFilter(lambda record: not str(record.msg).startswith(("Select jobs", "Execute ", "Finished jobid", "Touching")))
+ANNOUNCED = ("Select jobs", "Execute ", "Finished jobid", "Touching")
+logger.addFilter(lambda record: not str(record.msg).startswith(ANNOUNCED))
 
 if workflow.is_main_process and not workflow.dryrun:
     runs.lock(Path(".snakemake/study").resolve())  # one study at a time; the system ends it with this process
@@ -58,10 +64,11 @@ RUNS = [config["run"]] if config.get("run") else sorted(file.stem for file in fi
 
 
 def read_by(run: str) -> list[str]:
-    """The runs of this profile that a run reads: a scoreboard all others, and any the one whose body its `weights` name."""
+    """The runs of this profile that a run reads: a scoreboard all others, any the one whose body its `weights` name."""
     if "profiles" in parameters_of(run):
         return [other for other in RUNS if other != run and "profiles" not in parameters_of(other)]
-    named = re.fullmatch(rf"data/cache/models/{PROFILE}\.([^/]+)\.weights\.h5", str(parameters_of(run).get("weights", "")))
+    weights = str(parameters_of(run).get("weights", ""))
+    named = re.fullmatch(rf"data/cache/models/{PROFILE}\.([^/]+)\.weights\.h5", weights)
     return [named[1]] if named and file_of(named[1]).exists() else []
 
 
@@ -96,7 +103,7 @@ def drawn_before(wildcards) -> list[str]:
 
 
 def cores_of_run(wildcards) -> int:
-    """Training uses every core, so that two at once would only slow each other down, one run a GPU; small ones take one core."""
+    """Training uses every core, since two at once would slow each other down, one run a GPU; small ones take one."""
     cores = workflow.resource_settings.cores or CLUSTER_CORES
     if workflow.remote_exec:
         return cores
@@ -153,10 +160,11 @@ rule run:
         runtime=MINUTES,
     params:
         parameters=lambda wildcards: file_of(wildcards.run),
-    # exec leaves no shell in between, so that a run whose Snakemake was killed ends too, on a cluster with the one inside its job.
+    # exec leaves no shell in between, so that a run whose Snakemake was killed ends too, on a cluster with the one in its
+    # job.
     shell:
-        "exec {sys.executable:q} -m fer_helpers.study.runner {params.parameters:q} --run-dir reports/{PROFILE}/{wildcards.run}"
-        " --gpus {SHARED_GPUS} --threads {threads} --end-with-parent"
+        "exec {sys.executable:q} -m fer_helpers.study.runner {params.parameters:q}"
+        " --run-dir reports/{PROFILE}/{wildcards.run} --gpus {SHARED_GPUS} --threads {threads} --end-with-parent"
 
 
 # What an earlier study has done says nothing of this one.
@@ -165,7 +173,8 @@ if workflow.is_main_process:
         Path(f"{DONE}/{run}").unlink(missing_ok=True)
 
 
-# Not called by `make study`, which writes the pages itself. After a failure too there is an index, in which it stands out.
+# Not called by `make study`, which writes the pages itself. After a failure too there is an index, in which it stands
+# out.
 onsuccess:
     write_reports()
 
