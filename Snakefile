@@ -160,8 +160,8 @@ rule run:
         runtime=MINUTES,
     params:
         parameters=lambda wildcards: file_of(wildcards.run),
-    # exec leaves no shell in between, so that a run whose Snakemake was killed ends too, on a cluster with the one in its
-    # job.
+    # exec leaves no shell in between, so that a run whose Snakemake was killed ends too, on a cluster with the one in
+    # its job.
     shell:
         "exec {sys.executable:q} -m fer_helpers.study.runner {params.parameters:q}"
         " --run-dir reports/{PROFILE}/{wildcards.run} --gpus {SHARED_GPUS} --threads {threads} --end-with-parent"
