@@ -22,12 +22,12 @@ def bounds(value: Decimal) -> tuple[Decimal, Decimal]:
 
 
 def counts(value: Decimal, total: int) -> range:
-    """The whole numbers of images, of `total`, that print as a share under some way of rounding; empty if none does.
+    """The whole numbers of images, of `total`, that print as a share under some way of rounding, up too; or none.
 
     GRIM (Brown and Heathers 2017, Soc. Psychol. Personal. Sci. 8): a proportion is a mean of zeros and ones.
     """
-    low, high = bounds(value)
-    return range(max(0, math.ceil(low * total)), min(total + 1, math.ceil(high * total)))
+    low, high = value - step(value), value + step(value)
+    return range(max(0, math.floor(low * total) + 1), min(total + 1, math.ceil(high * total)))
 
 
 def smallest_total(value: Decimal) -> int:

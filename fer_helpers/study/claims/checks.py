@@ -133,7 +133,7 @@ def is_of_images(claim: Claim) -> bool:
 def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> str:
     below, slips = math.floor(claim.value * n), arithmetic.slips(claim.value, n)
     near = " and ".join(f"{k}/{n} = {k / n:.4f}" for k in (below, below + 1))
-    told = f"No whole number of images gives {claim.value}, rounded or cut off, of {_listed(totals.items())}: {near}"
+    told = f"No whole number of images gives {claim.value}, however it is rounded, of {_listed(totals.items())}: {near}"
     told += f"; with one digit changed it would be {' or '.join(slips)}" * bool(slips)
     of_class = class_images(claim, paper)
     if not of_class or claim.expression or claim.value <= 1 - Decimal(4) / n:
@@ -197,7 +197,11 @@ def one_split_rule(paper: Paper) -> Found:
         if fitting and needed:
             told = f"As {name(other.dataset)}'s {other.value} images are divided it is of {_listed(fitting)}"
             word = POSSIBLE if {n for n, _ in fitting} & {n for n, _ in needed} else DOUBTFUL
-            yield claim, word, f"{told}; {claim.value} needs one of {_listed(needed)}"
+            yield (
+                claim,
+                word,
+                f"{told}; {claim.value} needs one of {_listed(needed)}, if one rule divides all data sets",
+            )
 
 
 def confusion_matrix(paper: Paper) -> Found:
@@ -243,7 +247,9 @@ def loss_and_accuracy(paper: Paper) -> Found:
         if below <= least or not sizes:
             continue
         floor, labels = max(sizes) / sum(sizes), stats.entropy(sizes)
-        told = f"The most frequent expression alone gives an accuracy of {floor:.3f}, the labels' shares a loss of "
+        told = (
+            f"Unweighted, the most frequent expression gives an accuracy of {floor:.3f}, the labels' shares a loss of "
+        )
         told += f"{labels:.2f}, chance of {len(sizes)} classes ln {len(sizes)} = {math.log(len(sizes)):.2f}"
         strange = accuracy.value < floor and below < labels
         if strange:
@@ -312,7 +318,7 @@ def split_size(paper: Paper) -> Found:
         if sizes := _share_sizes(claim, paper):
             told = f"The printed share makes {_listed((n, rule) for rule, n in sizes.items())}"
             yield claim, claim.value in sizes.values(), told, *own(paper, metric=f"{claim.split}_share")
-    for ratio in pick(paper, metric="split_ratio"):
+    for ratio in [c for c in pick(paper, metric="split_ratio") if c.value > 0]:
         of_train = pick(paper, metric="images", dataset=ratio.dataset, split="train")
         pairs = [(c, t) for c in of_train for t in images(paper, c.dataset, "test", c.expression) if t.value]
         for train, test in pairs:
@@ -350,8 +356,9 @@ def names(paper: Paper) -> Found:
 
     The accuracy of a class is its recall, which is its precision only by chance.
     """
+    rest = any(c.dataset and c.where != "abstract" for c in paper)  # a table may hold no more than the abstract
     for claim in [c for c in paper if c.metric in SCORES and c.dataset]:
-        if all(c.where == "abstract" for c in pick(paper, dataset=claim.dataset)):
+        if rest and all(c.where == "abstract" for c in pick(paper, dataset=claim.dataset)):
             alike = pick(paper, metric=claim.metric, model=claim.model, value=claim.value)
             others = [f"; {c.place} prints the same for {name(c.dataset)}" for c in alike if c.dataset != claim.dataset]
             told = f"For {name(claim.dataset)}, which the rest of the paper never mentions{''.join(others)}"

@@ -10,6 +10,8 @@ KINDS = ("result", "count", "architecture", "setting", "cited")
 COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "protocol", "model", "metric")
 COLUMNS += ("expression", "value", "unit", "decimals", "n", "note")
 NEEDED = ("paper", "metric", "value", "decimals")
+SHARES = ("accuracy", "precision", "recall", "f1")  # without a unit they are fractions of 1
+LARGEST, MOST_DECIMALS, MOST_IMAGES = 1e12, 6, 10_000_000  # more would take checks that try all numbers hours
 
 
 def load(paper: str = "") -> pd.DataFrame:
@@ -24,25 +26,44 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
         ValueError: no claim of that paper, or a fault, with row (the header is row 1) and column.
         OSError: no such file.
     """
-    rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+    try:
+        rows = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except ValueError as error:
+        why = " ".join(str(error).split())
+        raise ValueError(f"{file} can't be read as comma-separated text in UTF-8 ({why}): save it as that") from error
+    if rows.empty or not isinstance(rows.index, pd.RangeIndex):
+        problem = "has more cells than row 1 has columns: quote what holds a comma" if len(rows) else "is missing"
+        raise ValueError(f"{file}: row 2 {problem}")
     missing, unknown = [name for name in NEEDED if name not in rows], sorted(set(rows.columns) - set(COLUMNS))
     if missing or unknown:
-        problem = f"has no column {', '.join(missing)}" if missing else f"has an unknown column {', '.join(unknown)}"
+        problem = (
+            f"has no column {', '.join(missing)}{' (no commas?)' * (len(rows.columns) == 1)}"
+            if missing
+            else f"has an unknown column {', '.join(unknown)}"
+        )
         raise ValueError(f"{file}: row 1 {problem}; see python -m fer_helpers.study.claims --help")
     rows = rows.reindex(columns=list(COLUMNS), fill_value="")
     ids = [row.claim or f"{row.paper}.row{place}" for place, row in enumerate(rows.itertuples(), 2)]
-    for name, default in {"claim": ids, "kind": "result", "where": ids, "statement": ids}.items():
+    units = rows["metric"].isin(SHARES).map({True: "share", False: ""})
+    for name, default in {"claim": ids, "kind": "result", "where": ids, "statement": ids, "unit": units}.items():
         rows[name] = rows[name].where(rows[name] != "", default)
     numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in ("value", "decimals", "n")}
     value, decimals, n = numbers.values()
-    fraction = (rows["unit"] != "share") | value.between(0, 1)
+    fraction = ((rows["unit"] != "share") | value.between(0, 1)) & (rows["unit"] != "%")
+    written = rows["value"].str.partition(".")[2].str.len()
     in_place = {
         "paper": (rows["paper"] != "", "is empty"),
         "metric": (rows["metric"] != "", "is empty"),
         "kind": (rows["kind"].isin(KINDS), f"is not one of {', '.join(KINDS)}"),
-        "value": (value.notna(), "is not a number"),
-        "decimals": (decimals.isin(range(13)), "is not a whole number from 0 to 12"),
-        "n": ((rows["n"] == "") | (n >= 1) & (n % 1 == 0), "is not a whole number of 1 or more, or empty"),
+        "value": (value.abs() <= LARGEST, f"is not a number, of at most {LARGEST:,.0f}"),
+        "decimals": (
+            decimals.isin(range(MOST_DECIMALS + 1)) & (decimals >= written),
+            f"is not a whole number from 0 to {MOST_DECIMALS}, and as many as the value has",
+        ),
+        "n": (
+            (rows["n"] == "") | n.between(1, MOST_IMAGES) & (n % 1 == 0),
+            f"is not a whole number from 1 to {MOST_IMAGES:,}, or empty",
+        ),
         "claim": (~rows["claim"].duplicated(), "stands above already: every id is used once"),
         "unit": (fraction, "makes the value a fraction of 1: write 71.02 % as 0.7102"),
     }

@@ -1,8 +1,9 @@
-"""One word for each printed number, by one rule, written down before the runs that it judges.
+"""One word for each printed number, by one rule.
 
-The rule stands at the top of `notebooks/05_scoreboard.ipynb`. Ours has an interval over test images (by person, or by
-group of identical images) and over seeds and folds together; M is 2 points, or 5 for a number of one class. Before ours
-stand the checks: *contradicts itself* is said of both sides, unless one of them is at fault by itself.
+The rule stands at the top of `notebooks/05_scoreboard.ipynb`, with what of it is younger than the runs that it judges.
+Ours has an interval over test images (by person, or by group of identical images) and over seeds and folds together; M
+is 2 points, or 5 for a number of one class. Before ours stand the checks: *contradicts itself* is said of both sides,
+unless one of them is at fault by itself.
 """
 
 from collections import namedtuple
@@ -32,14 +33,16 @@ SAME_SIZE = 0.02  # of the printed number of images: copies lose a few files
 NUMBERS = ("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "seconds")
 REAL, SCOREBOARD = "real photographs", "05_scoreboard"
 SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size", "metric"]
-MEASURED = ("claim", *SETTING, "seeds", "value", "low", "high", "low90", "high90", "n", "differs", "relative")
+MEASURED = ("claim", *SETTING, "seeds", "epochs", "value", "low", "high", "low90", "high90", "trainings", "n")
+MEASURED += ("differs", "relative")
 OURS = {"value": "ours", "low": "ours_low", "high": "ours_high", "run": "run", "protocol": "protocol"}
 OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "seeds": "seeds", "differs": "differs"}
 COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "model", "metric", "expression", "word")
 COLUMNS += ("reason", "printed", "unit", "decimals", "n", "printed_low", "printed_high", "floor", *OURS.values())
 COLUMNS += ("compared_with", "apart", "images_apart", "smallest")
 
-Interval = namedtuple("Interval", "value low high low90 high90")  # a number with its 95 % and 90 % intervals
+# A number with its 95 % and 90 % intervals, and of how many trainings it is.
+Interval = namedtuple("Interval", "value low high low90 high90 trainings", defaults=[1])
 Verdict = namedtuple("Verdict", "sentence table")  # what a notebook says of its paper, and its results with their words
 
 
@@ -78,7 +81,7 @@ def interval(hits: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Int
         alpha = 2 * stats.norm.sf(stats.t.isf(tail, free))
         low, high = proportion_confint(value * effective, effective, alpha, "wilson")
         ends += [min(float(low), value), max(float(high), value)]
-    return Interval(value, *ends)
+    return Interval(value, *ends, many)
 
 
 def _of_setting(run, rows: pd.DataFrame) -> Interval:
@@ -97,12 +100,14 @@ def _of_setting(run, rows: pd.DataFrame) -> Interval:
             return interval(*(each[counted] for each in (guessed == said["label"], groups, trainings)))
     value, below, above = rows[["value", "ci_low", "ci_high"]].mean()
     narrow = stats.norm.isf(0.05) / stats.norm.isf(0.025)
-    return Interval(value, below, above, value - narrow * (value - below), value + narrow * (above - value))
+    ends = below, above, value - narrow * (value - below), value + narrow * (above - value)
+    return Interval(value, *ends, rows["seed"].nunique())
 
 
 def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
-    """Every score of ours that bears on a printed result: a row for each claim, run and setting, most seeds first.
+    """Every score of ours that bears on a printed result: a row for each claim, run and setting.
 
+    Those of most seeds come first, then those of the longest training.
     Columns are `MEASURED`: `differs` says what keeps a score from judging the claim; `relative` that it is its nearest
     relative's, with ImageNet's weights, in the setting fixed beforehand, which names the claim, or in another, of any
     notebook: what a paper leaves open may have been tried for another one.
@@ -113,7 +118,7 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
         text = rows.columns.difference([*NUMBERS, "run"])
         rows[text] = rows[text].astype(object).where(rows[text].notna(), "")
         rows["network"] = rows["model"].str.split(",").str[0]
-        scores = rows[(rows["init"] != "") & (rows["protocol"] != "") & rows["value"].notna()]
+        scores = rows[(rows[["init", "protocol", "paper"]] != "").all(axis=1) & rows["value"].notna()]
         for claim in consistency.pick(parsed, kind="result"):
             relative = f"Lite{claim.model[1:]}" if claim.model in SCALES else None
             named, alike = scores["claim"] == claim.claim, ["metric", "expression", "dataset"]
@@ -126,10 +131,10 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
                 apart = [told for told in differs if not told.startswith("protocol ")]
                 of_relative = len(apart) == 1 and row["network"] == relative
                 differs += [] if (setting["claim"] == claim.claim).any() else ["another setting"]
-                ours = (setting["seed"].nunique(), *_of_setting(run, setting), row["n"])
+                ours = setting["seed"].nunique(), setting["epochs"].max(), *_of_setting(run, setting), row["n"]
                 found.append((claim.claim, *keys, *ours, "; ".join(differs), of_relative))
     rows = pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "relative": bool})
-    return rows.sort_values("seeds", ascending=False, kind="stable", ignore_index=True)
+    return rows.sort_values(["seeds", "epochs"], ascending=False, kind="stable", ignore_index=True)
 
 
 def paper_init(claim: consistency.Claim) -> str:
@@ -223,13 +228,17 @@ def equivalence(value: float, ours: Interval, margin: float) -> str:
 
 
 def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, str] | None:
-    """What our scores make of a result, with the numbers; None if they can't judge it."""
+    """What our scores make of a result, with the numbers; None if they can't judge it, or it is not printed well."""
+    if claim.note.startswith("open: "):
+        return None
     value, m = float(claim.value), MARGIN_OF_CLASS if claim.expression else MARGIN
     shown = [f"{value:.4f} [{low:.4f}, {high:.4f}]" for value, low, high in scores[["value", "low", "high"]].to_numpy()]
     scores = scores.assign(shown=shown)
     same, relatives = scores[scores["differs"] == ""], scores[scores["relative"]]
     for ours in same.head(1).itertuples():
         told = f"{ours.shown} against {value}, in {ours.run}."
+        if ours.trainings < 2:
+            return UNDECIDED, f"One training, which does not show how much trainings differ: {told}"
         if claim.metric.endswith("_below"):  # a bound: everything under it is as printed
             return REPRODUCED if ours.high90 < value else NOT_REPRODUCED if ours.low >= value else UNDECIDED, told
         return equivalence(value, ours, m), told
@@ -238,7 +247,8 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
             return SUPPORTED, f"The nearest relative, {fixed.model}, has {fixed.shown}; {value} is printed."
     if len(relatives) > 1:
         best = relatives.loc[relatives["high"].idxmax()]
-        told = f"In the best of {len(relatives)} settings the nearest relative, {best['model']} at "
+        settings = len(relatives[["model", "image_size"]].drop_duplicates())
+        told = f"In the best of {settings} settings the nearest relative, {best['model']} at "
         told += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
         if best["high"] < value - FAR:
             return DOUBTFUL, told
@@ -264,7 +274,7 @@ def _not_tested(claim: consistency.Claim, missing: list[str], differs: str | Non
 
 
 def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
-    """What is shown as ours: the score that differs in least from what the claim is about; then that of most seeds."""
+    """What is shown as ours: the score that differs in least from what the claim is about; then the first."""
     few = scores["differs"].str.count(";") + (scores["differs"] != "")
     ranked = scores.assign(few=few, other=scores["init"] != paper_init(claim))
     ranked = ranked.sort_values(["few", "other"], kind="stable")

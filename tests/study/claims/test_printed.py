@@ -48,7 +48,13 @@ def test_four_papers_print_numbers_that_were_counted_by_hand():
         ("paper,metric", "paper,colour,metric", "row 1 has an unknown column colour"),
         ("0.9848", "98.48", "row 2, column unit: 'share' makes the value a fraction of 1"),
         ("0.9848", "high", "row 2, column value: 'high' is not a number"),
-        (",132", ",0", "row 2, column n: '0' is not a whole number of 1 or more"),
+        (",132", ",0", "row 2, column n: '0' is not a whole number from 1 to 10,000,000"),
+        (",4,", ",2,", "row 2, column decimals: '2' is not a whole number from 0 to 6, and as many as the value has"),
+        (",4,", ",7,", "row 2, column decimals"),
+        ("0.9848", "inf", "row 2, column value: 'inf' is not a number, of at most 1,000,000,000,000"),
+        (",132", ",1e30", "row 2, column n"),
+        ("share", "%", "row 2, column unit: '%' makes"),
+        (",", ";", "row 1 has no column .*no commas"),
         (",4,", ",x,", "row 2, column decimals"),
         ("a_2020,epochs", ",epochs", "row 3, column paper: '' is empty"),
         ("accuracy", "", "row 2, column metric: '' is empty"),
@@ -73,6 +79,10 @@ def test_command_judges_anybodys_table_and_refuses_what_is_not_there(tmp_path, c
     assert capsys.readouterr().out.startswith("claim,check,printed,word")
     with pytest.raises(ValueError, match="no claim of 'b_2020': its papers are a_2020"):
         claims.read(file, "b_2020")
+    for name, content in {"empty.csv": b"", "rows.csv": b"paper,metric,value,decimals", "old.csv": b"\xe9,"}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(SystemExit, match=rf"{name}(: row 2 is missing| can't be read as comma-separated text)"):
+            main([str(tmp_path / name)])
     with pytest.raises(SystemExit, match="none.csv"):
         main([str(tmp_path / "none.csv")])
 
