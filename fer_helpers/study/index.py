@@ -14,10 +14,10 @@ import pandas as pd
 from fer_helpers import paths
 from fer_helpers.study import claims, templates
 from fer_helpers.study.claims.verdicts import COLUMNS as OF_VERDICT
-from fer_helpers.study.claims.verdicts import NUMBERS, SCOREBOARD
+from fer_helpers.study.claims.verdicts import NUMBERS, OF_SEVERAL, SCOREBOARD
 from fer_helpers.study.runs import COLUMNS, Record, read_profile
 
-ROWS_OF_A_PAPER = 3  # in its card and in the figure
+ROWS_OF_A_PAPER = 3  # in its card; in the figure two
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
 
 
@@ -112,7 +112,7 @@ def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
         words = Counter(row["word"] for row in results if row["counts"])
         tested = Counter({word: count for word, count in words.items() if word != "not tested"}) or words
         shares = [row for row in results if row["unit"] == "share"]
-        paper["in_figure"] = telling([row for row in shares if row["has_ours"]]) or telling(shares, 1)
+        paper["in_figure"] = telling([row for row in shares if row["has_ours"]], 2) or telling(shares, 1)
         paper |= {"rows": telling(own), "word": (tested.most_common(1) or [("not tested", 0)])[0], "results": words}
         paper |= {"printed": sum(row["counts"] for row in own)}
         shown.append(paper | {"runs": [run for run in runs if run.about.get("paper") == paper["paper"]]})
@@ -120,27 +120,37 @@ def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
 
 
 def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
-    """What `findings.j2` makes its sentences of: for each at most one row, without a measurement none.
+    """What the macro `sentences` makes its sentences of: for each at most one row, without a measurement none.
 
-    `split` is what a split by image is worth beside one with no person on both sides, for the network that it flatters
-    most; `printed` the printed accuracy that lies furthest above ours, of those that nothing else is wrong with;
-    `copies` the test set with the most images; `best` the best accuracy on the largest test set.
+    `split` is what a split by image is worth beside one with no person on both sides, for a network of the papers' kind
+    on as many images as there are; `printed` the printed accuracy that lies furthest above ours, of those that nothing
+    else is wrong with; `copies` the test set with the most images; `best` the highest accuracy on the largest test set.
+    Of the last two `best` and `without` are a row: the highest on the same images, and that without copies.
     """
     accuracies = results[(results["metric"] == "accuracy") & (results["expression"] == "")]
-    network = ["run", "dataset", "model", "init", "image_size", "seed"]
-    once = accuracies.drop_duplicates([*network, "split"])
-    by_image, by_person = (once[once["split"] == split] for split in ("random", "subject"))
-    pairs = by_image.merge(by_person, on=network, suffixes=("_random", ""))
-    pairs["gain"] = (pairs["value_random"] - pairs["value"]).astype(float)
+    scored = accuracies[accuracies["protocol"] == "clean"].sort_values("value", ascending=False, kind="stable")
     known = [row for row in rows if row["kind"] == "result" and row["metric"] == "accuracy" and row["has_ours"]]
-    scored = accuracies[(accuracies["protocol"] == "clean") & (accuracies["split"] == "test")]
-    copies = results[(results["metric"] == "duplicate_of_train") & (results["split"] == "test")]
     against = [row for row in known if row["word"] in ("not reproduced", "doubtful", "not tested")]
+    on_test = scored[scored["split"] == "test"].sort_values("n", ascending=False, kind="stable").to_dict("records")
+    copies = results[(results["metric"] == "duplicate_of_train") & (results["split"] == "test")]
+    of_split = results[(results["metric"] == "optimism_of_random_split") & (results["split"] == "random less subject")]
+    of_split = of_split[of_split["init"] == "imagenet"].sort_values(["n", "value"], ascending=False, kind="stable")
+
+    def alike(row: dict, **columns) -> list[dict]:
+        return scored[(scored[list(columns)] == list(columns.values())).all(axis=1)].head(1).to_dict("records")
+
+    printed = sorted(against, key=lambda row: row["ours"] - row["printed"])[:1]
+    same = ["run", "model", "seed", "image_size"]
     return {
-        "split": pairs.nlargest(1, "gain").to_dict("records"),
-        "printed": sorted(against, key=lambda row: row["ours"] - row["printed"])[:1],
+        "split": of_split.head(1).to_dict("records"),
+        "printed": [row | {"best": alike(row, dataset=row["dataset"], split=row["split"])} for row in printed],
         "copies": copies.nlargest(1, "n").to_dict("records"),
-        "best": scored.sort_values(["n", "value"], ascending=False, kind="stable").head(1).to_dict("records"),
+        "best": [
+            row
+            | {"of": sum(row["n"] == other["n"] and row["dataset"] == other["dataset"] for other in on_test)}
+            | {"without": alike(row, split="test without copies", **{name: row[name] for name in same})}
+            for row in on_test[:1]
+        ],
     }
 
 
@@ -165,6 +175,7 @@ def content(profiles: list[str], reports: Path) -> dict:
     defined = [(file.parent.name, file.stem) for file in files if file.parent.name in profiles]
     return kinds | {
         "claims": rows,
+        "of_several": OF_SEVERAL,
         "headline": claims.headline(verdicts) if rows else "",
         "counts": Counter(row["word"] for row in rows if row["counts"]),
         "cards": cards(rows, kinds["real"]) if kinds["real"] else [],
