@@ -1,6 +1,6 @@
 """Trained networks as single files that run without Keras: ONNX, and LiteRT, which was called TensorFlow Lite.
 
-A face at a time, Keras spends most of its time between the layers of a network; a runtime made for it answers about ten
+A face at a time, Keras spends most of its time between the layers of a network; a runtime made for it answers several
 times as fast (`reports/cpu/06_speed`). The extra `export` brings converters and runtimes.
 """
 

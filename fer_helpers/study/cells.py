@@ -35,6 +35,23 @@ def read(file: Path) -> NotebookNode:
     return reads(gzip.decompress(file.read_bytes()).decode())
 
 
+def clarify(executed: NotebookNode, notebook: Path) -> None:
+    """Give an executed notebook the prose of the notebook as it is today, if all code is the same.
+
+    A clearer sentence makes no run outdated, so that it must not wait for the next one.
+    """
+    today = reads(notebook.read_text(encoding="utf-8")) if notebook.exists() else executed
+    (prose, code), (clearer, same) = (_prose_and_code(each) for each in (executed, today))
+    for old, new in zip(prose, clearer, strict=True) if code == same and len(prose) == len(clearer) else ():
+        old.source = new.source
+
+
+def _prose_and_code(notebook: NotebookNode) -> tuple[list[NotebookNode], list[str]]:
+    cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    return [cell for cell in cells if cell.cell_type == "markdown"], code
+
+
 @dataclass
 class Outline:
     """What a page learns of a notebook while it is rendered: its title, and (level, id, text) of headings below it."""

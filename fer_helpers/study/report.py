@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fer_helpers import paths, plots
 from fer_helpers.study import index, templates
+from fer_helpers.study.parameters import notebook_of
 from fer_helpers.study.runs import EXECUTED, Record, joined_results, read_profile, write_csv
 
 FILES = ("results.csv", "predictions.csv.gz", "history.csv", "verdicts.csv", "run.json", EXECUTED)
@@ -25,7 +26,8 @@ def render(profile: Path) -> list[Path]:
     for run in (run for run in siblings if (run.folder / EXECUTED).exists()):
         files = {name: paths.file_sha256(run.folder / name) for name in FILES if (run.folder / name).exists()}
         kind, page = index.kind_of_data(run, siblings), run.folder.with_name(f"{run.name}.html")
-        made_of = "".join([kind, *files.values(), *map(paths.file_sha256, CODE)])
+        prose = [file for file in [notebook_of(run.name)] if file.exists()]
+        made_of = "".join([kind, *files.values(), *map(paths.file_sha256, [*CODE, *prose])])
         inputs = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         if not page.exists() or f'content="{inputs}"' not in page.read_text("utf-8")[:2_000]:
             _write_page(run, page, kind=kind, inputs=inputs, files=files)
@@ -37,6 +39,7 @@ def _write_page(run: Record, page: Path, **content) -> None:
     from fer_helpers.study import cells  # loads nbconvert, seconds that a profile without a change is spared
 
     notebook, outline, failed = cells.read(run.folder / EXECUTED), cells.Outline(), run.status != "finished"
+    cells.clarify(notebook, notebook_of(run.name))
     templates.write(
         "run.html.j2",
         page,

@@ -57,7 +57,8 @@ def test_page_names_what_was_run_on_what_with_what(soup):
     expected = ("finished", "Singh 2022", "cpu", "fer2013, 35,887 images, table 0123456789abcdef", "scratch", "0, 1")
     for fact in (*expected, "tensorflow", "a processor, 2 cores", "89abcdef", "2026-11-20 14:05 UTC", "12.3"):
         assert fact in told
-    assert soup.select_one("#verdict").get_text(" ", strip=True) == "Verdict, by this run alone: not tested."
+    verdict = soup.select_one("#verdict").get_text(" ", strip=True)
+    assert verdict.startswith("Verdict, by this run alone: not tested. All runs together")
     assert soup.select(".banner") == []
 
 
@@ -146,6 +147,17 @@ def test_a_page_is_written_again_only_if_its_inputs_have_changed(tmp_path, write
     assert page.read_text().endswith("as it was -->")
     (folder / "run.json").write_text((folder / "run.json").read_text().replace("scratch", "imagenet"))
     assert "imagenet" in page_of(folder).get_text()
+
+
+@pytest.mark.parametrize(("code", "shown"), [("x = 1", "Clear."), ("x = 2", "Unclear.")])
+def test_prose_is_as_it_is_today_where_the_code_is_the_same(tmp_path, code, shown):
+    executed = new_notebook(cells=[new_markdown_cell("Unclear."), new_code_cell("x = 1")])
+    injected = new_code_cell("x = 3", metadata={"tags": ["injected-parameters"]})
+    executed.cells.insert(1, injected)
+    today = new_notebook(cells=[new_markdown_cell("Clear."), new_code_cell(code)])
+    (tmp_path / "a.ipynb").write_text(nbformat.writes(today))
+    cells.clarify(executed, tmp_path / "a.ipynb")
+    assert [cell.source for cell in executed.cells] == [shown, "x = 3", "x = 1"]
 
 
 def test_the_page_of_a_failure_goes_with_it(tmp_path, write_run):
