@@ -166,19 +166,16 @@ def test_rows_of_a_csv_file_are_read_and_cropped_like_image_files(lay_out):
 
 
 UNCUT = [
-    ([], {}, "there is no image to read: the table is empty"),
-    (["a.png"], {}, r"none of 1 images could be read: .*/a\.png: can't be decoded"),
-    (["a.png"], {"detector": "mtcnn"}, "detector is haar or dlib, not 'mtcnn'"),
-    (["a.png"], {"interpolation": "cubic"}, "by 'cubic': take at least 1 pixel, 1 or 3 channels, and one of nearest,"),
-    (["a.png"], {"channels": 4}, "no image has 48 pixels and 4 channels"),
-    (["a.png"], {"size": 0}, "no image has 0 pixels and 1 channels"),
+    ({}, r"none of 1 images could be read: .*/a\.png: can't be decoded"),
+    ({"detector": "mtcnn"}, "detector is haar or dlib, not 'mtcnn'"),
+    ({"size": 0}, "no image has 0 pixels and 1 channels"),
 ]
 
 
-@pytest.mark.parametrize(("names", "settings", "message"), UNCUT)
-def test_what_cannot_be_cropped_at_all_is_an_error(lay_out, names, settings, message):
+@pytest.mark.parametrize(("settings", "message"), UNCUT)
+def test_what_cannot_be_cropped_at_all_is_an_error(lay_out, settings, message):
     with pytest.raises(ValueError, match=message):
-        crop_faces(table_of(lay_out({"a.png": b"text"}), names), CropSettings(**settings))
+        crop_faces(table_of(lay_out({"a.png": b"text"}), ["a.png"]), CropSettings(**settings))
 
 
 # Crops kept on disk

@@ -300,28 +300,6 @@ def test_augmentation_writes_what_a_flipped_copy_and_a_warp_of_its_own_would_be(
     np.testing.assert_array_equal(images, before)
 
 
-class Fixed:
-    """A random generator that draws the given angle, scale and shift."""
-
-    def __init__(self, angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0.0, 0.0)):
-        self.draws = [angle, scale, np.array(shift)]
-
-    def uniform(self, low, high, size=None):
-        return self.draws.pop(0)
-
-
-def test_rotation_turns_about_the_centre_shift_moves_right_and_down_and_zoom_by_two_doubles_the_middle():
-    images, augment = faces(1, side=9)[0], Augmentation(flip=False)
-    for turns in (1, 2, 3):
-        np.testing.assert_array_equal(augment(images, Fixed(angle=90 * turns))[0], np.rot90(images[0], turns))
-    shifted = augment(images, Fixed(shift=(2 / 9, 1 / 9)))[0, :, :, 0]
-    mirrored = np.pad(images[0, :, :, 0], ((1, 0), (2, 0)), mode="reflect")
-    np.testing.assert_array_equal(shifted, mirrored[:9, :9])
-    square = np.pad(np.full((1, 3, 3, 1), 200, "uint8"), ((0, 0), (3, 3), (3, 3), (0, 0)))
-    zoomed = augment(square, Fixed(scale=2.0))[0, :, :, 0]
-    assert (zoomed[2:7, 2:7] == 200).all() and zoomed[0].max() == zoomed[:, 0].max() == 0
-
-
 def test_a_compiled_network_begins_again_as_it_was_with_its_optimiser(tmp_path):
     model = small_network(sgd)
     begin_again = training.beginning_of(model)

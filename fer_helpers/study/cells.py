@@ -153,12 +153,11 @@ def _output(output: NotebookNode, outline: Outline) -> tuple[str, object] | None
     if output.output_type == "error":
         return "traceback", log_lines("\n".join(output.traceback))
     kind = next((kind for kind in SHOWN_FIRST if kind in output.data), "")
-    if not kind or output.metadata.get("repeats_caption"):
+    if not kind:
         return None
-    content, about = output.data[kind], output.metadata.get(kind, {})
-    if kind.startswith("image/"):
-        caption = markdown(about.get("caption", ""), outline)
-        return "image", {"kind": kind, "base64": content.replace("\n", ""), "alt": about.get("alt"), "caption": caption}
+    content = output.data[kind]
+    if kind.startswith("image/"):  # of a notebook that does not show its figures by `plots.show`
+        return "image", f"data:{kind};base64,{content.replace(chr(10), '')}"
     if kind == "text/markdown":
         return "markdown", markdown(content, outline)
     return ("html", Markup(content)) if kind == "text/html" else ("text", content.splitlines())
