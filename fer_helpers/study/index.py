@@ -61,12 +61,11 @@ def papers() -> pd.DataFrame:
 
 def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
     """The verdicts, each with the row of results that ours stands in, and every run that has results on it."""
-    once = set(claims.statements(verdicts)["claim"])  # several rows make some statements
     naming = results.groupby(["claim", "run"]).agg(rows=("line", "size"), link=("link", "first")).reset_index()
     rows = verdicts.merge(papers()[["paper", "authors"]], "left").fillna({"authors": verdicts["paper"]})
+    rows["counts"] = rows["claim"].isin(claims.statements(verdicts)["claim"])  # several rows make some statements
     rows = rows.assign(has_ours=rows["ours"].notna(), finer=rows["decimals"].clip(lower=3)).to_dict("records")
     for row in rows:
-        row["counts"] = row["claim"] in once
         row["own"] = _nearest_row(row, results) if row["has_ours"] else {}
         row["runs"] = naming[naming["claim"] == row["claim"]].to_dict("records")
     return rows
