@@ -55,20 +55,17 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
 
 @contextlib.contextmanager
 def pages_meanwhile(profile: Path) -> Iterator[None]:
-    """Write the page of each run soon after it has finished, since others take hours; faults are told at the end."""
+    """Write the page of each run soon after it has ended, since others take hours; faults are told at the end."""
     over = threading.Event()
 
-    def ended() -> list[tuple]:
-        return [(run.name, run.about.get("ended")) for run in runs.read_profile(profile) if run.status == "finished"]
-
-    def write(known: list[tuple]) -> None:
+    def write(known: list[runs.Record]) -> None:
         while not over.wait(PAUSE):
             with contextlib.suppress(OSError, ValueError, runs.RunError):  # as of a run that takes its place just now
-                if (now := ended()) != known:
+                if (now := runs.read_profile(profile)) != known:
                     report.write_pages(profile)
                     known = now
 
-    thread = threading.Thread(target=write, args=[ended()])
+    thread = threading.Thread(target=write, args=[runs.read_profile(profile)])
     thread.start()
     try:
         yield
