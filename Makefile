@@ -23,6 +23,8 @@ PIP      := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 export PROFILE
 
+$(if $(filter-out $(shell seq 0 64),$(GPUS)),$(error GPUS is a number, not '$(GPUS)'))
+
 .PHONY: study test bench verify index lab peers cuda lock clean
 
 study: $(READY) $(if $(filter-out 0,$(GPUS)),$(CUDA))

@@ -81,7 +81,10 @@ def verify(content: Path, archive: Path) -> None:
     `DownloadError`: no whole zip (what was downloaded is removed), or another one than was recorded.
     """
     manifest = archive.with_name("SHA256SUMS")
-    lines = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
+    try:
+        lines = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
+    except ValueError as error:
+        raise DownloadError(f"{manifest} is damaged ({error}): remove it, or restore it") from error
     found, recorded = paths.file_sha256(content), [line[:64] for line in lines if line[66:] == archive.name]
     if recorded == [found]:
         return

@@ -22,6 +22,7 @@ from fer_helpers.datasets.files import IMAGE_SUFFIXES, read_file
 from fer_helpers.network import Network
 
 UNCLEAR = "no clear expression"
+NO_FACE = "no face was found; none smaller than a quarter of the picture is looked for: cut it out"
 THRESHOLD = 0.4  # of calibrated confidence; among seven expressions chance is 0.14
 COLUMNS = ("file", "second", "face", "x", "y", "width", "height", "answer", "confidence", "note")
 TRAINED_SIDE = 48  # pixels of a training photograph, which was enlarged to what the network takes
@@ -45,7 +46,7 @@ def predict(
             found = list(_faces_of(pictures, find, trained))
         except (OSError, ValueError) as error:
             found = [{"note": str(error)}]
-        rows += [{"file": str(file)} | row for row in found or [{"note": "no face was found"}]]
+        rows += [{"file": str(file)} | row for row in found or [{"note": NO_FACE}]]
     table = pd.DataFrame(rows, columns=[*COLUMNS, *(f"p_{name}" for name in trained.card["classes"])])
     table = table.astype({"second": "float64", "answer": "object", "note": "object"})
     unclear = table["confidence"] < threshold
@@ -130,8 +131,16 @@ def main() -> int:
     parser.add_argument("--threshold", type=float, default=THRESHOLD, help="confidence that a clear answer needs")
     parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="between frames of a video")
     options = parser.parse_args()
+    if not (0 <= options.threshold <= 1 and 0 < options.every < float("inf")):
+        parser.error("--threshold is from 0 to 1, and --every more than 0 seconds")
+    if options.csv and options.csv.exists() and not options.csv.is_file():
+        parser.error(f"--csv {options.csv} is no file: name a new one")
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     try:
         table = predict(options.photos, network.load(), options.threshold, options.every)
+        if options.csv:
+            with paths.written_whole(options.csv.resolve()) as partial:
+                table.to_csv(partial, index=False, errors="backslashreplace")
     except (OSError, ValueError, ImportError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -139,9 +148,6 @@ def main() -> int:
         when = "" if pd.isna(row.second) else f" at {row.second:g} s"
         said = row.note or f"face {row.face:.0f}: {row.answer} ({row.confidence:.0%})"
         print(f"{row.file}{when}: {said}")
-    if options.csv:
-        with paths.written_whole(options.csv.resolve()) as partial:
-            table.to_csv(partial, index=False)
     return int(table["face"].isna().all())
 
 

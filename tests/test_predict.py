@@ -1,5 +1,6 @@
 """Photographs, folders and videos of one's own: every face a row, every file without one a row that says why."""
 
+import os
 import subprocess
 import sys
 
@@ -125,3 +126,7 @@ def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_pa
     monkeypatch.setattr(sys, "argv", ["predict", str(tmp_path / "none.jpg")])
     assert predict.main() == 1
     assert "no such file" in capsys.readouterr().out
+    for wrong in (["--csv", str(tmp_path)], ["--csv", os.devnull], ["--every", "inf"], ["--threshold", "nan"]):
+        monkeypatch.setattr(sys, "argv", ["predict", str(photo), *wrong])
+        with pytest.raises(SystemExit, match="2"):
+            predict.main()

@@ -32,7 +32,10 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
     if run and run not in names:
         raise runs.RunError(f"profile {profile} has no run {run!r}: there are {', '.join(names)}")
     folders = [paths.reports_dir() / profile / name for name in ([run] if run else names)]
-    before = [runs.read(folder).about for folder in folders]
+    before = []
+    for folder in folders:
+        with contextlib.suppress(runs.RunError):  # one that is damaged is run again
+            before.append(runs.read(folder).about)
     config = [f"profile={profile}", f"gpus={gpus}", f"run={run}", f"force={'1' if force else ''}"]
     with pages_meanwhile(folders[0].parent):
         status = snakemake(
@@ -94,8 +97,11 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=os.cpu_count(), metavar="N", help="processor cores to use")
     parser.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs to use, one a run; else as it comes")
     parser.add_argument("--force", action="store_true", help="run notebooks again that are up to date")
+    options = parser.parse_args()
+    if options.cores < 1 or options.gpus < 0:
+        parser.error("--cores is 1 or more, and --gpus 0 or more")
     try:
-        return study(**vars(parser.parse_args()))
+        return study(**vars(options))
     except runs.RunError as error:
         sys.exit(str(error))
 

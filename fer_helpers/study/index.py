@@ -197,7 +197,10 @@ def write_readme(profiles: list[str]) -> list[Path]:
     told = templates.environment().get_template("readme.md.j2").render(**found)
     readme = paths.PROJECT / "README.md"
     begin, end = map(re.escape, README_MARKS)
-    text = re.sub(f"(?<={begin}\n).*(?={end})", lambda _: told, readme.read_text(encoding="utf-8"), flags=re.DOTALL)
+    between = re.compile(f"(?<={begin}\n).*(?={end})", re.DOTALL)
+    text, marked = between.subn(lambda _: told, readme.read_text(encoding="utf-8"))
+    if not marked:
+        raise ValueError(f"{readme} has lost its marks {' and '.join(README_MARKS)}: write them where findings belong")
     with paths.written_whole(readme) as partial:
         partial.write_text(text, encoding="utf-8")
     return [readme, templates.write("findings.svg.j2", paths.reports_dir() / "findings.svg", standalone=True, **found)]

@@ -47,6 +47,10 @@ def _is_weights(value: str) -> bool:
     return value in ("imagenet", "scratch") or paths.resolve(value).is_file()
 
 
+def _names(folder: Path) -> set[str]:
+    return {inside.name for inside in folder.iterdir()}
+
+
 def _is_detector(value: str, *others: str) -> bool:
     return value in (others or ("none", "haar")) or (value == "dlib" and find_spec("dlib") is not None)
 
@@ -78,11 +82,33 @@ RULES: list[tuple[str, str, Callable]] = [
     ("*rate", "above 0", lambda value: value > 0),
     ("shift zoom", "from 0 to below 1", lambda value: 0 <= value < 1),
     ("near_duplicate_correlation", "above 0 and at most 1", lambda value: 0 < value <= 1),
-    ("*_share *_momentum", "between 0 and 1", lambda value: 0 < value < 1),
-    ("seed seeds batch_size trained_epochs baseline_epochs train_images rotation l1 l2 memory_gb", *_at_least(0)),
+    (
+        "*_share",
+        "a half, a third, a quarter ...",
+        lambda value: 0 < value < 1 and abs(value * round(1 / value) - 1) < 0.02,
+    ),
+    ("*_momentum threshold", "between 0 and 1", lambda value: 0 < value < 1),
+    ("profiles", "folders of notebooks/profiles", lambda name: name in _names(paths.notebooks_dir() / "profiles")),
+    ("every", "above 0 seconds", lambda value: value > 0),
+    (
+        "csv",
+        "a file, new or not",
+        lambda name: not name or not paths.resolve(name).exists() or paths.resolve(name).is_file(),
+    ),
+    ("seed seeds batch_size trained_epochs baseline_epochs train_images rotation l1 l2 memory_gb shown", *_at_least(0)),
     ("*epochs *_folds *_steps *_images *_layers *_filters *_threads", *_at_least(1)),
     ("rounds hidden faces_at_once call_repeats", *_at_least(1)),
 ]
+
+
+class _OfNames(yaml.SafeLoader):
+    """YAML in which no name stands twice; of two values the last would count, in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        names = [name.value for name, _ in node.value]
+        if twice := {str(name) for name in names if names.count(name) > 1}:
+            raise yaml.YAMLError(f"{', '.join(sorted(twice))} stands in it twice")
+        return super().construct_mapping(node, deep)
 
 
 def notebook_of(run: str) -> Path:
@@ -93,7 +119,7 @@ def notebook_of(run: str) -> Path:
 def read(file: Path) -> dict[str, object]:
     """The parameters in a YAML file; RunError if it can't be read, or is no mapping in YAML."""
     try:
-        passed = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        passed = yaml.load(file.read_text(encoding="utf-8"), _OfNames) or {}
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RunError(f"{file} can't be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(passed, dict):
@@ -124,7 +150,7 @@ def resolved(notebook: Path, passed: dict[str, object]) -> dict[str, object]:
 def _typed(notebook: Path, name: str, value: object, default: object) -> object:
     if isinstance(default, list) and isinstance(value, list | tuple):
         return [_typed(notebook, name, part, default[0]) if default else part for part in value]
-    if type(default) is float and type(value) is int:
+    if type(default) is float and type(value) is int and abs(value) < 2**1000:
         return float(value)
     if type(value) is type(default) and (type(value) is not float or math.isfinite(value)):
         return value
@@ -246,6 +272,11 @@ def fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
         modules += sorted(paths.PROJECT.glob("fer_helpers/study/claims/*.py"))
         tables = sorted(paths.PROJECT.glob("data/*.csv"))
     does = {module.relative_to(paths.PROJECT).as_posix(): _parsed(module.read_text("utf-8"))[1] for module in modules}
+    weights = paths.resolve(str(parameters.get("weights", "")))
+    if weights.is_file() and not any(
+        weights.is_relative_to(made) for made in (paths.PROJECT / "data/cache", paths.cache_dir())
+    ):
+        tables.append(weights)  # those that the study makes are of a run, which is read by name
     hashes = [paths.file_sha256(table) for table in tables]
     values = {name: value for name, value in parameters.items() if name != "run_dir"}
     content = [_parsed(_code(notebook))[1], values, does, hashes]

@@ -5,12 +5,13 @@ python -m fer_helpers.study.report cpu gpu bench      # `make index`: what these
 
 import hashlib
 import sys
+import zlib
 from pathlib import Path
 
 from fer_helpers import paths, plots
 from fer_helpers.study import index, templates
 from fer_helpers.study.parameters import notebook_of
-from fer_helpers.study.runs import EXECUTED, Record, joined_results, read_profile, write_csv
+from fer_helpers.study.runs import EXECUTED, Record, RunError, joined_results, read_profile, write_csv
 
 FILES = ("results.csv", "predictions.csv.gz", "history.csv", "verdicts.csv", "run.json", EXECUTED)
 # A change of these changes pages.
@@ -22,16 +23,21 @@ def render(profile: Path) -> list[Path]:
     for page in profile.glob("*.failed.html"):  # of failures that a later run has put right
         if not page.with_suffix("").exists():
             page.unlink()
-    siblings, pages = read_profile(profile), []
+    siblings, pages, damaged = read_profile(profile), [], []
     for run in (run for run in siblings if (run.folder / EXECUTED).exists()):
         files = {name: paths.file_sha256(run.folder / name) for name in FILES if (run.folder / name).exists()}
         kind, page = index.kind_of_data(run, siblings), run.folder.with_name(f"{run.name}.html")
         prose = [file for file in [notebook_of(run.name)] if file.exists()]
         made_of = "".join([kind, *files.values(), *map(paths.file_sha256, [*CODE, *prose])])
         inputs = hashlib.sha256(made_of.encode()).hexdigest()[:16]
-        if not page.exists() or f'content="{inputs}"' not in page.read_text("utf-8")[:2_000]:
-            _write_page(run, page, kind=kind, inputs=inputs, files=files)
+        if not page.exists() or f'content="{inputs}"' not in page.read_text("utf-8", "replace")[:2_000]:
+            try:
+                _write_page(run, page, kind=kind, inputs=inputs, files=files)
+            except (OSError, EOFError, ValueError, zlib.error) as error:
+                damaged.append(f"{run.folder} is damaged ({error}): restore it from git, or run it again")
         pages.append(page)
+    if damaged:  # the pages of the others are there
+        raise RunError("; ".join(damaged))
     return pages
 
 
@@ -66,10 +72,19 @@ def write_pages(profile: Path) -> None:
 
 def main() -> None:
     """Write the index of the profiles that are named, and what they found into README.md, and print the files."""
-    unknown = [name for name in sys.argv[1:] if not (paths.reports_dir() / name).is_dir()]
-    if unknown or not sys.argv[1:]:
-        sys.exit(f"no folder in reports/: {unknown}; as in: python -m fer_helpers.study.report cpu gpu bench")
-    print(index.write_index(sys.argv[1:], paths.reports_dir()), *index.write_readme(sys.argv[1:]), sep="\n")
+    names, reports = sys.argv[1:], paths.reports_dir()
+    if not names or (unknown := set(names) - {folder.name for folder in reports.iterdir() if folder.is_dir()}):
+        told = f"no folder in reports/: {', '.join(sorted(unknown))}; as in" if names else "name profiles, as in"
+        sys.exit(f"{told}: python -m fer_helpers.study.report cpu gpu bench")
+    try:
+        found = [run for name in names for run in read_profile(reports / name) if run.status == "finished"]
+        if not any(index.kind_of_data(run, []) == "real" for run in found):
+            sys.exit(
+                f"no run on real photographs has finished in {', '.join(names)}: index and README.md stay as they are"
+            )
+        print(index.write_index(names, reports), *index.write_readme(names), sep="\n")
+    except (RunError, ValueError) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

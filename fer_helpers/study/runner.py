@@ -165,8 +165,11 @@ def _keep_executed(notebook: Path, folder: Path, failed: bool) -> str:
     Papermill notes of all cells that they completed when a kernel dies: that is corrected.
     """
     saved = runs.beside(folder, "running") / "executed.ipynb"
-    executed = nbformat.read(saved if saved.exists() else notebook, as_version=4)
     where = ""
+    try:
+        executed = nbformat.read(saved if saved.exists() else notebook, as_version=4)
+    except (OSError, ValueError):  # why it is no notebook has been said
+        return where
     if failed:
         code_cells = [cell for cell in executed.cells if cell.cell_type == "code"]
         started = [cell for cell in code_cells if cell.metadata.get("papermill", {}).get("start_time")]

@@ -18,7 +18,6 @@ import shutil
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -65,6 +64,8 @@ def run_folder(run_dir: str) -> Path:
     folder = paths.resolve(run_dir).resolve()
     if not Path(run_dir).expanduser().is_absolute() and not folder.is_relative_to(paths.PROJECT.resolve()):
         raise RunError(f"run_dir {run_dir!r} is outside the project: name {folder} absolutely if it is meant")
+    if folder.name[:1] == "." or folder.suffix == ".failed" or any((up / "run.json").exists() for up in folder.parents):
+        raise RunError(f"run_dir {folder} is kept for another run: name a folder beside it, without .failed")
     if folder.exists() and not (folder / "run.json").exists() and (folder.is_file() or any(folder.iterdir())):
         raise RunError(f"run_dir {folder} holds other files than those of a run: name a new or an empty folder")
     return folder
@@ -184,7 +185,11 @@ def read(folder: Path) -> Record:
     """The run in a folder, whose `about` is empty where there is none; RunError if `run.json` is damaged."""
     file = folder / "run.json"
     try:
-        return Record(folder, {} | (json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}))
+        about = {} | (json.loads(file.read_text(encoding="utf-8")) if file.exists() else {})
+        kinds = {"status": str, "started": str, "parameters": dict, "data": list}
+        if wrong := [name for name, kind in kinds.items() if not isinstance(about.get(name, kind()), kind)]:
+            raise ValueError(f"{' and '.join(wrong)} can't be what it is")
+        return Record(folder, about)
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{file} is damaged: {error}; restore it from git, or run {folder.name} again") from error
 
@@ -207,6 +212,8 @@ def joined_results(profile: Path) -> pd.DataFrame:
     """
     parts = [pd.DataFrame(columns=list(COLUMNS), dtype=str)]
     for run in (run for run in read_profile(profile) if run.status == "finished"):
+        if not (run.folder / "results.csv").exists():
+            raise ValueError(f"{run.folder / 'results.csv'} is missing: restore it from git, or run its notebook again")
         parts.append(run.results.drop(columns="line"))
         if tuple(parts[-1].columns) != COLUMNS:
             has = f"{run.folder / 'results.csv'} has the columns {', '.join(parts[-1].columns)}"
@@ -222,7 +229,7 @@ def why_stale(folder: Path, parameter_file: Path) -> str:
     values = parameters.resolved(notebook, parameters.read(parameter_file))
     if run.about.get("fingerprint") != fingerprint(notebook, values):
         return "has another notebook, other parameters or other modules by now"
-    for entry in run.about["data"] if values.get("data", "generated") != "generated" else []:
+    for entry in run.about.get("data", []) if values.get("data", "generated") != "generated" else []:
         with contextlib.suppress(OSError, ValueError):
             found = datasets.find(entry["dataset"], values["data"])
             if (found.name, _bytes(found)) not in ((entry["found_as"], entry["bytes"]), (found.name, 0)):
@@ -391,8 +398,8 @@ class Run:
 
         `compute` trains in the folder that it is given and returns what is to be kept; the folder is then removed.
         """
-        kept, damaged = self._backups / f"{training}.npz", (ValueError, EOFError, zipfile.BadZipFile)
-        with contextlib.suppress(FileNotFoundError, *damaged), np.load(kept) as arrays:
+        kept = self._backups / f"{training}.npz"
+        with contextlib.suppress(Exception), np.load(kept) as arrays:  # missing or damaged in whatever way: made anew
             return dict(arrays)
         computed = {name: np.asarray(value) for name, value in compute(self.backup_dir(training)).items()}
         with paths.written_whole(kept) as partial, open(partial, "wb") as file:

@@ -141,7 +141,7 @@ def seal(profile: Path) -> None:
 def changed_files(profile: Path, run: str = "") -> Iterator[str]:
     """Files of a profile, or of one run, that are not as recorded or as committed, and runs that are gone."""
     manifest = profile / MANIFEST
-    lines = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
+    lines = manifest.read_text(encoding="utf-8", errors="replace").splitlines() if manifest.is_file() else []
     recorded = {line[66:]: line[:64] for line in lines if not line.startswith("#")}
     if not recorded:
         yield f"{manifest} is missing or empty: --seal writes it"
@@ -156,7 +156,11 @@ def changed_files(profile: Path, run: str = "") -> Iterator[str]:
         yield f"{gone} is gone: notebooks/profiles defines it, and {MANIFEST} does not list it as absent"
     pathspec = [run, f"{run}.html"] if run else ["."]
     status = ["git", "-C", str(profile), "status", "--porcelain", "--untracked-files=all", "--", *pathspec]
-    git = subprocess.run(status, capture_output=True, text=True, check=False)
+    try:
+        git = subprocess.run(status, capture_output=True, text=True, check=False)
+    except OSError as error:
+        yield f"nothing confirms {manifest} here: {error}"
+        return
     yield from (f"not as committed: {line}" for line in git.stdout.splitlines())
     if git.returncode:
         yield f"nothing confirms {manifest} here: {git.stderr.strip()}"

@@ -46,7 +46,8 @@ REFUSED = [
     ({"compared_variants": ["B0", "b1"]}, "compared_variants must be one of B0, B1, .* not 'b1'"),
     ({"weights": "no/body.h5"}, "weights must be imagenet, scratch, or a file that exists, not /.*/no/body.h5"),
     ({"detector": "cnn"}, "detector must be none, haar, or dlib after pip install"),
-    ({"val_share": 1.0}, "val_share must be between 0 and 1"),
+    ({"val_share": 0.4}, "val_share must be a half, a third, a quarter ..., not 0.4"),
+    ({"rate": 10**400}, "rate must be a number, not '1000"),
     ({"flip": 1}, "flip must be True or False, not '1'"),
     ({"data_sets": ["fer2014"]}, "data_sets must be one of fer2013, ferplus"),
 ]
@@ -54,6 +55,7 @@ UNREADABLE = [
     (b"- B0", "holds no parameters: write one `name: value` a line"),
     (b"a: b: c", "as YAML: .* line 1, column 5"),
     (b"a: &b [*b]", "has no parameter a"),
+    (b"epochs: 2\nepochs: 3", "as YAML: epochs stands in it twice"),
     (b"\xff", "as YAML"),
 ]
 
@@ -204,3 +206,11 @@ def test_prose_changes_no_fingerprint_and_any_code_does(project):
     changes = [{"module": code.replace("[2 * n]", "[2 * n, []]")}, {"module": code.replace(", /", "")}]
     changes += [{"module": f"{code}\n'''Not a docstring.'''\nx = '# 1'"}, {"cell": "from fer_helpers import a, b"}]
     assert len({fingerprint(), *(fingerprint(**change) for change in changes)}) == 5
+
+
+def test_weights_of_the_users_own_are_known_by_their_content(project):
+    file, weights = write(project, "weights = ''", ""), project / "mine.weights.h5"
+    found = [
+        parameters.fingerprint(file, {"weights": str(weights)}) for size in (1, 2) if weights.write_bytes(bytes(size))
+    ]
+    assert found[0] != found[1]

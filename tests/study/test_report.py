@@ -216,8 +216,8 @@ def test_pictures_of_a_page_have_the_pixels_of_the_notebooks_in_less_room():
     assert pixels[0] == pixels[1]
 
 
-@pytest.mark.parametrize("names", [[], ["--help"], ["cpu", "gpo"]])
-def test_index_of_a_profile_that_is_not_there_is_refused(monkeypatch, names):
+@pytest.mark.parametrize("names", [[], ["--help"], ["cpu", "gpo"], [".."], ["cpu/01_huang_2024"], ["bench"]])
+def test_index_of_what_is_no_profile_or_has_no_run_on_photographs_is_refused(monkeypatch, names):
     monkeypatch.setattr(sys, "argv", ["report", *names])
-    with pytest.raises(SystemExit, match="no folder in reports/"):
+    with pytest.raises(SystemExit, match=r"no folder in reports/|name profiles|no run on real photographs .* in bench"):
         report.main()

@@ -105,6 +105,8 @@ def test_a_wrong_parameter_fails_the_run_before_there_is_a_kernel(run_with, proj
     assert run_with({"epoch": 3}) == sentence
     assert about(project / f"{RUN_DIR}.failed") == ("failed", sentence)
     kept = cells.read(project / f"{RUN_DIR}.failed" / runs.EXECUTED)
+    (project / "notebooks/00_any.ipynb").write_text("{")
+    assert "can't be read as a notebook" in run_with({})
     assert kept.cells[0].source.startswith("# A run that ends as it is told")
 
 

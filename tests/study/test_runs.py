@@ -260,11 +260,11 @@ def test_full_disk_at_the_end_is_one_sentence_and_the_cell_can_be_run_again(proj
     assert runs.read(run.folder).about["parameters"]["epochs"] == 4
 
 
-@pytest.mark.parametrize("run_dir", ["../outside", "reports/../../outside", "notebooks", "."])
+@pytest.mark.parametrize("run_dir", ["../outside", "reports/../../outside", "notebooks", ".", "reports/a.failed"])
 def test_folder_outside_the_project_or_with_other_files_is_refused_unless_it_is_named_absolutely(
     project, run_dir, tmp_path_factory
 ):
-    with pytest.raises(runs.RunError, match="is outside the project|holds other files than those of a run"):
+    with pytest.raises(runs.RunError, match="is outside the project|holds other files than those of a run|another run"):
         start(run_dir=run_dir)
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     assert start(run_dir=str(elsewhere)).folder == elsewhere

@@ -345,6 +345,6 @@ def test_the_page_of_a_run_is_there_before_others_have_ended(tmp_path, monkeypat
     monkeypatch.setattr(study, "PAUSE", 0.1)
     (tmp_path / "cpu").mkdir()
     with study.pages_meanwhile(tmp_path / "cpu"):
-        write_run(tmp_path / "01_run").rename(tmp_path / "cpu" / "01_run")
+        write_run(tmp_path / "01_run", [{"value": 1}]).rename(tmp_path / "cpu" / "01_run")
         wait_until((tmp_path / "cpu" / "index.html").exists)
     assert (tmp_path / "cpu" / "01_run.html").exists()
