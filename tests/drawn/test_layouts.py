@@ -14,7 +14,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fer_helpers import datasets, drawn
-from fer_helpers.datasets.table import EXPRESSIONS
 from fer_helpers.drawn import layouts
 
 OPTIONS = {"ckplus": {"first_as_neutral": True}}
@@ -73,16 +72,6 @@ def test_fer2013_has_copies_within_and_across_splits_brighter_ones_and_what_show
     assert (alike & (np.subtract.outer(brightness[test], brightness[~test]) > 8)).any(axis=1).sum() == 3
 
 
-def test_ferplus_taggers_vote_ten_times_agree_less_on_weak_faces_and_see_no_face_in_some():
-    table, skipped = loaded("ferplus").table, loaded("ferplus").skipped
-    assert len(table) + len(skipped) == 1_120
-    assert set(table.filter(like="votes_").sum(axis=1)) == {10}
-    assert skipped["reason"].str.startswith("left out by the authors: no image name").sum() == 6
-    assert set(table["expression"]) == set(EXPRESSIONS)
-    agreement = table.query("expression != 'neutral'").filter(like="votes_").max(axis=1)
-    assert 6 < agreement.mean() < 9 and agreement.nunique() > 3
-
-
 def test_ckplus_people_show_four_expressions_and_a_peak_is_nearest_to_a_frame_of_its_own_sequence():
     table = loaded("ckplus").table
     peaks, earlier = table[table["frame"] == 5], table[table["frame"] == 3]
@@ -102,13 +91,10 @@ def test_rafdb_faces_at_the_boxes_of_original_images_are_the_aligned_images():
         assert np.abs(cv2.resize(face, (100, 100)).astype(float) - aligned).mean() < 4  # compressed twice
 
 
-def test_affectnet_boxes_lie_in_their_images_and_affect_fits_the_expression():
+def test_affectnet_boxes_lie_in_their_images():
     table = loaded("affectnet").table
     assert all(x >= 0 and y >= 0 and x + width <= 160 and y + height <= 160 for x, y, width, height in table["box"])
     assert sum(picture is None for picture in pictures(table)) == 1
-    means = table.groupby("expression")[["valence", "arousal"]].mean().round(0)
-    assert means.loc[["sad", "neutral", "happy"], "valence"].tolist() == [-1, 0, 1]
-    assert means.loc[["neutral", "surprise"], "arousal"].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("name", ["fer2013", "jaffe", "affectnet"])
