@@ -124,7 +124,8 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     `split` is what a split by image is worth beside one with no person on both sides, for a network of the papers' kind
     on as many images as there are; `printed` the printed accuracy that lies furthest above ours, of those that nothing
     else is wrong with; `copies` the test set with the most images; `best` the highest accuracy on the largest test set.
-    Of the last two `best` and `without` are a row: the highest on the same images, and that without copies.
+    Of `printed`, `best` is the highest on the same images; of `best`, `of` is how many accuracies there are on them,
+    and `without` that without copies.
     """
     accuracies = results[(results["metric"] == "accuracy") & (results["expression"] == "")]
     scored = accuracies[accuracies["protocol"] == "clean"].sort_values("value", ascending=False, kind="stable")
@@ -135,19 +136,19 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     of_split = results[(results["metric"] == "optimism_of_random_split") & (results["split"] == "random less subject")]
     of_split = of_split[of_split["init"] == "imagenet"].sort_values(["n", "value"], ascending=False, kind="stable")
 
-    def alike(row: dict, **columns) -> list[dict]:
+    def highest(**columns) -> list[dict]:
         return scored[(scored[list(columns)] == list(columns.values())).all(axis=1)].head(1).to_dict("records")
 
     printed = sorted(against, key=lambda row: row["ours"] - row["printed"])[:1]
     same = ["run", "model", "seed", "image_size"]
     return {
         "split": of_split.head(1).to_dict("records"),
-        "printed": [row | {"best": alike(row, dataset=row["dataset"], split=row["split"])} for row in printed],
+        "printed": [row | {"best": highest(dataset=row["dataset"], split=row["split"])} for row in printed],
         "copies": copies.nlargest(1, "n").to_dict("records"),
         "best": [
             row
             | {"of": sum(row["n"] == other["n"] and row["dataset"] == other["dataset"] for other in on_test)}
-            | {"without": alike(row, split="test without copies", **{name: row[name] for name in same})}
+            | {"without": highest(split="test without copies", **{name: row[name] for name in same})}
             for row in on_test[:1]
         ],
     }

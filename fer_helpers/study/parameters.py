@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -47,10 +48,6 @@ def _is_weights(value: str) -> bool:
     return value in ("imagenet", "scratch") or paths.resolve(value).is_file()
 
 
-def _names(folder: Path) -> set[str]:
-    return {inside.name for inside in folder.iterdir()}
-
-
 def _is_detector(value: str, *others: str) -> bool:
     return value in (others or ("none", "haar")) or (value == "dlib" and find_spec("dlib") is not None)
 
@@ -88,7 +85,7 @@ RULES: list[tuple[str, str, Callable]] = [
         lambda value: 0 < value < 1 and abs(value * round(1 / value) - 1) < 0.02,
     ),
     ("*_momentum threshold", "between 0 and 1", lambda value: 0 < value < 1),
-    ("profiles", "folders of notebooks/profiles", lambda name: name in _names(paths.notebooks_dir() / "profiles")),
+    ("profiles", "folders of notebooks/profiles", lambda name: name in os.listdir(paths.notebooks_dir() / "profiles")),
     ("every", "above 0 seconds", lambda value: value > 0),
     (
         "csv",
