@@ -110,9 +110,6 @@ def test_cross_entropy_is_the_mean_negative_logarithm_and_an_impossible_label_co
     assert cross_entropy(np.array([1]), np.array([[1.0, 0.0]])) == pytest.approx(-np.log(1e-7), rel=1e-6)
 
 
-# ------------------------------------------------------------------------------------------------------------ intervals
-
-
 def test_an_interval_holds_its_own_share_where_statsmodels_rounds_past_it():
     """0 of 7 and 7 of 7 among others: a figure draws no negative error bar."""
     for total in range(1, 60):

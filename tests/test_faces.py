@@ -51,8 +51,6 @@ def rectangles(monkeypatch) -> None:
 
 
 # Geometry, by hand: the centre of the first box is (30, 35), its longer side 40: x = 30 - 20, y = 35 - 20
-
-
 @pytest.mark.parametrize(("box", "square"), [((10, 20, 40, 30), (10, 15, 40)), ((44, 22, 10, 10), (44, 22, 10))])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("interpolation", images.INTERPOLATIONS)
@@ -119,9 +117,6 @@ def test_of_several_faces_the_largest_comes_first_and_is_taken(rectangles):
     assert finder.find(image[..., 0])["box"] == (60, 100, 50, 50)
 
 
-# A whole table
-
-
 def test_crops_come_in_the_order_of_the_table_whatever_the_number_of_workers(encode, write_files, tmp_path, rectangles):
     names = [f"{value}.png" for value in 128 + np.random.default_rng(0).permutation(120)]
     files = {name: encode(np.pad(np.full((20, 20), int(name[:-4]), "uint8"), 10)) for name in names}
@@ -176,9 +171,6 @@ UNCUT = [
 def test_what_cannot_be_cropped_at_all_is_an_error(lay_out, settings, message):
     with pytest.raises(ValueError, match=message):
         crop_faces(table_of(lay_out({"a.png": b"text"}), ["a.png"]), CropSettings(**settings))
-
-
-# Crops kept on disk
 
 
 @pytest.fixture
@@ -245,9 +237,6 @@ def test_interrupted_call_keeps_nothing_and_ends_its_threads(encode, write_files
     assert len(seen) < 200 and not [thread for thread in threading.enumerate() if "Executor" in thread.name]
     seen.extend([None] * 500)
     assert (crop_faces(table, PLAIN).report["outcome"] == "whole").all()
-
-
-# Real detectors
 
 
 def test_missing_dlib_is_an_error_that_says_how_to_install_it(two_images, monkeypatch):
@@ -320,9 +309,6 @@ def test_face_turned_by_ten_degrees_is_turned_back_by_ten_degrees_more(people, r
     differences = report["angle"].to_numpy() - upright["angle"].to_numpy()
     assert (~np.isnan(differences)).sum() > 15
     assert np.nanmedian(differences) == pytest.approx(10, abs=1.5)
-
-
-# Faces at the table's boxes, cut when images are read
 
 
 # Inside an image of 40 x 60 lie all, a quarter, half, less than half, nothing; the last two have no area.

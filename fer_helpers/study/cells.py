@@ -21,12 +21,18 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import reads
 
+from fer_helpers import plots
+from fer_helpers.study.claims.verdicts import verdict, with_numbers
+from fer_helpers.study.runs import Record
+
 OWN_IDS = ("main", "provenance", "rows", "verdict")  # of the page itself, which no heading of a notebook may take
 LOG_LINES = 200  # a longer log keeps this many lines, half from its start and half from its end
 NOTEBOOKS = "../../notebooks"  # where relative links in a notebook start, seen from its page in reports/<profile>/
 SHOWN_FIRST = ("text/html", "text/markdown", "image/png", "image/jpeg", "text/plain")
 # What stands before these folders in a path is particular to the machine that ran the notebook.
 PLACE_ON_MACHINE = re.compile(r"([A-Za-z]:)?[\\/][^\s'\":]*[\\/](?=(site-packages|fer_helpers|notebooks|reports)[\\/])")
+# A cell that judges: the caption of its table, and how numbers are written in it.
+JUDGES = re.compile(r'= claims\.verdict\(run, .*\.table, "([^"]+)", "([^"]+)"', re.DOTALL)
 MARKER = "papermill-error-cell-tag"  # of cells in which papermill announces a failure; the page has a banner
 
 
@@ -44,6 +50,22 @@ def clarify(executed: NotebookNode, notebook: Path) -> None:
     (prose, code), (clearer, same) = (_prose_and_code(each) for each in (executed, today))
     for old, new in zip(prose, clearer, strict=True) if code == same and len(prose) == len(clearer) else ():
         old.source = new.source
+
+
+def judge_anew(executed: NotebookNode, run: Record) -> str:
+    """Let the cells that judge a run of a paper say what the rule makes of its numbers today, and return the sentence.
+
+    A better rule makes no training outdated either.
+    """
+    sentence, table = verdict(with_numbers(run), run.about["paper"])
+    for cell in executed.cells:
+        judges = JUDGES.search(cell.source)
+        for data in (output.data for output in cell.get("outputs", []) if "data" in output):
+            if judges and "text/html" in data:
+                data["text/html"] = plots.table_html(table, judges[1], judges[2], results=False)
+            elif data.get("text/markdown") == f"**Verdict.** {run.about['verdict']}":
+                data["text/markdown"] = f"**Verdict.** {sentence}"
+    return sentence
 
 
 def _prose_and_code(notebook: NotebookNode) -> tuple[list[NotebookNode], list[str]]:

@@ -9,13 +9,14 @@ import zlib
 from pathlib import Path
 
 from fer_helpers import paths, plots
-from fer_helpers.study import index, templates
+from fer_helpers.study import claims, index, templates
 from fer_helpers.study.parameters import notebook_of
 from fer_helpers.study.runs import EXECUTED, Record, RunError, joined_results, read_profile, write_csv
 
 FILES = ("results.csv", "predictions.csv.gz", "history.csv", "verdicts.csv", "run.json", EXECUTED)
 # A change of these changes pages.
 CODE = [*templates.FILES, Path(plots.__file__), Path(__file__), Path(__file__).with_name("cells.py")]
+CODE += [*Path(claims.__file__).parent.glob("*.py"), *(paths.PROJECT / "data").glob("*.csv")]
 
 
 def render(profile: Path) -> list[Path]:
@@ -41,15 +42,18 @@ def render(profile: Path) -> list[Path]:
     return pages
 
 
-def _write_page(run: Record, page: Path, **content) -> None:
+def _write_page(run: Record, page: Path, kind: str, **content) -> None:
     from fer_helpers.study import cells  # loads nbconvert, seconds that a profile without a change is spared
 
     notebook, outline, failed = cells.read(run.folder / EXECUTED), cells.Outline(), run.status != "finished"
     cells.clarify(notebook, notebook_of(run.name))
+    if kind == "real" and run.about.get("paper") and not failed:
+        run = Record(run.folder, run.about | {"verdict": cells.judge_anew(notebook, run)})
     templates.write(
         "run.html.j2",
         page,
         run=run,
+        kind=kind,
         status="failed" if failed else "finished",
         error=run.about.get("error") or "it stopped before its end and left no message",
         cells=cells.cells_of(notebook, failed, outline),

@@ -79,6 +79,8 @@ def everything() -> nbformat.NotebookNode:
         new_code_cell("show()", outputs=[html(figure)]),
         new_code_cell("show_table()", outputs=[html(results)]),
         new_code_cell("bars()", outputs=[bars]),
+        new_code_cell('v = claims.verdict(run, "")\nshow(v.table, "Judged.", ".3g")', outputs=[html("<p>")]),
+        new_code_cell("say()", outputs=[new_output("display_data", {"text/markdown": "**Verdict.** not tested."})]),
     ]
     return new_notebook(cells=cells)
 
@@ -98,10 +100,9 @@ def write_run() -> Callable[..., Path]:
         folder.mkdir(parents=True)
         content = ABOUT | {"run": folder.name, "profile": folder.parent.name, "data": [PHOTOGRAPHS]} | about
         (folder / "run.json").write_text(json.dumps(content))
-        if rows:
-            always = {"run": folder.name, "notebook": content["notebook"]}
-            results = pd.DataFrame([always | row for row in rows], columns=list(COLUMNS))
-            results.to_csv(folder / "results.csv", index=False)
+        always = {"run": folder.name, "notebook": content["notebook"]}
+        results = pd.DataFrame([always | row for row in rows], columns=list(COLUMNS))
+        results.to_csv(folder / "results.csv", index=False)
         (folder / "executed.ipynb.gz").write_bytes(gzip.compress(nbformat.writes(executed or everything()).encode()))
         return folder
 

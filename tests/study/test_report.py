@@ -58,7 +58,10 @@ def test_page_names_what_was_run_on_what_with_what(soup):
     for fact in (*expected, "tensorflow", "a processor, 2 cores", "89abcdef", "2026-11-20 14:05 UTC", "12.3"):
         assert fact in told
     verdict = soup.select_one("#verdict").get_text(" ", strip=True)
-    assert verdict.startswith("Verdict, by this run alone: not tested. All runs together")
+    sentence = soup.find("strong", string="Verdict.").parent.get_text().removeprefix("Verdict. ")
+    assert verdict.startswith(f"Verdict, by this run alone: {sentence} All runs together")
+    assert sentence.startswith("Of 7 results, 0 reproduced"), "as the rule judges today, not as the run said then"
+    assert len(soup.find(attrs={"aria-label": "Judged."}).select("tbody tr")) == 7
     assert soup.select(".banner") == []
 
 

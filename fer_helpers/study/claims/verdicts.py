@@ -20,7 +20,7 @@ from fer_helpers.study.claims import checks as consistency
 from fer_helpers.study.claims.checks import AGREES, AMBIGUOUS, CONTRADICTS, DOUBTFUL, FALSE, IMPOSSIBLE
 from fer_helpers.study.claims.printed import load
 from fer_helpers.study.claims.published import SCALES, UNDER_AGREEMENT
-from fer_helpers.study.runs import read_profile
+from fer_helpers.study.runs import Record, read_profile
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
 SUPPORTED, NOT_TESTED, NOTHING = "supported", "not tested", "nothing to test"
@@ -47,15 +47,16 @@ Verdict = namedtuple("Verdict", "sentence table")  # what a notebook says of its
 
 
 def finished_runs(profile: Path) -> list[SimpleNamespace]:
-    """The finished runs of `reports/<profile>`, but for the scoreboard: `about`, `results`, `predictions` of each."""
-    found = []
-    for run in read_profile(profile):
-        if run.status == "finished" and run.about["notebook"] != SCOREBOARD:
-            said = run.folder / "predictions.csv.gz"
-            read = pd.read_csv(said, dtype={"group": "string"}, low_memory=False) if said.exists() else pd.DataFrame()
-            results = pd.read_csv(run.folder / "results.csv")
-            found.append(SimpleNamespace(about=run.about, results=results, predictions=read))
-    return found
+    """The finished runs of `reports/<profile>`, but for the scoreboard, as `with_numbers` gives them."""
+    done = [run for run in read_profile(profile) if run.status == "finished"]
+    return [with_numbers(run) for run in done if run.about["notebook"] != SCOREBOARD]
+
+
+def with_numbers(run: Record) -> SimpleNamespace:
+    """A finished run as `judge` takes it: `about`, and `results` and `predictions` as numbers instead of text."""
+    said = run.folder / "predictions.csv.gz"
+    read = pd.read_csv(said, dtype={"group": "string"}, low_memory=False) if said.exists() else pd.DataFrame()
+    return SimpleNamespace(about=run.about, results=pd.read_csv(run.folder / "results.csv"), predictions=read)
 
 
 def interval(hits: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Interval:
@@ -324,8 +325,8 @@ def headline(judged: pd.DataFrame) -> str:
 
 
 def verdict(run, paper: str) -> Verdict:
-    """What one run says of one paper, by the rule that the scoreboard applies to all runs."""
+    """What one run says of one paper, by the rule that the scoreboard applies to all runs; a row for each result."""
     judged = judge(load(paper), [run])
-    results = judged[judged["kind"] == "result"].reset_index(drop=True)
+    results = statements(judged).query("kind == 'result'").reset_index(drop=True)
     table = results[["claim", "printed", "ours", "ours_low", "ours_high", "word", "reason"]]
     return Verdict(headline(judged), table.assign(claim=table["claim"].str.partition(".")[2]))

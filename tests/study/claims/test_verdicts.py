@@ -324,5 +324,5 @@ def test_every_claim_has_one_word_each_statement_counts_once_and_a_notebook_says
     results = (once["kind"] == "result").sum()
     assert told.startswith(f"Of {results} results, 0 reproduced, 0 not reproduced, 3 impossible as printed, 2 contra")
     sentence, table = claims.verdict(a_run(), "alam_2022")
-    own = everything[(everything["paper"] == "alam_2022") & (everything["kind"] == "result")]
+    own = once[(once["paper"] == "alam_2022") & (once["kind"] == "result")]
     assert table["word"].tolist() == own["word"].tolist() and sentence == claims.headline(own)
