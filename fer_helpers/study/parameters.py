@@ -150,10 +150,20 @@ def _typed(notebook: Path, name: str, value: object, default: object) -> object:
     if type(default) is float and type(value) is int and abs(value) < 2**1000:
         return float(value)
     if type(value) is type(default) and (type(value) is not float or math.isfinite(value)):
-        return value
+        return _at_home(name, value)
     quoted = isinstance(value, str) and isinstance(default, int | float)
     hint = ": without quotes, and 1e-4 as 1.0e-4, which YAML would read as a text" if quoted else ""
     raise RunError(f"{notebook.stem}: {name} must be {TYPES[type(default)]}, not {str(value)!r:.80}{hint}")
+
+
+def _at_home(name: str, value: object) -> object:
+    """The value as it is; RunError for a path that begins in the home folder of nobody, as `~nobody/faces`."""
+    if isinstance(value, str) and value.startswith("~"):
+        try:
+            Path(value).expanduser()
+        except RuntimeError as error:
+            raise RunError(f"{name}: {value} begins in no home folder of this machine: write the path out") from error
+    return value
 
 
 def check(notebook: Path, parameters: dict[str, object]) -> None:
@@ -186,8 +196,20 @@ def data_sets(notebook: Path, parameters: dict[str, object]) -> dict[str, bool]:
     return found
 
 
+def check_folders() -> None:
+    """RunError if a variable of the environment that is to name a folder names none, or one that can't be written."""
+    for variable, folder_of in {"FER_DATA_DIR": paths.data_dir, "FER_CACHE_DIR": paths.cache_dir}.items():
+        _at_home(variable, os.environ.get(variable, ""))
+        place = next(up for up in (folder_of(), *folder_of().parents) if up.exists())
+        if not place.is_dir():
+            raise RunError(f"{variable}: {place} is no folder: name one (a single archive is the parameter data)")
+    if not os.access(place, os.W_OK):
+        raise RunError(f"FER_CACHE_DIR: {place} can't be written: name a folder that can")
+
+
 def check_data(notebook: Path, parameters: dict[str, object]) -> None:
     """RunError if a data set is missing that the notebook needs, or all of those of which one is enough."""
+    check_folders()
     absent, names = {}, data_sets(notebook, parameters)
     for name in names if parameters.get("data", "generated") != "generated" else []:
         try:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,7 @@ def test_a_file_that_holds_no_parameters_is_refused(project, content, sentence):
         parameters.resolved(write(project, DECLARED), parameters.read(project / "01_small.yaml"))
 
 
-def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_asked_for(project):
+def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_asked_for(project, monkeypatch):
     loading = "%matplotlib inline\nfound = datasets.load(dataset, data)\n"
     notebook = write(project, 'dataset = "fer2013"\ndata = "real"', loading, "x = 1 +")
     with pytest.raises(parameters.RunError, match=f"no fer2013 in {project}/data/raw: "):
@@ -152,6 +153,13 @@ def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_ask
         parameters.check_data(notebook, parameters.defaults(notebook))
     (project / "data" / "raw" / "CK+48").mkdir(parents=True)
     parameters.check_data(notebook, parameters.defaults(notebook))
+    with pytest.raises(parameters.RunError, match="data: ~nobody-here/faces begins in no home folder of this machine"):
+        parameters.resolved(notebook, {"data": "~nobody-here/faces"})
+    wrong = {"FER_DATA_DIR": str(notebook), "FER_CACHE_DIR": f"{notebook}/cache"}
+    for (variable, place), told in product(wrong.items(), (f"{notebook} is no folder", "~nobody-here begins in no home")):
+        with monkeypatch.context() as patched, pytest.raises(parameters.RunError, match=f"{variable}: {told}"):
+            patched.setenv(variable, "~nobody-here" if "~" in told else place)
+            parameters.check_data(notebook, parameters.defaults(notebook))
     notebook.write_text("{")
     with pytest.raises(parameters.RunError, match="01_small.ipynb can't be read as a notebook"):
         parameters.defaults(notebook)
