@@ -156,7 +156,7 @@ def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_ask
     with pytest.raises(parameters.RunError, match="data: ~nobody-here/faces begins in no home folder of this machine"):
         parameters.resolved(notebook, {"data": "~nobody-here/faces"})
     wrong = {"FER_DATA_DIR": str(notebook), "FER_CACHE_DIR": f"{notebook}/cache"}
-    for (variable, place), told in product(wrong.items(), (f"{notebook} is no folder", "~nobody-here begins in no home")):
+    for (variable, place), told in product(wrong.items(), (f"{notebook} is no folder", "~nobody-here begins in no")):
         with monkeypatch.context() as patched, pytest.raises(parameters.RunError, match=f"{variable}: {told}"):
             patched.setenv(variable, "~nobody-here" if "~" in told else place)
             parameters.check_data(notebook, parameters.defaults(notebook))
