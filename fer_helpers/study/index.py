@@ -109,10 +109,10 @@ def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
         own = [row for row in rows if row["paper"] == paper["paper"]]
         results = [row for row in own if row["kind"] == "result"]
         words = Counter(row["word"] for row in results if row["counts"])
-        tested = Counter({word: count for word, count in words.items() if word != "not tested"}) or words
+        most = max(words, key=lambda w: (w != "not tested", words[w], -claims.WORDS.index(w)), default="not tested")
         shares = [row for row in results if row["unit"] == "share"]
         paper["in_figure"] = telling([row for row in shares if row["has_ours"]], 2) or telling(shares, 1)
-        paper |= {"rows": telling(own), "word": (tested.most_common(1) or [("not tested", 0)])[0], "results": words}
+        paper |= {"rows": telling(own), "word": most, "results": words}
         paper |= {"printed": sum(row["counts"] for row in own)}
         shown.append(paper | {"runs": [run for run in runs if run.about.get("paper") == paper["paper"]]})
     return shown

@@ -165,7 +165,7 @@ def test_each_paper_has_a_card_with_a_word_and_its_rows_and_every_claim_result_a
     listed = [row.get_text(" ", strip=True) for row in page.find(id="real").parent.select("tbody tr")]
     assert [row.partition(" ")[0] for row in listed] == ["01_huang_2024", "03_singh_2022", "05_scoreboard"]
     assert "failed No face was found." in listed[0]
-    assert "finished Singh 2022 with its paper's other runs fer2013, 0123456789abcdef scratch 89abcdef" in listed[1]
+    assert "finished Singh 2022 see its paper fer2013, 0123456789abcdef scratch 89abcdef" in listed[1]
 
 
 def test_generated_faces_give_no_number_and_no_verdict(site):
