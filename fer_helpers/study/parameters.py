@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
+from modulefinder import ModuleFinder
 from pathlib import Path
 
 import yaml
@@ -241,27 +242,13 @@ def _code(notebook: Path) -> str:
 
 
 @functools.cache
-def _parsed(code: str) -> tuple[set[str], str]:
-    """The names that a text of Python imports, and its syntax tree as a text, without comments and docstrings."""
-    tree, names = ast.parse(code), set()
+def _parsed(code: str) -> str:
+    """The syntax tree of a text of Python as a text, without comments and docstrings."""
+    tree = ast.parse(code)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, HAS_DOCSTRING) and ast.get_docstring(node) is not None:
+        if isinstance(node, HAS_DOCSTRING) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
-    return names, EMPTY_LISTS.sub("", ast.dump(tree))
-
-
-def _imports(code: str) -> set[Path]:
-    # Importing a module runs the packages that it is in; the last part may be a name in a module instead.
-    names = [name.split(".") for name in _parsed(code)[0]]
-    modules = {tuple(parts[:length]) for parts in names for length in range(1, len(parts) + 1)}
-    own = [module for module in modules if module[0] == "fer_helpers" and module[1:2] not in (("drawn",), ("study",))]
-    own += [module for module in modules if module == ("fer_helpers", "study", "runs")]
-    files = [paths.PROJECT.joinpath(*module) for module in own]
-    return {file for each in files for file in (each.with_suffix(".py"), each / "__init__.py") if file.is_file()}
+    return EMPTY_LISTS.sub("", ast.dump(tree))
 
 
 def imported_modules(notebook: Path) -> list[Path]:
@@ -270,12 +257,12 @@ def imported_modules(notebook: Path) -> list[Path]:
     Left out are `fer_helpers.study`, which judges numbers, except for what `study.runs` imports to compute scores; and
     `fer_helpers.drawn`, which `fingerprint` adds where faces are drawn.
     """
-    found, waiting = set(), _imports(_code(notebook))
-    while waiting:
-        module = waiting.pop()
-        found.add(module)
-        waiting |= _imports(module.read_text(encoding="utf-8")) - found
-    return sorted(module for module in found if module.parent.name != "study")
+    study = paths.PROJECT.glob("fer_helpers/study/[!_]*")
+    judges = [f"fer_helpers.study.{file.stem}" for file in study if file.stem != "runs"]
+    finder = ModuleFinder([str(paths.PROJECT)], excludes=["fer_helpers.drawn", *judges])
+    finder.scan_code(compile(_code(notebook), notebook, "exec"), finder.add_module("__main__"))
+    files = {Path(module.__file__) for module in finder.modules.values() if module.__file__}
+    return sorted(file for file in files if file.parent.name != "study")
 
 
 def fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
@@ -290,7 +277,7 @@ def fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
     if "profiles" in parameters:
         modules += sorted(paths.PROJECT.glob("fer_helpers/study/claims/*.py"))
         tables = sorted(paths.PROJECT.glob("data/*.csv"))
-    does = {module.relative_to(paths.PROJECT).as_posix(): _parsed(module.read_text("utf-8"))[1] for module in modules}
+    does = {module.relative_to(paths.PROJECT).as_posix(): _parsed(module.read_text("utf-8")) for module in modules}
     weights = paths.resolve(str(parameters.get("weights", "")))
     if weights.is_file() and not any(
         weights.is_relative_to(made) for made in (paths.PROJECT / "data/cache", paths.cache_dir())
@@ -298,5 +285,5 @@ def fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
         tables.append(weights)  # those that the study makes are of a run, which is read by name
     hashes = [paths.file_sha256(table) for table in tables]
     values = {name: value for name, value in parameters.items() if name != "run_dir"}
-    content = [_parsed(_code(notebook))[1], values, does, hashes]
+    content = [_parsed(_code(notebook)), values, does, hashes]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
