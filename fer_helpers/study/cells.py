@@ -20,6 +20,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import reads
+from pandas import DataFrame
 
 from fer_helpers import plots
 from fer_helpers.study.claims.verdicts import verdict, with_numbers
@@ -52,12 +53,12 @@ def clarify(executed: NotebookNode, notebook: Path) -> None:
         old.source = new.source
 
 
-def judge_anew(executed: NotebookNode, run: Record) -> str:
-    """Let the cells that judge a run of a paper say what the rule makes of its numbers today, and return the sentence.
+def judge_anew(executed: NotebookNode, run: Record, of_all: DataFrame | None) -> str:
+    """Let the cells that judge a run of a paper say what the rule makes of it today, and return the sentence.
 
-    A better rule makes no training outdated either.
+    The words are those `of_all` runs, where a scoreboard has written them. A better rule makes no training outdated.
     """
-    sentence, table = verdict(with_numbers(run), run.about["paper"])
+    sentence, table = verdict(with_numbers(run), run.about["paper"], of_all)
     for cell in executed.cells:
         judges = JUDGES.search(cell.source)
         for data in (output.data for output in cell.get("outputs", []) if "data" in output):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from fer_helpers import paths, plots
 from fer_helpers.study import claims, index, templates
+from fer_helpers.study.claims.verdicts import SCOREBOARD
 from fer_helpers.study.parameters import notebook_of
-from fer_helpers.study.runs import EXECUTED, Record, RunError, joined_results, read_profile, write_csv
+from fer_helpers.study.runs import EXECUTED, Record, RunError, joined_results, read, read_profile, write_csv
 
 FILES = ("results.csv", "predictions.csv.gz", "history.csv", "verdicts.csv", "run.json", EXECUTED)
 # A change of these changes pages.
@@ -25,15 +26,18 @@ def render(profile: Path) -> list[Path]:
         if not page.with_suffix("").exists():
             page.unlink()
     siblings, pages, damaged = read_profile(profile), [], []
+    boards = [read(file.parent) for file in sorted(profile.parent.glob(f"*/{SCOREBOARD}/verdicts.csv"))]
+    boards = [board for board in boards if profile.name in board.about.get("parameters", {}).get("profiles", [])]
+    judges = [*CODE, *(board.folder / "verdicts.csv" for board in boards)]
     for run in (run for run in siblings if (run.folder / EXECUTED).exists()):
         files = {name: paths.file_sha256(run.folder / name) for name in FILES if (run.folder / name).exists()}
         kind, page = index.kind_of_data(run, siblings), run.folder.with_name(f"{run.name}.html")
         prose = [file for file in [notebook_of(run.name)] if file.exists()]
-        made_of = "".join([kind, *files.values(), *map(paths.file_sha256, [*CODE, *prose])])
+        made_of = "".join([kind, *files.values(), *map(paths.file_sha256, [*judges, *prose])])
         inputs = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         if not page.exists() or f'content="{inputs}"' not in page.read_text("utf-8", "replace")[:2_000]:
             try:
-                _write_page(run, page, kind=kind, inputs=inputs, files=files)
+                _write_page(run, page, boards=boards, kind=kind, inputs=inputs, files=files)
             except (OSError, EOFError, ValueError, zlib.error) as error:
                 damaged.append(f"{run.folder} is damaged ({error}): restore it from git, or run it again")
         pages.append(page)
@@ -42,18 +46,20 @@ def render(profile: Path) -> list[Path]:
     return pages
 
 
-def _write_page(run: Record, page: Path, kind: str, **content) -> None:
+def _write_page(run: Record, page: Path, boards: list[Record], kind: str, **content) -> None:
     from fer_helpers.study import cells  # loads nbconvert, seconds that a profile without a change is spared
 
     notebook, outline, failed = cells.read(run.folder / EXECUTED), cells.Outline(), run.status != "finished"
     cells.clarify(notebook, notebook_of(run.name))
     if kind == "real" and run.about.get("paper") and not failed:
-        run = Record(run.folder, run.about | {"verdict": cells.judge_anew(notebook, run)})
+        of_all = index.verdicts_of(boards) if boards else None
+        run = Record(run.folder, run.about | {"verdict": cells.judge_anew(notebook, run, of_all)})
     templates.write(
         "run.html.j2",
         page,
         run=run,
         kind=kind,
+        together=bool(boards),
         status="failed" if failed else "finished",
         error=run.about.get("error") or "it stopped before its end and left no message",
         cells=cells.cells_of(notebook, failed, outline),

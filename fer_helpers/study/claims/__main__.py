@@ -30,8 +30,12 @@ def main(arguments: list[str] | None = None) -> None:
         checks.check(printed).to_csv(sys.stdout, index=False, lineterminator="\n")
         return
     judged = claims.judge(printed)
+    found = checks.check(printed).drop_duplicates("claim").set_index("claim")
     for row in judged.itertuples():
-        print(f"{row.word:<18} {row.claim} = {row.printed:.{row.decimals}f}: {row.reason}")
+        # Why nothing of ours tests it is of no interest in a table of others' papers.
+        first = found.loc[row.claim] if chosen.file and row.word == "not tested" else None
+        told = row.reason if first is None else f"{first['word']}. {first['note']}"
+        print(f"{row.word:<18} {row.claim} = {row.printed:.{row.decimals}f}: {told}")
     print(f"\n{len(judged)} printed numbers. {claims.headline(judged)}")
 
 

@@ -112,7 +112,7 @@ def whole_images(paper: Paper) -> Found:
             yield claim, POSSIBLE, ways[n]
         elif ways:
             told = f"No whole number of {n:,} images ({totals[n]}) gives {value}"
-            yield claim, DOUBTFUL, f"{told}; it could be {' or '.join(ways.values())}"
+            yield claim, DOUBTFUL, f"{told}{_slip(claim, n)}; it could be {' or '.join(ways.values())}"
         else:
             yield claim, IMPOSSIBLE, _impossible(claim, paper, totals, n)
 
@@ -131,24 +131,33 @@ def is_of_images(claim: Claim) -> bool:
 
 
 def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> str:
-    below, slips = math.floor(claim.value * n), arithmetic.slips(claim.value, n)
+    below = math.floor(claim.value * n)
     near = " and ".join(f"{k}/{n} = {k / n:.4f}" for k in (below, below + 1))
     told = f"No whole number of images gives {claim.value}, however it is rounded, of {_listed(totals.items())}: {near}"
-    told += f"; with one digit changed it would be {' or '.join(slips)}" * bool(slips)
+    told += _slip(claim, n)
     of_class = class_images(claim, paper)
-    if not of_class or claim.expression or claim.value <= 1 - Decimal(4) / n:
+    if not of_class or claim.expression:
         return told
+    if claim.value <= 1 - Decimal(4) / n:
+        return f"{told}; so many errors can have nearly any average over classes, so that none was tried"
     sizes = tuple(round(number * n / sum(of_class.values())) for number in of_class.values())
     found = arithmetic.averages(claim.value, sizes)
     could = " or ".join(average for average, fits in found.items() if fits)
-    return f"{told}; of {', '.join(found)} with up to three errors it could be {could or 'none'}"
+    told += f"; of {', '.join(found)}, with up to three errors and classes in the proportion of the whole, it could be "
+    return told + (could or "none")
+
+
+def _slip(claim: Claim, n: int) -> str:
+    slips = arithmetic.slips(claim.value, n)
+    return f"; with one digit changed it would be {' or '.join(slips)}" * bool(slips)
 
 
 def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     """How many images a score can be of, with the reason; what the paper states comes first, and its reason begins so.
 
     The claim's own n; what the paper says of the split or of a share or, where a network meets another data set, the
-    frames and the whole; then the sizes that the set's authors gave it. A confusion may go either way.
+    frames and the whole; then the sizes that the set's authors gave it, and the whole, where folds may have been put
+    together. A confusion may go either way.
     """
     crossed, split, expression = " to " in claim.dataset, claim.split or "test", claim.expression
     sizes = [(claim.n, STATED)]
@@ -161,6 +170,8 @@ def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     for kind, shown in product(["test_set"] * (split == "test") + ["whole_set"] * crossed, either):
         sets = published.SETS.get((kind, claim.tested), {}).items()
         sizes += [(of.get(shown) if shown else sum(of.values()), told) for told, of in sets]
+    wholes = images(paper, claim.tested, "all", expression) if split == "test" else []
+    sizes += [(c.value, f"the whole, {c.place}, if folds were put together") for c in wholes]
     totals: dict[int, str] = {}
     for n, told in [(int(n), told) for n, told in sizes if n]:
         totals.setdefault(n, told)  # the first reason counts

@@ -10,13 +10,18 @@ KINDS = ("result", "count", "architecture", "setting", "cited")
 COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "protocol", "model", "metric")
 COLUMNS += ("expression", "value", "unit", "decimals", "n", "note")
 NEEDED = ("paper", "metric", "value", "decimals")
-SHARES = ("accuracy", "precision", "recall", "f1")  # without a unit they are fractions of 1
+SHARES = "(accuracy|precision|recall|f1|share)(_.*)?"  # metrics that without a unit are fractions of 1
+COUNTS = ("images", "errors", "epochs", "sequences", "subjects", "classes")
 LARGEST, MOST_DECIMALS, MOST_IMAGES = 1e12, 6, 10_000_000  # more would take checks that try all numbers hours
 
 
 def load(paper: str = "") -> pd.DataFrame:
     """The printed numbers of the study's papers, or of one of them, as `read` gives them."""
-    return read(paths.PROJECT / "data" / "claims.csv", paper)
+    file = paths.PROJECT / "data" / "claims.csv"
+    rows = read(file, paper)
+    if strange := sorted({*rows["paper"]} - {*pd.read_csv(file.with_name("papers.csv"))["paper"]}):
+        raise ValueError(f"{file}: column paper: {', '.join(strange)} is in no row of data/papers.csv: add one there")
+    return rows
 
 
 def read(file: Path, paper: str = "") -> pd.DataFrame:
@@ -44,30 +49,30 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
         raise ValueError(f"{file}: row 1 {problem}; see python -m fer_helpers.study.claims --help")
     rows = rows.reindex(columns=list(COLUMNS), fill_value="")
     ids = [row.claim or f"{row.paper}.row{place}" for place, row in enumerate(rows.itertuples(), 2)]
-    units = rows["metric"].isin(SHARES).map({True: "share", False: ""})
+    units = rows["metric"].str.fullmatch(SHARES).map({True: "share", False: ""})
     for name, default in {"claim": ids, "kind": "result", "where": ids, "statement": ids, "unit": units}.items():
         rows[name] = rows[name].where(rows[name] != "", default)
     numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in ("value", "decimals", "n")}
     value, decimals, n = numbers.values()
+    written, metric = rows["value"].str.partition(".")[2].str.len(), rows["metric"]
     fraction = ((rows["unit"] != "share") | value.between(0, 1)) & (rows["unit"] != "%")
-    written = rows["value"].str.partition(".")[2].str.len()
-    in_place = {
-        "paper": (rows["paper"] != "", "is empty"),
-        "metric": (rows["metric"] != "", "is empty"),
-        "kind": (rows["kind"].isin(KINDS), f"is not one of {', '.join(KINDS)}"),
-        "value": (value.abs() <= LARGEST, f"is not a number, of at most {LARGEST:,.0f}"),
-        "decimals": (
-            decimals.isin(range(MOST_DECIMALS + 1)) & (decimals >= written),
-            f"is not a whole number from 0 to {MOST_DECIMALS}, and as many as the value has",
-        ),
-        "n": (
-            (rows["n"] == "") | n.between(1, MOST_IMAGES) & (n % 1 == 0),
-            f"is not a whole number from 1 to {MOST_IMAGES:,}, or empty",
-        ),
-        "claim": (~rows["claim"].duplicated(), "stands above already: every id is used once"),
-        "unit": (fraction, "makes the value a fraction of 1: write 71.02 % as 0.7102"),
-    }
-    for column, (right, problem) in in_place.items():
+    whole = ~metric.isin(COUNTS) | (value % 1 == 0) & (value >= 0)
+    places = decimals.isin(range(MOST_DECIMALS + 1)) & (decimals >= written)
+    images = (rows["n"] == "") | n.between(1, MOST_IMAGES) & (n % 1 == 0)
+    rules = [
+        ("paper", rows["paper"] != "", "is empty"),
+        ("metric", metric != "", "is empty"),
+        ("kind", rows["kind"].isin(KINDS), f"is not one of {', '.join(KINDS)}"),
+        ("value", value.abs() <= LARGEST, f"is not a number, of at most {LARGEST:,.0f}"),
+        ("value", fraction, "is no fraction of 1, as its unit or metric says: write 71.02 % as 0.7102"),
+        ("value", whole, f"is not a whole number from 0, as {', '.join(COUNTS)} are"),
+        ("value", ~metric.str.startswith("loss") | (value >= 0), "is below 0, and a loss"),
+        ("value", ~((metric == "errors") & (value > n)), "errors are more than the n images"),
+        ("decimals", places, f"is not a whole number from 0 to {MOST_DECIMALS}, and as many as the value has"),
+        ("n", images, f"is not a whole number from 1 to {MOST_IMAGES:,}, or empty"),
+        ("claim", ~rows["claim"].duplicated(), "stands above already: every id is used once"),
+    ]
+    for column, right, problem in rules:
         if not right.all():
             row = int(right.to_numpy().argmin())
             raise ValueError(f"{file}: row {row + 2}, column {column}: {rows[column][row]!r} {problem}")

@@ -38,7 +38,18 @@ MEASURED += ("differs", "relative")
 OURS = {"value": "ours", "low": "ours_low", "high": "ours_high", "run": "run", "protocol": "protocol"}
 OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "seeds": "seeds", "differs": "differs"}
 COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "model", "metric", "expression", "word")
-COLUMNS += ("reason", "printed", "unit", "decimals", "n", "printed_low", "printed_high", "floor", *OURS.values())
+COLUMNS += (
+    "reason",
+    "printed",
+    "unit",
+    "decimals",
+    "n",
+    "most",
+    "printed_low",
+    "printed_high",
+    "floor",
+    *OURS.values(),
+)
 COLUMNS += ("compared_with", "apart", "images_apart", "smallest")
 
 # A number with its 95 % and 90 % intervals, and of how many trainings it is.
@@ -174,7 +185,8 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
 
     `printed` has all rows of each paper, `runs` are at work or of `finished_runs`. Wilson's interval of a printed share
     is from `printed_low` to `printed_high`; `floor` is what the most frequent expression alone gives (for a loss the
-    labels' entropy), `apart` how far the nearest other network is, `smallest` what difference the images can show.
+    labels' entropy), `apart` how far the nearest other network is, `smallest` what difference the images can show: n,
+    or, where it is not settled of how many images a number is, the most that it can be of.
     """
     runs, checks = runs or [], consistency.check(printed)
     scores, parsed = measured(printed, runs), consistency.parse(printed)
@@ -193,11 +205,11 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
             or _counted(claim, runs)
             or _from_checks(found, (DOUBTFUL, AGREES))
             or _from_scores(claim, mine)
-            or _not_tested(claim, missing, ours["differs"])
+            or _not_tested(claim, paper, missing, ours["differs"])
         )
         judged = {"printed": float(claim.value), "word": word, "reason": reason}
         rows.append(claim._asdict() | judged | _context(claim, paper) | ours)
-    whole = dict.fromkeys(("decimals", "n", "image_size", "seeds", "images_apart"), "Int64")
+    whole = dict.fromkeys(("decimals", "n", "most", "image_size", "seeds", "images_apart"), "Int64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
 
@@ -257,7 +269,9 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     return None
 
 
-def _not_tested(claim: consistency.Claim, missing: list[str], differs: str | None) -> tuple[str, str]:
+def _not_tested(
+    claim: consistency.Claim, paper: consistency.Paper, missing: list[str], differs: str | None
+) -> tuple[str, str]:
     """Why nothing tests a claim: data under agreement, not printed well enough, weights or hardware."""
     if claim.kind in ("setting", "cited"):
         return NOTHING, "A setting of the authors." if claim.kind == "setting" else "Not measured by this paper."
@@ -265,7 +279,7 @@ def _not_tested(claim: consistency.Claim, missing: list[str], differs: str | Non
         why = f"Data under agreement: {' and '.join(map(consistency.name, missing))}"
     elif claim.note.startswith("open: "):
         why = f"Not printed well enough: {claim.note.removeprefix('open: ')}"
-    elif claim.unit == "share" and not claim.n and not claim.dataset and claim.metric != "precision":
+    elif consistency.is_of_images(claim) and not consistency.plausible_totals(claim, paper):
         why = "Not printed well enough: n, of how many images it is a share, is missing"
     elif claim.kind == "result" and paper_init(claim) == "imagenet":
         why = f"Weights: no run of {claim.model or 'B0 to B7'} began from those of ImageNet"
@@ -285,8 +299,10 @@ def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
 def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
     """What stands beside a printed number: n, its own interval, the floor, and what it is compared with."""
     n, fits = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {})
-    n = claim.n or (n if fits else None)
-    context: dict = {"n": n}
+    stated = n in fits and consistency.plausible_totals(claim, paper)[n].startswith(consistency.STATED)
+    n = claim.n or (n if stated and claim.dataset == claim.tested else None)
+    most = n or max(fits, default=None)
+    context: dict = {"n": n, "most": most}
     value, metric = float(claim.value), claim.metric if claim.unit == "share" else ""
     accuracy = metric.startswith("accuracy") and not metric.endswith("_below")
     if n and accuracy:
@@ -301,11 +317,13 @@ def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
         context["floor"] = shares.get(claim.expression, np.nan)
     alike = consistency.pick(paper, dataset=claim.dataset, split=claim.split, metric=claim.metric, expression="")
     rivals = [c for c in alike if c.model != claim.model and "standard CNN" not in (c.model, claim.model)]
-    if claim.kind == "result" and metric == "accuracy" and rivals and n:
+    if claim.kind == "result" and accuracy and most:
+        context["smallest"] = evaluation.smallest_difference(most, value)
+    if claim.kind == "result" and metric == "accuracy" and rivals and most:
         rival = min(rivals, key=lambda other: abs(other.value - claim.value))
         context |= {"compared_with": rival.model, "apart": float(claim.value - rival.value)}
-        context["images_apart"] = round(abs(context["apart"]) * n)
-        context["smallest"] = evaluation.smallest_difference(n, min(value, float(rival.value)))
+        context["images_apart"] = round(abs(context["apart"]) * n) if n else None
+        context["smallest"] = evaluation.smallest_difference(most, min(value, float(rival.value)))
     return context
 
 
@@ -324,9 +342,11 @@ def headline(judged: pd.DataFrame) -> str:
     return f"Of {counts.sum()} results, {', '.join(told)}."
 
 
-def verdict(run, paper: str) -> Verdict:
-    """What one run says of one paper, by the rule that the scoreboard applies to all runs; a row for each result."""
+def verdict(run, paper: str, of_all: pd.DataFrame | None = None) -> Verdict:
+    """What a run's numbers and, where verdicts `of_all` runs are given, these say of a paper; a row for each result."""
     judged = judge(load(paper), [run])
-    results = statements(judged).query("kind == 'result'").reset_index(drop=True)
-    table = results[["claim", "printed", "ours", "ours_low", "ours_high", "word", "reason"]]
-    return Verdict(headline(judged), table.assign(claim=table["claim"].str.partition(".")[2]))
+    words = judged if of_all is None else of_all[of_all["paper"] == paper]
+    results = statements(words).query("kind == 'result'")[["claim", "printed", "word", "reason"]]
+    own = judged[["claim", "ours", "ours_low", "ours_high"]]
+    table = results.merge(own, "left", on="claim")[["claim", "printed", *own.columns[1:], "word", "reason"]]
+    return Verdict(headline(words), table.assign(claim=table["claim"].str.partition(".")[2]))
