@@ -21,6 +21,15 @@ from fer_helpers import datasets, paths
 
 VARIANTS = (*(f"B{number}" for number in range(8)), "Lite0", "Lite1", "Lite2", "Mini")  # `models` imports Keras
 TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a dict"}
+NEVER_TWICE = (
+    "seeds",
+    "data_sets",
+    "compared_variants",
+    "peer_variants",
+    "cnn_sizes",
+    "trained_sizes",
+    "feature_sizes",
+)
 NEVER_EMPTY = ("seeds", "data_sets", "profiles", "memory_images", "faces_at_once", "call_repeats")
 # What one of 03's `alternatives` may change, with values of these types.
 ALTERNATIVES = dict.fromkeys(("variant", "weights", "detector", "optimizer"), "")
@@ -41,12 +50,13 @@ def _one_of(*words: str) -> tuple[str, Callable]:
     return f"one of {', '.join(words)}", words.__contains__
 
 
-def _at_least(lowest: int) -> tuple[str, Callable]:
-    return f"at least {lowest}", lambda value: value >= lowest
+def _at_least(lowest: int, highest: float = math.inf) -> tuple[str, Callable]:
+    ends = f"at least {lowest}{f' and at most {highest:,}' if highest < math.inf else ''}"
+    return ends, lambda value: lowest <= value <= highest
 
 
 def _is_weights(value: str) -> bool:
-    return value in ("imagenet", "scratch") or paths.resolve(value).is_file()
+    return value in ("imagenet", "scratch") or (value.endswith(".h5") and paths.resolve(value).is_file())
 
 
 def _is_detector(value: str, *others: str) -> bool:
@@ -65,7 +75,7 @@ RULES: list[tuple[str, str, Callable]] = [
     ("07_your_photos.detector", "haar, or dlib after pip install -e .[dlib]", lambda name: _is_detector(name, "haar")),
     ("variant *variants", *_one_of(*VARIANTS)),
     ("dataset data_sets", *_one_of(*datasets.LOADERS)),
-    ("weights", "imagenet, scratch, or a file that exists", _is_weights),
+    ("weights", "imagenet, scratch, or an .h5 file that exists", _is_weights),
     ("detector", "none, haar, or dlib after pip install -e .[dlib]", _is_detector),
     ("pooling", *_one_of("avg", "max")),
     ("optimizer", *_one_of("adam", "adamax", "adamw", "sgd")),
@@ -74,9 +84,10 @@ RULES: list[tuple[str, str, Callable]] = [
     ("interpolation", *_one_of("nearest", "bilinear", "bicubic", "area", "lanczos")),
     ("body_in_phase1", *_one_of("frozen", "trained")),
     ("exported", *_one_of("ONNX", "LiteRT")),
-    ("image_size", *_at_least(32)),
-    ("side *_side *_sizes", *_at_least(8)),
-    ("folds", *_at_least(2)),
+    ("image_size", *_at_least(32, 4096)),
+    ("side *_side *_sizes", *_at_least(8, 4096)),
+    ("folds", *_at_least(2, 1000)),
+    ("seed seeds", *_at_least(0, 2**32 - 1)),
     ("*rate", "above 0", lambda value: value > 0),
     ("shift zoom", "from 0 to below 1", lambda value: 0 <= value < 1),
     ("near_duplicate_correlation", "above 0 and at most 1", lambda value: 0 < value <= 1),
@@ -93,9 +104,9 @@ RULES: list[tuple[str, str, Callable]] = [
         "a file, new or not",
         lambda name: not name or not paths.resolve(name).exists() or paths.resolve(name).is_file(),
     ),
-    ("seed seeds batch_size trained_epochs baseline_epochs train_images rotation l1 l2 memory_gb shown", *_at_least(0)),
+    ("batch_size trained_epochs baseline_epochs train_images rotation l1 l2 memory_gb shown", *_at_least(0)),
     ("*epochs *_folds *_steps *_images *_layers *_filters *_threads", *_at_least(1)),
-    ("rounds hidden faces_at_once call_repeats", *_at_least(1)),
+    ("rounds waits hidden faces_at_once call_repeats", *_at_least(1)),
 ]
 
 
@@ -118,7 +129,7 @@ def read(file: Path) -> dict[str, object]:
     """The parameters in a YAML file; RunError if it can't be read, or is no mapping in YAML."""
     try:
         passed = yaml.load(file.read_text(encoding="utf-8"), _OfNames) or {}
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise RunError(f"{file} can't be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(passed, dict):
         raise RunError(f"{file} holds no parameters: write one `name: value` a line")
@@ -172,14 +183,23 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
     for name, value in parameters.items():
         if value == [] and name in NEVER_EMPTY:
             raise RunError(f"{notebook.stem}: {name} must not be empty")
+        if name in NEVER_TWICE and len(set(value)) < len(value):
+            raise RunError(f"{notebook.stem}: {name} must not name anything twice, and is {value!r:.80}")
         names = (name, f"{notebook.stem}.{name}")
         rules = (rule for rule in RULES if any(fnmatchcase(n, pattern) for pattern in rule[0].split() for n in names))
         _, allowed, test = next(rules, ("", "", lambda _: True))
         for part in value if isinstance(value, list) else [value]:
-            if not test(part):
-                shown = paths.resolve(part) if name == "weights" else repr(part)
+            right = False
+            with contextlib.suppress(OSError, ValueError):  # as of a name that no file can have
+                right = test(part)
+            if not right:
+                shown = f"{paths.resolve(part) if name == 'weights' else repr(part)!s:.300}"
                 raise RunError(f"{notebook.stem}: {name} must be {allowed}, not {shown}")
     for name, changes in parameters.get("alternatives", {}).items():
+        if not re.fullmatch(r"[\w ,.+-]{1,80}", str(name)):  # a backup is named after it
+            raise RunError(
+                f"{notebook.stem}: alternatives: {name!r:.80} must be of letters, digits, blanks and , . + -"
+            )
         if not isinstance(changes, dict) or not changes.keys() <= ALTERNATIVES.keys():
             may = ", ".join(ALTERNATIVES)
             raise RunError(f"{notebook.stem}: alternatives: {name} must change some of {may}, not {changes!r:.80}")
@@ -208,13 +228,25 @@ def check_folders() -> None:
         raise RunError(f"FER_CACHE_DIR: {place} can't be written: name a folder that can")
 
 
+def check_links(data: Path) -> None:
+    """ValueError where a folder of data holds links that are not followed, or what can't be looked into: OSError."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for folder, inside, files in os.walk(data, onerror=refuse):
+        for place in (Path(folder, name) for name in (*inside, *files)):
+            if place.is_symlink() and not place.is_file():
+                raise ValueError(f"{place} is a link to a folder or to nothing, which is not read: put its files there")
+
+
 def check_data(notebook: Path, parameters: dict[str, object]) -> None:
     """RunError if a data set is missing that the notebook needs, or all of those of which one is enough."""
     check_folders()
     absent, names = {}, data_sets(notebook, parameters)
     for name in names if parameters.get("data", "generated") != "generated" else []:
         try:
-            datasets.find(name, parameters["data"])
+            check_links(datasets.find(name, parameters["data"]))
         except (OSError, ValueError) as error:
             absent[name] = str(error)
     if any(names[name] for name in absent) or (absent and len(absent) == len(names)):

@@ -168,7 +168,8 @@ def _keep_executed(notebook: Path, folder: Path, failed: bool) -> str:
     where = ""
     try:
         executed = nbformat.read(saved if saved.exists() else notebook, as_version=4)
-    except (OSError, ValueError):  # why it is no notebook has been said
+    except (OSError, ValueError):  # why it is no notebook has been said, or the disk was full
+        saved.unlink(missing_ok=True)
         return where
     if failed:
         code_cells = [cell for cell in executed.cells if cell.cell_type == "code"]

@@ -190,7 +190,7 @@ def read(folder: Path) -> Record:
         if wrong := [name for name, kind in kinds.items() if not isinstance(about.get(name, kind()), kind)]:
             raise ValueError(f"{' and '.join(wrong)} can't be what it is")
         return Record(folder, about)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RunError(f"{file} is damaged: {error}; restore it from git, or run {folder.name} again") from error
 
 
@@ -383,8 +383,8 @@ class Run:
         return scored
 
     def write(self, name: str, frame: pd.DataFrame) -> None:
-        """Keep a table that is written as CSV beside the results, as `history.csv`."""
-        self._tables[name] = frame.copy()
+        """Keep a table that is written as CSV beside the results, as `history.csv`; rows that are the same, once."""
+        self._tables[name] = frame.drop_duplicates(ignore_index=True)
 
     def backup_dir(self, training: str) -> Path:
         """Where a training of this run keeps its epochs until the run has finished.

@@ -38,14 +38,15 @@ REFUSED = [
     ({"image_size": "48"}, "image_size must be a whole number, not '48': without quotes"),
     ({"image_size": 31}, "image_size must be at least 32"),
     ({"seeds": []}, "seeds must not be empty"),
-    ({"seeds": [0, -1]}, "seeds must be at least 0, not -1"),
+    ({"seeds": [0, -1]}, "seeds must be at least 0 and at most 4,294,967,295, not -1"),
+    ({"seeds": [1, 1]}, "seeds must not name anything twice"),
     ({"seeds": 3}, "seeds must be a list, not '3'"),
     ({"rate": "1e-4"}, "1e-4 as 1.0e-4"),
     ({"learning_rate": math.nan}, "learning_rate must be a number, not 'nan'"),
     ({"folds": 1, "tested_folds": 1}, "folds must be at least 2"),
     ({"tested_folds": 6}, "tested_folds must be at most folds, which is 5"),
     ({"compared_variants": ["B0", "b1"]}, "compared_variants must be one of B0, B1, .* not 'b1'"),
-    ({"weights": "no/body.h5"}, "weights must be imagenet, scratch, or a file that exists, not /.*/no/body.h5"),
+    ({"weights": "no/body.h5"}, "weights must be imagenet, scratch, or an .h5 file that exists, not /.*/no/body.h5"),
     ({"detector": "cnn"}, "detector must be none, haar, or dlib after pip install"),
     ({"val_share": 0.4}, "val_share must be a half, a third, a quarter ..., not 0.4"),
     ({"rate": 10**400}, "rate must be a number, not '1000"),
@@ -100,6 +101,8 @@ OF_ONE_NOTEBOOK = [
         "alternatives: wide must change some of .*hidden, .*hiden",
     ),
     ("03_singh_2022", {"alternatives": {"wide": 1024}}, "alternatives: wide must change some of .*, not 1024"),
+    ("03_singh_2022", {"alternatives": {"../wide": {"hidden": 8}}}, "alternatives: '../wide' must be of letters"),
+    ("06_speed", {"waits": -1}, "waits must be at least 1, not -1"),
     ("03_singh_2022", {"alternatives": {"wide": {"hidden": "8"}}}, "hidden must be a whole number, not '8'"),
     ("03_singh_2022", {"alternatives": {"wide": {"hidden": 0}}}, "hidden must be at least 1, not 0"),
     ("03_singh_2022", {"alternatives": {"other": {"optimizer": "adamw"}}}, "optimizer must be one of adam, sgd, not"),
@@ -153,6 +156,10 @@ def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_ask
         parameters.check_data(notebook, parameters.defaults(notebook))
     (project / "data" / "raw" / "CK+48").mkdir(parents=True)
     parameters.check_data(notebook, parameters.defaults(notebook))
+    (project / "data" / "raw" / "CK+48" / "S005").symlink_to(project)
+    with pytest.raises(parameters.RunError, match="S005 is a link to a folder or to nothing, which is not read"):
+        parameters.check_data(notebook, parameters.defaults(notebook) | {"data_sets": ["ckplus"]})
+    (project / "data" / "raw" / "CK+48" / "S005").unlink()
     with pytest.raises(parameters.RunError, match="data: ~nobody-here/faces begins in no home folder of this machine"):
         parameters.resolved(notebook, {"data": "~nobody-here/faces"})
     wrong = {"FER_DATA_DIR": str(notebook), "FER_CACHE_DIR": f"{notebook}/cache"}

@@ -59,7 +59,7 @@ def test_page_names_what_was_run_on_what_with_what(soup):
         assert fact in told
     verdict = soup.select_one("#verdict").get_text(" ", strip=True)
     sentence = soup.find("strong", string="Verdict.").parent.get_text().removeprefix("Verdict. ")
-    assert verdict.startswith(f"Verdict, by this run alone: {sentence} All runs together")
+    assert verdict.startswith(f"Verdict, by this run alone: {sentence} More in")
     assert sentence.startswith("Of 7 results, 0 reproduced"), "as the rule judges today, not as the run said then"
     assert len(soup.find(attrs={"aria-label": "Judged."}).select("tbody tr")) == 7
     assert soup.select(".banner") == []

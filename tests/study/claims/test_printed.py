@@ -46,17 +46,19 @@ def test_four_papers_print_numbers_that_were_counted_by_hand():
     [
         (",decimals,", ",digits,", "row 1 has no column decimals"),
         ("paper,metric", "paper,colour,metric", "row 1 has an unknown column colour"),
-        ("0.9848", "98.48", "row 2, column unit: 'share' makes the value a fraction of 1"),
+        ("0.9848", "98.48", "row 2, column value: '98.48' is no fraction of 1"),
         ("0.9848", "high", "row 2, column value: 'high' is not a number"),
         (",132", ",0", "row 2, column n: '0' is not a whole number from 1 to 10,000,000"),
         (",4,", ",2,", "row 2, column decimals: '2' is not a whole number from 0 to 6, and as many as the value has"),
         (",4,", ",7,", "row 2, column decimals"),
         ("0.9848", "inf", "row 2, column value: 'inf' is not a number, of at most 1,000,000,000,000"),
         (",132", ",1e30", "row 2, column n"),
-        ("share", "%", "row 2, column unit: '%' makes"),
+        ("share", "%", "row 2, column value: '0.9848' is no fraction of 1"),
         (",", ";", "row 1 has no column .*no commas"),
         (",4,", ",x,", "row 2, column decimals"),
         ("a_2020,epochs", ",epochs", "row 3, column paper: '' is empty"),
+        ("accuracy,0.9848,share", "loss,-0.98,", "row 2, column value: '-0.98' is below 0, and a loss"),
+        ("accuracy,0.9848,share,4", "errors,133,,0", "row 2, column value: '133' errors are more than the n images"),
         ("accuracy", "", "row 2, column metric: '' is empty"),
         (",result,", ",same,", "row 2, column kind: 'same' is not one of"),
         (",setting,", ",setting,a_2020.row2", "row 3, column claim: 'a_2020.row2' stands above"),
@@ -74,7 +76,7 @@ def test_command_judges_anybodys_table_and_refuses_what_is_not_there(tmp_path, c
     main([str(file)])
     out = capsys.readouterr().out
     assert "impossible         a_2020.row2 = 0.9957: No whole number of images gives 0.9957" in out
-    assert "not tested         a_2020.row4 = 0.91: Not printed well enough: n" in out
+    assert "not tested         a_2020.row4 = 0.91: unknown. Of how many images it is a share is neither printed" in out
     main([str(file), "--csv"])
     assert capsys.readouterr().out.startswith("claim,check,printed,word")
     with pytest.raises(ValueError, match="no claim of 'b_2020': its papers are a_2020"):
