@@ -27,6 +27,7 @@ THRESHOLD = 0.4  # of calibrated confidence; among seven expressions chance is 0
 COLUMNS = ("file", "second", "face", "x", "y", "width", "height", "answer", "confidence", "note")
 TRAINED_SIDE = 48  # pixels of a training photograph, which was enlarged to what the network takes
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
+NOT_READ = (".heic", ".heif", ".avif", ".gif")
 SAME_FACE = 0.3  # share of their union that two boxes have in common, from one frame looked at to the next
 
 
@@ -54,11 +55,11 @@ def predict(
 
 
 def files_in(where: list[Path]) -> list[Path]:
-    """The files meant: those named, and the photographs and videos in a folder; one without any stays in the list."""
-    files = []
+    """The files meant: those named, and in a folder its photographs and videos, or itself if there are none."""
+    files, known = [], (*IMAGE_SUFFIXES, *VIDEOS, *NOT_READ)
     for path in where:
-        inside = sorted(path.rglob("*")) if path.is_dir() else []
-        files += [file for file in inside if file.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEOS)] or [path]
+        inside = sorted(path.rglob("[!.]*")) if path.is_dir() else []
+        files += [file for file in inside if file.suffix.lower() in known] or [path]
     return files
 
 
@@ -69,8 +70,8 @@ def _photograph(file: Path) -> np.ndarray:
     if not file.exists():
         raise FileNotFoundError("there is no such file")
     content = read_file(str(file))
-    if content[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"):
-        raise ValueError("is a HEIC photograph, which is not read: save it as JPEG or PNG")
+    if content[4:8] == b"ftyp" or content[:4] == b"GIF8":
+        raise ValueError("is a HEIC, AVIF or GIF picture, which is not read: save it as JPEG or PNG")
     return images.decode(content, channels=3)
 
 
@@ -135,6 +136,8 @@ def main() -> int:
         parser.error("--threshold is from 0 to 1, and --every more than 0 seconds")
     if options.csv and options.csv.exists() and not options.csv.is_file():
         parser.error(f"--csv {options.csv} is no file: name a new one")
+    if options.csv and (options.csv.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEOS, *NOT_READ)):
+        parser.error(f"--csv {options.csv} would be a table with the name of a picture or a video: let it end in .csv")
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     try:
         table = predict(options.photos, network.load(), options.threshold, options.every)

@@ -68,19 +68,21 @@ def test_the_same_face_is_found_in_every_kind_of_file(tmp_path, trained):
 
 
 def test_what_can_t_be_answered_is_a_row_with_the_reason_and_the_rest_is_done(tmp_path, trained):
-    (tmp_path / "folder").mkdir()
+    for name in ("folder", "album"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "._a.jpg").touch()  # as macOS leaves them
     (tmp_path / "text.jpg").write_text("not a photograph")
     (tmp_path / "empty.png").touch()
-    (tmp_path / "phone.jpg").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(64))
+    (tmp_path / "album" / "a.HEIC").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(64))
     (tmp_path / "film.mp4").write_bytes(b"no film" * 100)
     Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")  # some kilobytes
     written(tmp_path / "sky.png", np.full((200, 200, 3), 180, "uint8"))
     whole = written(tmp_path / "whole.jpg", portrait()).read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[:300])
-    told = {"folder": "no photograph", "missing.jpg": "no such file", "phone.jpg": "HEIC", "film.mp4": "no video"}
+    told = {"folder": "no photograph", "missing.jpg": "no such file", "album": "HEIC", "film.mp4": "no video"}
     told |= {"huge.png": "pixels", "sky.png": "no face", "cut.jpg": "damaged", "text.jpg": "no image", "empty.png": ""}
     table = predict.predict([tmp_path / name for name in [*told, "whole.jpg"]], trained)
-    notes = table.set_index(table["file"].map(lambda file: file.rpartition("/")[2]))["note"]
+    notes = table.set_index(table["file"].str.removeprefix(f"{tmp_path}/").str.partition("/")[0])["note"]
     assert {name: text for name, text in told.items() if not notes[name] or text not in notes[name]} == {}
     assert notes["whole.jpg"] == "" and table["face"].notna().sum() == 1
 
@@ -126,7 +128,13 @@ def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_pa
     monkeypatch.setattr(sys, "argv", ["predict", str(tmp_path / "none.jpg")])
     assert predict.main() == 1
     assert "no such file" in capsys.readouterr().out
-    for wrong in (["--csv", str(tmp_path)], ["--csv", os.devnull], ["--every", "inf"], ["--threshold", "nan"]):
+    for wrong in (
+        ["--csv", str(tmp_path)],
+        ["--csv", os.devnull],
+        ["--csv", str(photo)],
+        ["--every", "inf"],
+        ["--threshold", "nan"],
+    ):
         monkeypatch.setattr(sys, "argv", ["predict", str(photo), *wrong])
         with pytest.raises(SystemExit, match="2"):
             predict.main()
