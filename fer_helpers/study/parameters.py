@@ -234,7 +234,7 @@ def check_links(data: Path) -> None:
     def refuse(error: OSError) -> None:
         raise error
 
-    for folder, inside, files in os.walk(data, onerror=refuse):
+    for folder, inside, files in os.walk(data, onerror=refuse) if data.is_dir() else ():
         for place in (Path(folder, name) for name in (*inside, *files)):
             if place.is_symlink() and not place.is_file():
                 raise ValueError(f"{place} is a link to a folder or to nothing, which is not read: put its files there")

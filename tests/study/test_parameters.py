@@ -160,6 +160,8 @@ def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_ask
     with pytest.raises(parameters.RunError, match="S005 is a link to a folder or to nothing, which is not read"):
         parameters.check_data(notebook, parameters.defaults(notebook) | {"data_sets": ["ckplus"]})
     (project / "data" / "raw" / "CK+48" / "S005").unlink()
+    (project / "data" / "raw" / "jaffe.zip").touch()
+    parameters.check_data(notebook, parameters.defaults(notebook) | {"data_sets": ["jaffe"]})
     with pytest.raises(parameters.RunError, match="data: ~nobody-here/faces begins in no home folder of this machine"):
         parameters.resolved(notebook, {"data": "~nobody-here/faces"})
     wrong = {"FER_DATA_DIR": str(notebook), "FER_CACHE_DIR": f"{notebook}/cache"}
