@@ -23,9 +23,7 @@ CLASSES = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "anger"]
 INTERVAL = ["ci_low", "ci_high"]
 
 
-def random_case(
-    seed: int, images: int = 200, classes: int = 7, sharpness: float = 2.0
-) -> tuple[np.ndarray, np.ndarray]:
+def random_case(seed: int, images: int = 200, classes: int = 7, sharpness: float = 2) -> tuple[np.ndarray, np.ndarray]:
     """Labels of uneven classes, all present, and probabilities that favour the label."""
     random = np.random.default_rng(seed)
     drawn = random.choice(classes, images - classes, p=random.dirichlet(np.full(classes, 3.0)))

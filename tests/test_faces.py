@@ -54,9 +54,7 @@ def rectangles(monkeypatch) -> None:
 @pytest.mark.parametrize(("box", "square"), [((10, 20, 40, 30), (10, 15, 40)), ((44, 22, 10, 10), (44, 22, 10))])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("interpolation", images.INTERPOLATIONS)
-def test_level_face_is_cut_pixel_by_pixel_as_a_square_and_beyond_the_image_is_its_edge(
-    box, square, channels, interpolation
-):
+def test_level_face_is_cut_pixel_by_pixel_as_a_square_beyond_the_image_its_edge(box, square, channels, interpolation):
     image, (x, y, side) = noise(80, 90, channels), square
     np.testing.assert_array_equal(cut_square(image, box, 0.0, interpolation), image[y : y + side, x : x + side])
     padded = np.pad(image, ((8, 18), (8, 8), (0, 0)), mode="edge")

@@ -21,15 +21,7 @@ from fer_helpers import datasets, paths
 
 VARIANTS = (*(f"B{number}" for number in range(8)), "Lite0", "Lite1", "Lite2", "Mini")  # `models` imports Keras
 TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a dict"}
-NEVER_TWICE = (
-    "seeds",
-    "data_sets",
-    "compared_variants",
-    "peer_variants",
-    "cnn_sizes",
-    "trained_sizes",
-    "feature_sizes",
-)
+NEVER_TWICE = ("seeds", "data_sets", "compared_variants", "cnn_sizes", "trained_sizes")
 NEVER_EMPTY = ("seeds", "data_sets", "profiles", "memory_images", "faces_at_once", "call_repeats")
 # What one of 03's `alternatives` may change, with values of these types.
 ALTERNATIVES = dict.fromkeys(("variant", "weights", "detector", "optimizer"), "")
@@ -91,19 +83,11 @@ RULES: list[tuple[str, str, Callable]] = [
     ("*rate", "above 0", lambda value: value > 0),
     ("shift zoom", "from 0 to below 1", lambda value: 0 <= value < 1),
     ("near_duplicate_correlation", "above 0 and at most 1", lambda value: 0 < value <= 1),
-    (
-        "*_share",
-        "a half, a third, a quarter ...",
-        lambda value: 0 < value < 1 and abs(value * round(1 / value) - 1) < 0.02,
-    ),
+    ("*_share", "a half, a third ...", lambda value: 0 < value < 1 and abs(value * round(1 / value) - 1) < 0.02),
     ("*_momentum threshold", "between 0 and 1", lambda value: 0 < value < 1),
     ("profiles", "folders of notebooks/profiles", lambda name: name in os.listdir(paths.notebooks_dir() / "profiles")),
     ("every", "above 0 seconds", lambda value: value > 0),
-    (
-        "csv",
-        "a file, new or not",
-        lambda name: not name or not paths.resolve(name).exists() or paths.resolve(name).is_file(),
-    ),
+    ("csv", "a file", lambda name: not name or not paths.resolve(name).exists() or paths.resolve(name).is_file()),
     ("batch_size trained_epochs baseline_epochs train_images rotation l1 l2 memory_gb shown", *_at_least(0)),
     ("*epochs *_folds *_steps *_images *_layers *_filters *_threads", *_at_least(1)),
     ("rounds waits hidden faces_at_once call_repeats", *_at_least(1)),
@@ -197,9 +181,7 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
                 raise RunError(f"{notebook.stem}: {name} must be {allowed}, not {shown}")
     for name, changes in parameters.get("alternatives", {}).items():
         if not re.fullmatch(r"[\w ,.+-]{1,80}", str(name)):  # a backup is named after it
-            raise RunError(
-                f"{notebook.stem}: alternatives: {name!r:.80} must be of letters, digits, blanks and , . + -"
-            )
+            raise RunError(f"{notebook.stem}: alternatives: {name!r:.80} must be of letters, digits, blanks and ,.+-")
         if not isinstance(changes, dict) or not changes.keys() <= ALTERNATIVES.keys():
             may = ", ".join(ALTERNATIVES)
             raise RunError(f"{notebook.stem}: alternatives: {name} must change some of {may}, not {changes!r:.80}")

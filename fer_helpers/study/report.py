@@ -89,9 +89,7 @@ def main() -> None:
     try:
         found = [run for name in names for run in read_profile(reports / name) if run.status == "finished"]
         if not any(index.kind_of_data(run, []) == "real" for run in found):
-            sys.exit(
-                f"no run on real photographs has finished in {', '.join(names)}: index and README.md stay as they are"
-            )
+            sys.exit(f"no run on real photographs has finished in {', '.join(names)}: index and README.md stay")
         print(index.write_index(names, reports), *index.write_readme(names), sep="\n")
     except (RunError, ValueError) as error:
         sys.exit(str(error))

@@ -59,9 +59,7 @@ def test_two_places_with_the_same_files_are_read_once_with_a_note(place):
     assert (dataset.location, dataset.notes[-1]) == (archive, note)
 
 
-@pytest.mark.parametrize(
-    "other", [JAFFE | {"KA.AN1.39.tiff": b"other"}, {"KA.AN1.39.tiff": b""}], ids=["bytes", "names"]
-)
+@pytest.mark.parametrize("other", [JAFFE | {"KA.AN1.39.tiff": b"other"}, {"KA.AN1.39.tiff": b""}], ids=["byte", "name"])
 def test_two_places_that_differ_are_refused_by_name(place, other):
     folder, archive = place("jaffe", JAFFE), place("jaffe.zip", other)
     with pytest.raises(LayoutError) as caught:

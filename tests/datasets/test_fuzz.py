@@ -61,9 +61,7 @@ def damaged(draw, content: bytes) -> bytes:
 @pytest.mark.parametrize(("name", "image", "text_name", "text"), FORMATS)
 @FIXED
 @given(st.data())
-def test_text_of_any_bytes_ends_in_a_data_set_or_an_error_of_the_project(
-    name, image, text_name, text, write_files, data
-):
+def test_text_of_any_bytes_ends_in_a_data_set_or_an_error_of_ours(name, image, text_name, text, write_files, data):
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(*OF_THE_PROJECT):
         files = {image: b"", text_name: data.draw(damaged(text.encode()))}
         assert set(LOADERS[name].load(write_files(Path(folder) / "data", files)).table["image"]) <= {image}

@@ -48,7 +48,7 @@ REFUSED = [
     ({"compared_variants": ["B0", "b1"]}, "compared_variants must be one of B0, B1, .* not 'b1'"),
     ({"weights": "no/body.h5"}, "weights must be imagenet, scratch, or an .h5 file that exists, not /.*/no/body.h5"),
     ({"detector": "cnn"}, "detector must be none, haar, or dlib after pip install"),
-    ({"val_share": 0.4}, "val_share must be a half, a third, a quarter ..., not 0.4"),
+    ({"val_share": 0.4}, "val_share must be a half, a third ..., not 0.4"),
     ({"rate": 10**400}, "rate must be a number, not '1000"),
     ({"flip": 1}, "flip must be True or False, not '1'"),
     ({"data_sets": ["fer2014"]}, "data_sets must be one of fer2013, ferplus"),
@@ -95,11 +95,7 @@ OF_ONE_NOTEBOOK = [
     ("04_alam_2022", {"data_sets": ["ckplus", "rafdb"]}, "data_sets must be one of ckplus, jaffe, not 'rafdb'"),
     ("06_speed", {"peer_variants": ["Lite1"]}, "peer_variants must be one of B0, .*, Lite0, not 'Lite1'"),
     ("07_your_photos", {"detector": "none"}, "detector must be haar, or dlib .*, not 'none'"),
-    (
-        "03_singh_2022",
-        {"alternatives": {"wide": {"hiden": 8}}},
-        "alternatives: wide must change some of .*hidden, .*hiden",
-    ),
+    ("03_singh_2022", {"alternatives": {"wide": {"hiden": 8}}}, "alternatives: wide must change some of .*hiden"),
     ("03_singh_2022", {"alternatives": {"wide": 1024}}, "alternatives: wide must change some of .*, not 1024"),
     ("03_singh_2022", {"alternatives": {"../wide": {"hidden": 8}}}, "alternatives: '../wide' must be of letters"),
     ("06_speed", {"waits": -1}, "waits must be at least 1, not -1"),
@@ -227,7 +223,5 @@ def test_prose_changes_no_fingerprint_and_any_code_does(project):
 
 def test_weights_of_the_users_own_are_known_by_their_content(project):
     file, weights = write(project, "weights = ''", ""), project / "mine.weights.h5"
-    found = [
-        parameters.fingerprint(file, {"weights": str(weights)}) for size in (1, 2) if weights.write_bytes(bytes(size))
-    ]
+    found = [parameters.fingerprint(file, {"weights": str(weights)}) for n in (1, 2) if weights.write_bytes(bytes(n))]
     assert found[0] != found[1]

@@ -208,11 +208,7 @@ def one_split_rule(paper: Paper) -> Found:
         if fitting and needed:
             told = f"As {name(other.dataset)}'s {other.value} images are divided it is of {_listed(fitting)}"
             word = POSSIBLE if {n for n, _ in fitting} & {n for n, _ in needed} else DOUBTFUL
-            yield (
-                claim,
-                word,
-                f"{told}; {claim.value} needs one of {_listed(needed)}, if one rule divides all data sets",
-            )
+            yield claim, word, f"{told}; {claim.value} needs one of {_listed(needed)}, if one rule divides all sets"
 
 
 def confusion_matrix(paper: Paper) -> Found:
@@ -258,9 +254,7 @@ def loss_and_accuracy(paper: Paper) -> Found:
         if below <= least or not sizes:
             continue
         floor, labels = max(sizes) / sum(sizes), stats.entropy(sizes)
-        told = (
-            f"Unweighted, the most frequent expression gives an accuracy of {floor:.3f}, the labels' shares a loss of "
-        )
+        told = f"Unweighted, the most frequent class gives an accuracy of {floor:.3f}, the labels' shares a loss of "
         told += f"{labels:.2f}, chance of {len(sizes)} classes ln {len(sizes)} = {math.log(len(sizes)):.2f}"
         strange = accuracy.value < floor and below < labels
         if strange:

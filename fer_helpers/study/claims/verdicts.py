@@ -38,19 +38,8 @@ MEASURED += ("differs", "relative")
 OURS = {"value": "ours", "low": "ours_low", "high": "ours_high", "run": "run", "protocol": "protocol"}
 OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "seeds": "seeds", "differs": "differs"}
 COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "model", "metric", "expression", "word")
-COLUMNS += (
-    "reason",
-    "printed",
-    "unit",
-    "decimals",
-    "n",
-    "most",
-    "printed_low",
-    "printed_high",
-    "floor",
-    *OURS.values(),
-)
-COLUMNS += ("compared_with", "apart", "images_apart", "smallest")
+COLUMNS += ("reason", "printed", "unit", "decimals", "n", "most", "printed_low", "printed_high", "floor")
+COLUMNS += (*OURS.values(), "compared_with", "apart", "images_apart", "smallest")
 
 # A number with its 95 % and 90 % intervals, and of how many trainings it is.
 Interval = namedtuple("Interval", "value low high low90 high90 trainings", defaults=[1])
