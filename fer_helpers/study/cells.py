@@ -54,17 +54,20 @@ def clarify(executed: NotebookNode, notebook: Path) -> None:
 
 
 def judge_anew(executed: NotebookNode, run: Record, of_all: DataFrame | None) -> str:
-    """Let the cells that judge a run of a paper say what the rule makes of it today, and return the sentence.
+    """Let the cells that judge a run of a paper, if any, say what the rule makes of it today; the sentence, or its own.
 
     The words are those `of_all` runs, where a scoreboard has written them. A better rule makes no training outdated.
     """
+    own = run.about.get("verdict", "")
+    if not any(JUDGES.search(cell.source) for cell in executed.cells):
+        return own
     sentence, table = verdict(with_numbers(run), run.about["paper"], of_all)
     for cell in executed.cells:
         judges = JUDGES.search(cell.source)
         for data in (output.data for output in cell.get("outputs", []) if "data" in output):
             if judges and "text/html" in data:
                 data["text/html"] = plots.table_html(table, judges[1], judges[2], results=False)
-            elif data.get("text/markdown") == f"**Verdict.** {run.about['verdict']}":
+            elif data.get("text/markdown") == f"**Verdict.** {own}":
                 data["text/markdown"] = f"**Verdict.** {sentence}"
     return sentence
 

@@ -30,9 +30,7 @@ from fer_helpers.datasets.table import EXPRESSIONS
 from fer_helpers.study import runs
 
 MANIFEST = "SHA256SUMS"
-FRONT = [
-    f":(top){name}" for name in ("reports/index.html", "reports/findings.svg", "README.md", "data/*.csv")
-]  # for git
+FRONT = [f":(top){name}" for name in ("reports/index.html", "reports/findings.svg", "README.md", "data/*.csv")]
 NO_FILES_OF_A_RUN = re.compile(rf"(.*/)?\..*|[^/]*\.failed(/.*|\.html)|.*/executed\.ipynb|index\.html|{MANIFEST}")
 KEYS = list(runs.PREDICTION_KEYS)  # what names a set of scored images
 SCORE = [*KEYS, "metric", "expression"]  # what names a score
