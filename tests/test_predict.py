@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from fer_helpers import network, paths, predict
 from fer_helpers.drawn.drawing import draw_face, draw_identity
@@ -49,6 +50,20 @@ def test_every_face_of_a_picture_gets_a_row(tmp_path, trained):
     assert left["x"].iloc[0] + left["width"].iloc[0] / 2 < 240 < left["x"].iloc[1] + left["width"].iloc[1] / 2
     assert table[["p_happy", "p_sad"]].sum(axis=1).to_numpy() == pytest.approx(1)
     assert table["confidence"].to_numpy() == pytest.approx(table[["p_happy", "p_sad"]].max(axis=1))
+
+
+def test_the_small_faces_of_a_group_are_found_and_none_where_nobody_is(tmp_path, trained):
+    group = np.full((900, 1600, 3), 180, "uint8")
+    corners = [(100, 60), (500, 500), (900, 100), (1300, 600)]
+    for seed, (x, y) in enumerate(corners):
+        group[y : y + 120, x : x + 120] = portrait(seed, side=120)
+    table = predict.predict([written(tmp_path / "group.png", group)], trained)
+    middles = sorted(zip(table["x"] + table["width"] / 2, table["y"] + table["height"] / 2, strict=True))
+    assert np.abs(np.subtract(middles, corners) - 60).max() < 15
+    for picture in load_sample_images().images:  # a palace and a daisy
+        assert predict.predict([written(tmp_path / "empty.png", picture)], trained)["note"].tolist() == [
+            predict.NO_FACE
+        ]
 
 
 def test_the_same_face_is_found_in_every_kind_of_file(tmp_path, trained):

@@ -51,8 +51,8 @@ def _is_weights(value: str) -> bool:
     return value in ("imagenet", "scratch") or (value.endswith(".h5") and paths.resolve(value).is_file())
 
 
-def _is_detector(value: str, *others: str) -> bool:
-    return value in (others or ("none", "haar")) or (value == "dlib" and find_spec("dlib") is not None)
+def _is_detector(value: str) -> bool:
+    return value in ("none", "haar") or (value == "dlib" and find_spec("dlib") is not None)
 
 
 # Patterns of names, of one notebook or of all, what a value (or each value of a list) must be, and a test; the first
@@ -64,7 +64,6 @@ RULES: list[tuple[str, str, Callable]] = [
     ("03_singh_2022.optimizer", *_one_of("adam", "sgd")),
     ("04_alam_2022.data_sets", *_one_of("ckplus", "jaffe")),
     ("06_speed.peer_variants", *_one_of(*VARIANTS[: VARIANTS.index("Lite1")])),
-    ("07_your_photos.detector", "haar, or dlib after pip install -e .[dlib]", lambda name: _is_detector(name, "haar")),
     ("variant *variants", *_one_of(*VARIANTS)),
     ("dataset data_sets", *_one_of(*datasets.LOADERS)),
     ("weights", "imagenet, scratch, or an .h5 file that exists", _is_weights),

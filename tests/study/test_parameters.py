@@ -94,7 +94,6 @@ OF_ONE_NOTEBOOK = [
     ("02_jiang_2025", {"optimizer": "sgd"}, "optimizer must be one of adam, adamw, not 'sgd'"),
     ("04_alam_2022", {"data_sets": ["ckplus", "rafdb"]}, "data_sets must be one of ckplus, jaffe, not 'rafdb'"),
     ("06_speed", {"peer_variants": ["Lite1"]}, "peer_variants must be one of B0, .*, Lite0, not 'Lite1'"),
-    ("07_your_photos", {"detector": "none"}, "detector must be haar, or dlib .*, not 'none'"),
     ("03_singh_2022", {"alternatives": {"wide": {"hiden": 8}}}, "alternatives: wide must change some of .*hiden"),
     ("03_singh_2022", {"alternatives": {"wide": 1024}}, "alternatives: wide must change some of .*, not 1024"),
     ("03_singh_2022", {"alternatives": {"../wide": {"hidden": 8}}}, "alternatives: '../wide' must be of letters"),
