@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import zipfile
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 
 from fer_helpers import datasets, paths
+from fer_helpers.datasets.files import split_at_container
 
 VARIANTS = (*(f"B{number}" for number in range(8)), "Lite0", "Lite1", "Lite2", "Mini")  # `models` imports Keras
 TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a dict"}
@@ -210,7 +212,10 @@ def check_folders() -> None:
 
 
 def check_links(data: Path) -> None:
-    """ValueError where a folder of data holds links that are not followed, or what can't be looked into: OSError."""
+    """ValueError where data holds links that are not followed, or members that lead out of an archive.
+
+    OSError for what can't be looked into.
+    """
 
     def refuse(error: OSError) -> None:
         raise error
@@ -219,6 +224,11 @@ def check_links(data: Path) -> None:
         for place in (Path(folder, name) for name in (*inside, *files)):
             if place.is_symlink() and not place.is_file():
                 raise ValueError(f"{place} is a link to a folder or to nothing, which is not read: put its files there")
+    archive, names = data if data.is_dir() else split_at_container(str(data))[0], []
+    with contextlib.suppress(Exception), zipfile.ZipFile(archive) as opened:  # of what is no zip the loader tells more
+        names = opened.namelist()
+    if outside := next((name for name in names if ".." in re.split(r"[\\/]", name)), ""):
+        raise ValueError(f"{archive} holds {outside}, which leads out of it and is not read: get another copy")
 
 
 def check_data(notebook: Path, parameters: dict[str, object]) -> None:

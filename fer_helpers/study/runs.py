@@ -262,12 +262,23 @@ def start(notebook: str, paper: str, namespace: dict) -> "Run":
     parameters.check_data(file, values)
     folder = run_folder(values.get("run_dir") or f"reports/by_hand/{notebook}")
     about = {"notebook": notebook, "paper": paper, "parameters": values, "fingerprint": fingerprint(file, values)}
+    about |= _weights_read(paths.resolve(str(values.get("weights", ""))))
     if os.environ.get(RUNNERS_FOLDER) != str(folder):
         begin(folder, about)
     run = Run(folder, read(beside(folder, "running")).about | about | {"data": []})
     write_about(folder, run.about)
     _silence_stderr()
     return run
+
+
+def _weights_read(file: Path) -> dict[str, str]:
+    """The SHA-256 of a file of weights; RunError if another run has saved it and it was changed since."""
+    if file.suffix != ".h5":
+        return {}
+    found, (profile, _, name) = paths.file_sha256(file), file.name.removesuffix(".weights.h5").partition(".")
+    if read(paths.reports_dir() / profile / name).about.get("saved_body", found) != found:
+        raise RunError(f"{file} is not what {profile}/{name} saved: run that again, or restore it")
+    return {"weights": found}
 
 
 @dataclass
@@ -410,7 +421,7 @@ class Run:
     @cached_property
     def _backups(self) -> Path:
         hashes = [entry["table_hash"] for entry in self.about["data"]]
-        same = json.dumps([self.about["fingerprint"], hashes, _backend()])
+        same = json.dumps([self.about["fingerprint"], hashes, _backend(), self.about.get("weights")])
         key = hashlib.sha256(same.encode()).hexdigest()[:12]
         return paths.cache_dir() / "backups" / f"{self.about['profile']}.{self.name}.{key}"
 
@@ -431,8 +442,10 @@ class Run:
         try:
             for name, table in tables.items():
                 write_csv(table, beside(self.folder, "running") / name)
-            cost = {"core_seconds": round(sum(os.times()[:4])), "peak_bytes": most_memory()}
-            write_about(self.folder, self.about | {"status": "finished"} | _until_now(self.about) | cost | about)
+            about |= {"core_seconds": round(sum(os.times()[:4])), "peak_bytes": most_memory()}
+            saved = paths.cache_dir() / "models" / f"{self.folder.parent.name}.{self.name}.weights.h5"
+            about |= {"saved_body": paths.file_sha256(saved)} if saved.exists() else {}
+            write_about(self.folder, self.about | {"status": "finished"} | _until_now(self.about) | about)
             if by_hand:
                 put_in_place(self.folder)
         except OSError as error:

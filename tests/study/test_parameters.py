@@ -2,6 +2,7 @@
 
 import json
 import math
+import zipfile
 from itertools import product
 from pathlib import Path
 
@@ -157,6 +158,10 @@ def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_ask
     (project / "data" / "raw" / "CK+48" / "S005").unlink()
     (project / "data" / "raw" / "jaffe.zip").touch()
     parameters.check_data(notebook, parameters.defaults(notebook) | {"data_sets": ["jaffe"]})
+    with zipfile.ZipFile(project / "data" / "raw" / "jaffe.zip", "w") as archive:
+        archive.writestr("jaffe/../../KA.AN1.tiff", "")
+    with pytest.raises(parameters.RunError, match=r"jaffe.zip holds jaffe/../../KA.AN1.tiff, which leads out of it"):
+        parameters.check_data(notebook, parameters.defaults(notebook) | {"data_sets": ["jaffe"]})
     with pytest.raises(parameters.RunError, match="data: ~nobody-here/faces begins in no home folder of this machine"):
         parameters.resolved(notebook, {"data": "~nobody-here/faces"})
     wrong = {"FER_DATA_DIR": str(notebook), "FER_CACHE_DIR": f"{notebook}/cache"}

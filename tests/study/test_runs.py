@@ -69,6 +69,23 @@ def whole_run(**changed) -> runs.Run:
     return run
 
 
+def test_a_body_that_was_changed_since_its_run_saved_it_is_not_used(project):
+    saved = project / "cache" / "models" / "by_hand.01_small.weights.h5"
+    saved.parent.mkdir(parents=True)
+    saved.write_bytes(b"body")
+    whole_run()
+    notebook = project / "notebooks" / "01_small.ipynb"
+    notebook.write_text(notebook.read_text().replace("epochs", r"weights = \"scratch\"\nepochs", 1))
+    begun = start(run_dir="reports/by_hand/other", weights=str(saved))
+    assert begun.about["weights"] == sha256(b"body").hexdigest()
+    before = begun.backup_dir("fit")
+    saved.write_bytes(b"another body")
+    with pytest.raises(runs.RunError, match="by_hand.01_small.weights.h5 is not what by_hand/01_small saved: run that"):
+        start(run_dir="reports/by_hand/third", weights=str(saved))
+    whole_run(weights="scratch")
+    assert start(run_dir="reports/by_hand/other", weights=str(saved)).backup_dir("fit") != before
+
+
 def contents(folder: Path) -> dict[str, object]:
     """The files of a run; of `run.json` without times."""
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
