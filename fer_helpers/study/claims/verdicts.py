@@ -332,10 +332,20 @@ def headline(judged: pd.DataFrame) -> str:
 
 
 def verdict(run, paper: str, of_all: pd.DataFrame | None = None) -> Verdict:
-    """What a run's numbers and, where verdicts `of_all` runs are given, these say of a paper; a row for each result."""
+    """What a run's numbers and, where verdicts `of_all` runs are given, these say of a paper; a row for each result.
+
+    Beside a printed number stand its interval, the floor, and how many images it is apart from the nearest other.
+    """
     judged = judge(load(paper), [run])
     words = judged if of_all is None else of_all[of_all["paper"] == paper]
-    results = statements(words).query("kind == 'result'")[["claim", "printed", "word", "reason"]]
-    own = judged[["claim", "ours", "ours_low", "ours_high"]]
-    table = results.merge(own, "left", on="claim")[["claim", "printed", *own.columns[1:], "word", "reason"]]
+    results = statements(words).query("kind == 'result'").set_index("claim")
+    own = judged.set_index("claim").reindex(results.index)
+    beside = {"its interval": _ends(results, "printed"), "floor": results["floor"]}
+    beside |= {"images apart": results["images_apart"], "ours": own["ours"], "our interval": _ends(own, "ours")}
+    table = results[["printed"]].assign(**beside).join(results[["word", "reason"]]).reset_index()
     return Verdict(headline(words), table.assign(claim=table["claim"].str.partition(".")[2]))
+
+
+def _ends(rows: pd.DataFrame, name: str) -> list[tuple[float, float] | None]:
+    ends = zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
+    return [None if pd.isna(low) else (low, high) for low, high in ends]
