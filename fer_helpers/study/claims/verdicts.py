@@ -334,18 +334,23 @@ def headline(judged: pd.DataFrame) -> str:
 def verdict(run, paper: str, of_all: pd.DataFrame | None = None) -> Verdict:
     """What a run's numbers and, where verdicts `of_all` runs are given, these say of a paper; a row for each result.
 
-    Beside a printed number stand its interval, the floor, and how many images it is apart from the nearest other.
+    After a reason stand the printed number's interval, the floor, and the images between it and the nearest other.
     """
     judged = judge(load(paper), [run])
     words = judged if of_all is None else of_all[of_all["paper"] == paper]
     results = statements(words).query("kind == 'result'").set_index("claim")
     own = judged.set_index("claim").reindex(results.index)
-    beside = {"its interval": _ends(results, "printed"), "floor": results["floor"]}
-    beside |= {"images apart": results["images_apart"], "ours": own["ours"], "our interval": _ends(own, "ours")}
-    table = results[["printed"]].assign(**beside).join(results[["word", "reason"]]).reset_index()
+    ends = zip(own["ours_low"], own["ours_high"], strict=True)
+    intervals = [None if pd.isna(low) else (low, high) for low, high in ends]
+    table = results[["printed"]].assign(ours=own["ours"], interval=intervals, word=results["word"])
+    table["reason"] = results["reason"] + results.apply(_beside, axis=1)
+    table = table.reset_index()
     return Verdict(headline(words), table.assign(claim=table["claim"].str.partition(".")[2]))
 
 
-def _ends(rows: pd.DataFrame, name: str) -> list[tuple[float, float] | None]:
-    ends = zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
-    return [None if pd.isna(low) else (low, high) for low, high in ends]
+def _beside(row: pd.Series) -> str:
+    interval = f"interval [{row['printed_low']:.3f}, {row['printed_high']:.3f}]"
+    apart = f"{row['images_apart']:.0f} images from {row['compared_with'] or 'the next'}"
+    known = {"printed_low": interval, "floor": f"floor {row['floor']:.3f}", "images_apart": apart}
+    told = ", ".join(text for name, text in known.items() if pd.notna(row[name]))
+    return f" Printed: {told}." if told else ""
