@@ -38,11 +38,10 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
     for folder in folders:
         with contextlib.suppress(runs.RunError):  # one that is damaged is run again
             before.append(runs.read(folder).about)
-    config = [f"profile={profile}", f"gpus={gpus}", f"run={run}", f"force={'1' if force else ''}"]
+    options = ["--cores", str(cores), "--resources", f"gpu={gpus or cores}", "--no-hooks"]
+    options += ["--config", f"profile={profile}", f"gpus={gpus}", f"run={run}", f"force={'1' if force else ''}"]
     with pages_meanwhile(folders[0].parent):
-        status = snakemake(
-            "--cores", str(cores), "--resources", f"gpu={gpus or cores}", "--no-hooks", "--config", *config
-        )
+        status = snakemake(options)
     attempts = [runs.latest(folder) for folder in folders]
     report.write_pages(folders[0].parent)
     if status == 0 and [attempt.about for attempt in attempts] == before:
@@ -79,16 +78,15 @@ def pages_meanwhile(profile: Path) -> Iterator[None]:
         thread.join()
 
 
-def snakemake(*arguments: str) -> int:
-    """Run Snakemake on the project, with the options of `profiles/default`, and return its exit status."""
+def snakemake(options: list[str]) -> int:
+    """Run Snakemake on the project, with these options and those of `profiles/default`, and return its exit status."""
     from snakemake import cli
 
     os.chdir(paths.PROJECT)
     try:
-        cli.main(list(arguments))
+        return cli.main(options) or 0
     except SystemExit as end:
         return int(end.code or 0)
-    return 0
 
 
 def main() -> int:

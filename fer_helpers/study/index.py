@@ -80,10 +80,7 @@ def _nearest_row(verdict: dict, results: pd.DataFrame) -> dict:
 
 
 def telling(rows: list[dict], most: int = ROWS_OF_A_PAPER) -> list[dict]:
-    """The most telling rows of a paper: results before facts, each word once before any comes twice.
-
-    A number that is printed in several places counts once.
-    """
+    """The most telling rows of a paper, a number of several places once: results first, each word before any again."""
 
     def rank(row: dict) -> tuple:
         gap = abs(row["printed"] - row["ours"]) if row["has_ours"] and row["unit"] == "share" else 0
@@ -112,8 +109,7 @@ def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
         most = max(words, key=lambda w: (w != "not tested", words[w], -claims.WORDS.index(w)), default="not tested")
         shares = [row for row in results if row["unit"] == "share"]
         paper["in_figure"] = telling([row for row in shares if row["has_ours"]], 2) or telling(shares, 1)
-        paper |= {"rows": telling(own), "word": most, "results": words}
-        paper |= {"printed": sum(row["counts"] for row in own)}
+        paper |= {"rows": telling(own), "word": most, "results": words, "printed": sum(row["counts"] for row in own)}
         shown.append(paper | {"runs": [run for run in runs if run.about.get("paper") == paper["paper"]]})
     return shown
 

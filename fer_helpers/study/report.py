@@ -71,10 +71,7 @@ def _write_page(run: Record, page: Path, boards: list[Record], kind: str, **cont
 
 
 def write_pages(profile: Path) -> None:
-    """Bring the pages of `reports/<profile>` up to date, its `results.csv` and its own index.
-
-    ValueError where a `results.csv` has other columns than `runs.COLUMNS`.
-    """
+    """Bring the pages, `results.csv` and index of `reports/<profile>` up to date; ValueError as of `joined_results`."""
     render(profile)
     write_csv(joined_results(profile), profile / "results.csv")
     index.write_index([profile.name], profile.parent, profile.name)

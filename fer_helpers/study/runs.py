@@ -158,7 +158,7 @@ def _until_now(about: dict) -> dict:
     return {"ended": ended.isoformat(timespec="seconds"), "seconds": seconds}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Record:
     """What a run left in its folder, `reports/<profile>/<run>`, and the content of its `run.json`.
 
@@ -206,10 +206,7 @@ def read_profile(folder: Path) -> list[Record]:
 
 
 def joined_results(profile: Path) -> pd.DataFrame:
-    """The results of a profile's finished runs in one table, number by number as written.
-
-    ValueError where a file has other columns than `COLUMNS`.
-    """
+    """The results of a profile's finished runs, number by number as written; ValueError unless they have `COLUMNS`."""
     parts = [pd.DataFrame(columns=list(COLUMNS), dtype=str)]
     for run in (run for run in read_profile(profile) if run.status == "finished"):
         if not (run.folder / "results.csv").exists():
@@ -282,21 +279,12 @@ def _weights_read(file: Path) -> dict[str, str]:
 
 
 @dataclass
-class Run:
-    """One execution of a notebook: collects its numbers, and writes them at its end.
+class Run(Record):
+    """One execution of a notebook: collects its numbers, and writes them into its folder at its end."""
 
-    Attributes:
-        folder: where its files are once it has finished, `reports/<profile>/<run>`.
-        about: content of `run.json`.
-    """
-
-    folder: Path
-    about: dict
     _rows: dict[tuple, dict] = field(default_factory=dict)
     _predictions: dict[tuple, pd.DataFrame] = field(default_factory=dict)
     _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-
-    name = property(lambda self: self.folder.name)
 
     @property
     def results(self) -> pd.DataFrame:

@@ -158,13 +158,10 @@ def changed_files(profile: Path, run: str = "") -> Iterator[str]:
     pathspec = [run, f"{run}.html"] if run else [".", *FRONT]
     status = ["git", "-C", str(profile), "status", "--porcelain", "--untracked-files=all", "--", *pathspec]
     try:
-        git = subprocess.run(status, capture_output=True, text=True, check=False)
-    except OSError as error:
-        yield f"nothing confirms {manifest} here: {error}"
-        return
-    yield from (f"not as committed: {line}" for line in git.stdout.splitlines())
-    if git.returncode:
-        yield f"nothing confirms {manifest} here: {git.stderr.strip()}"
+        git = subprocess.run(status, capture_output=True, text=True, check=True)
+        yield from (f"not as committed: {line}" for line in git.stdout.splitlines())
+    except (OSError, subprocess.CalledProcessError) as error:
+        yield f"nothing confirms {manifest} here: {getattr(error, 'stderr', str(error)).strip()}"
 
 
 def verify(folder: Path) -> tuple[list[str], list[str], list[str]]:

@@ -6,6 +6,7 @@ Content-Security-Policy allows no style and no script but the page's own, known 
 
 import re
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
@@ -87,14 +88,11 @@ def _local(_: str, name: str, value: str) -> str | None:
 def as_webp(picture: str) -> str:
     """A PNG's `data:` address as a WebP's of the same pixels, half as long; what is no whole PNG stays as it is."""
     kind, _, png = picture.partition(",")
-    webp = BytesIO()
-    if kind != "data:image/png;base64":
-        return picture
-    try:
-        Image.open(BytesIO(b64decode(png))).save(webp, "webp", lossless=True, quality=50, method=2)
-    except (OSError, ValueError):
-        return picture
-    return f"data:image/webp;base64,{b64encode(webp.getvalue()).decode()}"
+    with suppress(OSError, ValueError):
+        if kind == "data:image/png;base64":
+            Image.open(BytesIO(b64decode(png))).save(webp := BytesIO(), "webp", lossless=True, quality=50, method=2)
+            return f"data:image/webp;base64,{b64encode(webp.getvalue()).decode()}"
+    return picture
 
 
 def write(template: str, target: Path, **content) -> Path:
