@@ -80,6 +80,7 @@ def test_blocks_of_efficientnet_are_exported_and_a_whole_one_in_8_bits_nearly_so
     for ending in endings:
         export.save(network, tmp_path / f"network{ending}", eight_bits=apart > 1e-3)
         assert np.abs(export.load(tmp_path / f"network{ending}")(images) - expected).max() < apart
+        assert ((tmp_path / f"network{ending}").stat().st_size < 2 * network.count_params()) == (apart > 1e-3)
 
 
 def test_what_cannot_be_exported_or_loaded_is_an_error_that_says_why(tmp_path):
