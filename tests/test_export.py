@@ -66,9 +66,7 @@ print(answers.shape, {"keras", "tensorflow"} & set(sys.modules))
     ("variant", "last", "scale", "endings", "apart"),
     [("B0", "block3b_add", 50, [".onnx", ".tflite"], 1e-4), ("Lite0", "avg_pool", 2, [".tflite"], 0.02)],
 )
-def test_blocks_of_efficientnet_are_exported_and_a_whole_one_in_8_bits_nearly_so(
-    variant, last, scale, endings, apart, tmp_path
-):
+def test_efficientnet_is_exported_and_in_8_bits_nearly_so(variant, last, scale, endings, apart, tmp_path):
     """Three stages of B0 hold every kind of layer that it has: normalisation, squeeze-and-excite, both kernels."""
     keras.utils.set_random_seed(0)
     body = models.efficientnet(variant, 32, "scratch" if variant == "B0" else "imagenet")

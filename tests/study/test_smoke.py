@@ -115,10 +115,7 @@ def assert_page_is_whole(file: Path, open_page) -> None:
     assert all(drawn and described for drawn, described in figures)
 
 
-@cache
-def joined(profile: Path) -> str:
-    """The results of all runs of a profile."""
-    return joined_results(profile).to_csv(index=False)
+joined = cache(lambda profile: joined_results(profile).to_csv(index=False))
 
 
 @pytest.mark.parametrize("about", COMMITTED, ids=lambda file: f"{file.parts[-3]}/{file.parts[-2]}")
