@@ -142,13 +142,6 @@ def test_damaged_images_are_listed_and_those_without_a_face_kept_whole(encode, l
     assert all(path in reason for path, reason in zip(wrong, crops.skipped["reason"], strict=True))
 
 
-def test_crops_are_red_green_blue_and_grey_photographs_are_repeated(encode, lay_out):
-    orange = np.full((20, 20, 3), (250, 120, 0), "uint8")
-    files = {"colour.png": encode(orange), "grey.png": encode(orange[..., 1])}
-    pixels = crop_faces(table_of(lay_out(files), files), CropSettings(size=8, channels=3)).pixels
-    assert pixels[:, 4, 4].tolist() == [[250, 120, 0], [120, 120, 120]]
-
-
 def test_rows_of_a_csv_file_are_read_and_cropped_like_image_files(lay_out):
     drawn = np.random.default_rng(0).integers(0, 256, (21, 48, 48), dtype="uint8")
     kinds = [f"{emotion},{{}},{usage}" for usage in ("Training", "PublicTest", "PrivateTest") for emotion in range(7)]

@@ -15,6 +15,7 @@ import yaml
 from nbformat import NotebookNode
 
 from fer_helpers import paths
+from fer_helpers.study.parameters import defaults, notebook_of
 
 FILES = sorted(paths.notebooks_dir().glob("*.ipynb"))
 PROFILES = sorted((paths.notebooks_dir() / "profiles").glob("*/*.yaml"))
@@ -53,16 +54,6 @@ def parameters(notebook: NotebookNode) -> str:
     return cell.source
 
 
-def default_values(notebook: NotebookNode) -> dict[str, object]:
-    """The notebook's own value of each parameter."""
-    return {of.targets[0].id: ast.literal_eval(of.value) for of in ast.parse(parameters(notebook)).body}
-
-
-def notebook_of(profile: Path) -> Path:
-    """`01_huang_2024.seed1.yaml` is for `01_huang_2024.ipynb`."""
-    return paths.notebooks_dir() / f"{profile.name.partition('.')[0]}.ipynb"
-
-
 @every_notebook
 def test_notebook_is_valid_and_carries_no_output_and_no_trace_of_an_execution(file):
     notebook = read(file)
@@ -89,14 +80,14 @@ def test_parameters_are_literals_one_a_line_each_with_its_help_and_papermill_fin
         assert isinstance(statement, ast.Assign) and [type(target) for target in statement.targets] == [ast.Name], line
         assert re.search(r"\S  # \S", line), f"no help behind: {line}"
     found = papermill.inspect_notebook(str(file))  # by a parser of its own, which overlooks what it does not understand
-    assert list(found) == list(default_values(read(file)))
+    assert list(found) == list(defaults(file))
     assert [name for name, about in found.items() if not about["help"]] == []
 
 
 @every_notebook
 def test_run_bears_the_name_of_its_notebook_and_ends_in_the_last_code_cell(file):
     notebook = read(file)
-    assert default_values(notebook)["run_dir"] == ""
+    assert defaults(file)["run_dir"] == ""
     starts = [node for node in nodes(notebook) if isinstance(node, ast.Call) and ast.unparse(node.func) == "runs.start"]
     assert [start.args[0].value for start in starts] == [file.stem]
     assert any("run.finish(" in cell.source for cell in code_cells(notebook)[-2:])
@@ -164,11 +155,11 @@ def test_no_function_is_defined_in_two_notebooks():
 def test_profile_says_how_it_is_run_by_hand(file):
     comments = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     profile = file.relative_to(paths.PROJECT).as_posix()
-    assert f"# papermill notebooks/{notebook_of(file).name} out.ipynb -f {profile}" in comments
+    assert f"# papermill notebooks/{notebook_of(file.name).name} out.ipynb -f {profile}" in comments
 
 
 @every_notebook
 def test_every_notebook_has_a_smoke_profile_that_needs_no_photographs(file):
-    profiles = [profile for profile in PROFILES if profile.parent.name == "smoke" and notebook_of(profile) == file]
+    profiles = [profile for profile in PROFILES if profile.parent.name == "smoke" and notebook_of(profile.name) == file]
     values = [yaml.safe_load(profile.read_text(encoding="utf-8")) for profile in profiles]
-    assert profiles and ("data" not in default_values(read(file)) or {of["data"] for of in values} == {"generated"})
+    assert profiles and ("data" not in defaults(file) or {of["data"] for of in values} == {"generated"})

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sklearn.datasets import load_sample_images
+from sklearn.datasets import load_sample_image
 
 from fer_helpers import network, paths, predict
 from fer_helpers.drawn.drawing import draw_face, draw_identity
@@ -52,7 +52,7 @@ def test_every_face_of_a_picture_gets_a_row(tmp_path, trained):
     assert table["confidence"].to_numpy() == pytest.approx(table[["p_happy", "p_sad"]].max(axis=1))
 
 
-def test_the_small_faces_of_a_group_are_found_and_none_where_nobody_is(tmp_path, trained):
+def test_the_small_faces_of_a_group_are_found(tmp_path, trained):
     group = np.full((900, 1600, 3), 180, "uint8")
     corners = [(100, 60), (500, 500), (900, 100), (1300, 600)]
     for seed, (x, y) in enumerate(corners):
@@ -60,10 +60,6 @@ def test_the_small_faces_of_a_group_are_found_and_none_where_nobody_is(tmp_path,
     table = predict.predict([written(tmp_path / "group.png", group)], trained)
     middles = sorted(zip(table["x"] + table["width"] / 2, table["y"] + table["height"] / 2, strict=True))
     assert np.abs(np.subtract(middles, corners) - 60).max() < 15
-    for picture in load_sample_images().images:  # a palace and a daisy
-        assert predict.predict([written(tmp_path / "empty.png", picture)], trained)["note"].tolist() == [
-            predict.NO_FACE
-        ]
 
 
 def test_the_same_face_is_found_in_every_kind_of_file(tmp_path, trained):
@@ -91,11 +87,17 @@ def test_what_can_t_be_answered_is_a_row_with_the_reason_and_the_rest_is_done(tm
     (tmp_path / "album" / "a.HEIC").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(64))
     (tmp_path / "film.mp4").write_bytes(b"no film" * 100)
     Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")  # some kilobytes
-    written(tmp_path / "sky.png", np.full((200, 200, 3), 180, "uint8"))
+    written(tmp_path / "sky.png", load_sample_image("china.jpg"))
     whole = written(tmp_path / "whole.jpg", portrait()).read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[:300])
     told = {"folder": "no photograph", "missing.jpg": "no such file", "album": "HEIC", "film.mp4": "no video"}
-    told |= {"huge.png": "pixels", "sky.png": "no face", "cut.jpg": "damaged", "text.jpg": "no image", "empty.png": ""}
+    told |= {
+        "huge.png": "pixels",
+        "sky.png": "no face",
+        "cut.jpg": "damaged",
+        "text.jpg": "no image",
+        "empty.png": "",
+    }
     table = predict.predict([tmp_path / name for name in [*told, "whole.jpg"]], trained)
     notes = table.set_index(table["file"].str.removeprefix(f"{tmp_path}/").str.partition("/")[0])["note"]
     assert {name: text for name, text in told.items() if not notes[name] or text not in notes[name]} == {}
@@ -143,13 +145,7 @@ def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_pa
     monkeypatch.setattr(sys, "argv", ["predict", str(tmp_path / "none.jpg")])
     assert predict.main() == 1
     assert "no such file" in capsys.readouterr().out
-    for wrong in (
-        ["--csv", str(tmp_path)],
-        ["--csv", os.devnull],
-        ["--csv", str(photo)],
-        ["--every", "inf"],
-        ["--threshold", "nan"],
-    ):
-        monkeypatch.setattr(sys, "argv", ["predict", str(photo), *wrong])
+    for wrong in (f"--csv={tmp_path}", f"--csv={os.devnull}", f"--csv={photo}", "--every=inf", "--threshold=nan"):
+        monkeypatch.setattr(sys, "argv", ["predict", str(photo), wrong])
         with pytest.raises(SystemExit, match="2"):
             predict.main()

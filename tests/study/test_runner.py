@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from nbclient import NotebookClient
 
 from fer_helpers import paths
 from fer_helpers.study import cells, runner, runs
@@ -120,6 +121,14 @@ def test_a_folder_outside_the_project_is_a_run_s_if_it_is_named_absolutely(proje
     folder = tmp_path_factory.mktemp("outside") / "00_any"
     assert runner.run_notebook(project / "00_any.yaml", str(folder)) == ""
     assert about(folder) == ("finished", "") and (folder / runs.EXECUTED).exists()
+
+
+def test_a_kernel_may_take_minutes_to_start(run_with, monkeypatch):
+    def start(client: NotebookClient, **_) -> None:
+        raise RuntimeError(f"waits {client.startup_timeout} s")
+
+    monkeypatch.setattr(NotebookClient, "start_new_kernel", start)
+    assert run_with({}) == "RuntimeError: waits 600 s"
 
 
 def test_each_run_gets_a_gpu_that_no_other_run_has(monkeypatch, tmp_path):
