@@ -8,16 +8,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from fer_helpers import evaluation
-from fer_helpers.evaluation import (
-    calibration,
-    confusion,
-    cross_entropy,
-    expected_calibration_error,
-    paired_difference,
-    proportion_interval,
-    scores,
-    smallest_difference,
-)
+from fer_helpers.evaluation import calibration, confusion, cross_entropy, paired_difference, proportion_interval, scores
 
 CLASSES = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "anger"]
 INTERVAL = ["ci_low", "ci_high"]
@@ -191,7 +182,7 @@ def test_calibration_is_that_of_guo_2017_and_its_bins_are_those_of_scikit_learn(
     labels, probabilities = random_case(seed)
     for bins in (5, 15):
         expected = error_of_calibration(labels, probabilities, bins)
-        assert expected_calibration_error(labels, probabilities, bins) == pytest.approx(expected, abs=1e-9)
+        assert evaluation.expected_calibration_error(labels, probabilities, bins) == pytest.approx(expected, abs=1e-9)
     assert by_metric(scores(labels, probabilities, CLASSES)).at[("ece", ""), "value"] == pytest.approx(expected)
     bins = calibration(labels, probabilities, 10)
     hits, confidence = calibration_curve(probabilities.argmax(axis=1) == labels, probabilities.max(axis=1), n_bins=10)
@@ -239,8 +230,8 @@ def test_smallest_difference_is_where_the_power_is_reached(n, accuracy, power, a
 
     expected = optimize.brentq(missing, 1e-6, 1 - accuracy, xtol=1e-13)
     # but for the chance, one in a million, that the worse one is found to be better
-    assert smallest_difference(n, accuracy, power, alpha) == pytest.approx(expected, abs=1e-6)
+    assert evaluation.smallest_difference(n, accuracy, power, alpha) == pytest.approx(expected, abs=1e-6)
 
 
 def test_too_few_images_show_no_difference():
-    assert np.isnan(smallest_difference(132, 0.99))
+    assert np.isnan(evaluation.smallest_difference(132, 0.99))

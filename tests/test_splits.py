@@ -40,9 +40,6 @@ def test_a_split_that_lacks_an_expression_is_an_error_that_names_both():
         splits.official(table[(table["split"] != "val") | (table["expression"] != "sad")])
 
 
-# random, sequence, subject
-
-
 def filmed(subjects: int = 20, expressions=("happy", "sad", "anger"), frames: int = 3) -> pd.DataFrame:
     """Each subject shows each expression in a sequence of so many frames."""
     names = [

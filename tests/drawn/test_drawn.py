@@ -59,17 +59,6 @@ def test_a_data_set_is_drawn_once_and_found_until_the_code_that_draws_it_changes
     assert drawn.ensure("quick") != folder and len(quick) == 2
 
 
-def test_an_interrupted_drawing_leaves_nothing(quick, monkeypatch, tmp_path):
-    def interrupted():
-        yield "faces/1.jpg", b"face"
-        raise KeyboardInterrupt
-
-    monkeypatch.setitem(layouts.LAYOUTS, "quick", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        drawn.ensure("quick")
-    assert not list((tmp_path / "generated").iterdir())
-
-
 def test_the_first_of_two_processes_that_draw_the_same_data_set_wins(quick, monkeypatch):
     def overtaken():
         with pytest.MonkeyPatch.context() as other_process:
