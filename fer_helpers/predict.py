@@ -7,9 +7,13 @@ who have agreed to it.
 """
 
 import argparse
+import contextlib
+import functools
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from itertools import count
+from itertools import chain, count
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import cv2
@@ -22,7 +26,7 @@ from fer_helpers.datasets.files import IMAGE_SUFFIXES, read_file
 from fer_helpers.network import Network
 
 UNCLEAR = "no clear expression"
-NO_FACE = "no face was found; one turned away, or below 40 pixels or a 25th of the longer side, would not be"
+NO_FACE = "no face that looks this way was found"
 THRESHOLD = 0.4  # of calibrated confidence; among seven expressions chance is 0.14
 COLUMNS = ("file", "second", "face", "x", "y", "width", "height", "answer", "confidence", "note")
 TRAINED_SIDE = 48  # pixels of a training photograph, which was enlarged to what the network takes
@@ -31,6 +35,7 @@ ENLARGED, SHORTEST_VIEW, LONGEST_VIEW, BORDER = 2.0, 160, 2048, 24
 # Its boxes end at the brows, and training photographs do not: up by a share of the side, and enlarged. Chosen on 1,174
 # faces of FER-2013's PublicTest within pictures: 65.8 % right, by the boxes as found 63.4 %, by Haar's at most 60.1 %.
 BOX_UP, BOX_ENLARGED = 0.05, 1.1
+DETECTOR = "f3f7aa833fb4a14a46fc48689f45b98d85ef72d6dfaf8bdc012b7d3c522a5426"  # SHA-256 of dlib's, once saved
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
 NOT_READ = (".heic", ".heif", ".avif", ".gif")
 SAME_FACE = 0.3  # share of their union that two boxes have in common, from one frame looked at to the next
@@ -43,14 +48,11 @@ def predict(where: list[Path], trained: Network, threshold: float = THRESHOLD, e
     video one frame is looked at `every` so many seconds, and a face keeps its number from frame to frame. A file
     without a face, or that can't be read, is a row whose `note` says so. ImportError without dlib.
     """
-    find, rows = _detector(), []
-    for file in tqdm(files_in(where), "photographs", unit="file", delay=2):
-        try:
-            pictures = _frames(file, every) if file.suffix.lower() in VIDEOS else [(None, _photograph(file))]
-            found = list(_faces_of(pictures, find))
-        except (OSError, ValueError) as error:
-            found = [{"note": str(error)}]
-        rows += [{"file": str(file)} | row for row in found or [{"note": NO_FACE}]]
+    _detector(threading.get_ident())  # says at once if there is none
+    files = files_in(where)
+    with ThreadPool(images.CORES) as threads:
+        found = threads.imap(functools.partial(_rows_of, every=every), files)
+        rows = chain(*tqdm(found, "photographs", len(files), unit="file", delay=2))
     table = pd.DataFrame(rows, columns=[*COLUMNS, "crop"]).astype({"second": "float64", "note": "object"})
     crops = table.pop("crop").dropna()
     chances = pd.DataFrame(trained.probabilities(np.array([*crops])), crops.index, trained.card["classes"])
@@ -69,12 +71,20 @@ def files_in(where: list[Path]) -> list[Path]:
     return files
 
 
+def _rows_of(file: Path, every: float) -> list[dict]:
+    """A row for each face in a photograph or a video, or one that says why there is none."""
+    try:
+        pictures = _frames(file, every) if file.suffix.lower() in VIDEOS else [(None, _photograph(file))]
+        found = list(_faces_of(pictures, _detector(threading.get_ident())))
+    except (OSError, ValueError) as error:
+        found = [{"note": str(error)}]
+    return [{"file": str(file)} | row for row in found or [{"note": NO_FACE}]]
+
+
 def _photograph(file: Path) -> np.ndarray:
     """A photograph, upright, as RGB; ValueError or OSError that says why there is none."""
     if file.is_dir():
         raise ValueError("holds no photograph and no video")
-    if not file.exists():
-        raise FileNotFoundError("there is no such file")
     content = read_file(str(file))
     if content[4:8] == b"ftyp" or content[:4] == b"GIF8":
         raise ValueError("is a HEIC, AVIF or GIF picture, which is not read: save it as JPEG or PNG")
@@ -98,12 +108,20 @@ def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
         raise ValueError("can't be decoded: it is damaged, or no video that OpenCV reads; save it as MP4 with H.264")
 
 
-def _detector() -> Callable[[np.ndarray], Iterable]:
+@functools.cache
+def _detector(thread: int) -> Callable[[np.ndarray], Iterable]:
+    """dlib's detector for a thread. Its own is half a second's work to unpack: a copy is kept in the cache's folder."""
     try:
         import dlib
     except ImportError as error:
         raise ImportError("finding faces needs dlib: pip install -e .[dlib]") from error
-    return dlib.get_frontal_face_detector()
+    copy = paths.cache_dir() / "dlib_frontal_face_detector.svm"
+    if copy.exists() and paths.file_sha256(copy) == DETECTOR:
+        return dlib.fhog_object_detector(str(copy))
+    find = dlib.get_frontal_face_detector()
+    with contextlib.suppress(OSError, RuntimeError), paths.written_whole(copy) as partial:  # it can do without
+        find.save(str(partial))
+    return find
 
 
 def _boxes(grey: np.ndarray, find: Callable[[np.ndarray], Iterable]) -> list[images.Box]:
@@ -122,20 +140,15 @@ def _boxes(grey: np.ndarray, find: Callable[[np.ndarray], Iterable]) -> list[ima
 
 def _faces_of(pictures: Iterable, find: Callable) -> Iterator[dict]:
     """A row with the crop of each face of a photograph, or of the frames of one video, whose boxes are followed."""
-    before: list[tuple[int, images.Box]] = []
+    seen: dict[int, images.Box] = {}  # by a face's number, where it was last
     for second, picture in pictures:
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        boxes = _boxes(grey, find)
-        now, known = [], list(before)
-        for box in boxes:
-            same = max(known, key=lambda other: _overlap(other[1], box), default=None)
-            if same and _overlap(same[1], box) >= SAME_FACE:
-                known.remove(same)
-                now.append((same[0], box))
-            else:
-                now.append((1 + max([0, *(number for number, _ in [*before, *now])]), box))
-        before = now or before
-        for number, box in now:
+        grey, others = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dict(seen)
+        for box in _boxes(grey, find):
+            number = max(others, key=lambda other: _overlap(others[other], box), default=0)
+            if not others or _overlap(others[number], box) < SAME_FACE:
+                number = len(seen) + 1
+            others.pop(number, None)
+            seen[number] = box
             face = images.resize(images.cut_square(grey[..., None], box, 0.0, "bicubic"), TRAINED_SIDE, "area")
             row = dict(zip(("x", "y", "width", "height"), box, strict=True))
             yield {"second": second, "face": number, "crop": face} | row

@@ -78,6 +78,14 @@ def test_the_same_face_is_found_in_every_kind_of_file(tmp_path, trained):
     assert all(abs(box(row) - box(table.iloc[0])).max() <= 6 for row in table.itertuples())
 
 
+def test_a_damaged_copy_of_the_detector_is_replaced(tmp_path, trained, monkeypatch):
+    monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path))
+    (tmp_path / "dlib_frontal_face_detector.svm").write_bytes(b"half of it")
+    predict._detector.cache_clear()
+    predict.predict([tmp_path], trained)
+    assert paths.file_sha256(tmp_path / "dlib_frontal_face_detector.svm") == predict.DETECTOR
+
+
 def test_what_can_t_be_answered_is_a_row_with_the_reason_and_the_rest_is_done(tmp_path, trained):
     for name in ("folder", "album"):
         (tmp_path / name).mkdir()
@@ -91,13 +99,7 @@ def test_what_can_t_be_answered_is_a_row_with_the_reason_and_the_rest_is_done(tm
     whole = written(tmp_path / "whole.jpg", portrait()).read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[:300])
     told = {"folder": "no photograph", "missing.jpg": "no such file", "album": "HEIC", "film.mp4": "no video"}
-    told |= {
-        "huge.png": "pixels",
-        "sky.png": "no face",
-        "cut.jpg": "damaged",
-        "text.jpg": "no image",
-        "empty.png": "",
-    }
+    told |= {"huge.png": "pixels", "sky.png": "no face", "cut.jpg": "damaged", "text.jpg": "no image", "empty.png": ""}
     table = predict.predict([tmp_path / name for name in [*told, "whole.jpg"]], trained)
     notes = table.set_index(table["file"].str.removeprefix(f"{tmp_path}/").str.partition("/")[0])["note"]
     assert {name: text for name, text in told.items() if not notes[name] or text not in notes[name]} == {}

@@ -20,7 +20,7 @@ from fer_helpers.study.claims import checks as consistency
 from fer_helpers.study.claims.checks import AGREES, AMBIGUOUS, CONTRADICTS, DOUBTFUL, FALSE, IMPOSSIBLE
 from fer_helpers.study.claims.printed import load
 from fer_helpers.study.claims.published import SCALES, UNDER_AGREEMENT
-from fer_helpers.study.runs import Record, read_profile
+from fer_helpers.study.runs import Record, read_profile, with_interval
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
 SUPPORTED, NOT_TESTED, NOTHING = "supported", "not tested", "nothing to test"
@@ -338,14 +338,12 @@ def verdict(run, paper: str, of_all: pd.DataFrame | None = None) -> Verdict:
     """
     judged = judge(load(paper), [run])
     words = judged if of_all is None else of_all[of_all["paper"] == paper]
-    results = statements(words).query("kind == 'result'").set_index("claim")
-    own = judged.set_index("claim").reindex(results.index)
-    ends = zip(own["ours_low"], own["ours_high"], strict=True)
-    intervals = [None if pd.isna(low) else (low, high) for low, high in ends]
-    table = results[["printed"]].assign(ours=own["ours"], interval=intervals, word=results["word"])
-    table["reason"] = results["reason"] + results.apply(_beside, axis=1)
-    table = table.reset_index()
-    return Verdict(headline(words), table.assign(claim=table["claim"].str.partition(".")[2]))
+    results = statements(words).query("kind == 'result'").reset_index(drop=True)
+    own = judged.set_index("claim").reindex(results["claim"]).reset_index()
+    own = with_interval(own.rename(columns={"ours_low": "ci_low", "ours_high": "ci_high"}))
+    table = results.assign(claim=results["claim"].str.partition(".")[2], ours=own["ours"], interval=own["interval"])
+    table["reason"] += results.apply(_beside, axis=1)
+    return Verdict(headline(words), table[["claim", "printed", "ours", "interval", "word", "reason"]])
 
 
 def _beside(row: pd.Series) -> str:
