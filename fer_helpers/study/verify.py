@@ -6,7 +6,7 @@
 - Each row of `results.csv` that is a score of saved predictions, or follows from other rows, is computed anew.
 - The profile's `results.csv` holds the rows of its runs, character by character.
 - Each file of each run (tables, page, executed notebook, `run.json`) has its SHA-256 in `reports/<profile>/SHA256SUMS`,
-  which `sha256sum --check` reads too, and is as it was last committed; so are the front page, README and the claims.
+  which `sha256sum --check` reads too, and is as last committed; so are the front page, README and `data`.
 - Each run that `notebooks/profiles/<profile>` defines is there, or is listed as absent in `SHA256SUMS`.
 
 What this can't prevent: somebody changes what no prediction gives, seals it and commits. The history of git shows that
@@ -30,7 +30,7 @@ from fer_helpers.datasets.table import EXPRESSIONS
 from fer_helpers.study import runs
 
 MANIFEST = "SHA256SUMS"
-FRONT = [f":(top){name}" for name in ("reports/index.html", "reports/findings.svg", "README.md", "data/*.csv")]
+FRONT = [f":(top){name}" for name in ("reports/index.html", "reports/findings.svg", "README.md", "data")]
 NO_FILES_OF_A_RUN = re.compile(rf"(.*/)?\..*|[^/]*\.failed(/.*|\.html)|.*/executed\.ipynb|index\.html|{MANIFEST}")
 KEYS = list(runs.PREDICTION_KEYS)  # what names a set of scored images
 SCORE = [*KEYS, "metric", "expression"]  # what names a score
