@@ -66,7 +66,6 @@ def folder(tmp_path):
         ("card.json", None, "restore it from git"),
         ("network.tflite", None, "restore it from git"),
         ("card.json", b"{", "is damaged"),
-        ("card.json", b"[]", "is damaged"),
         ("card.json", b'{"side": 48}', "is damaged"),
         ("card.json", {"temperature": 0}, "is damaged"),
         ("card.json", {"side": "48"}, "is damaged"),

@@ -14,7 +14,7 @@ import pandas as pd
 from fer_helpers import paths
 from fer_helpers.study import claims, templates
 from fer_helpers.study.claims.verdicts import COLUMNS as OF_VERDICT
-from fer_helpers.study.claims.verdicts import NUMBERS, OF_SEVERAL, SCOREBOARD
+from fer_helpers.study.claims.verdicts import NUMBERS, SCOREBOARD, several
 from fer_helpers.study.runs import COLUMNS, Record, read_profile
 
 ROWS_OF_A_PAPER = 3  # in its card; in the figure two
@@ -171,7 +171,8 @@ def content(profiles: list[str], reports: Path) -> dict:
     defined = [(file.parent.name, file.stem) for file in files if file.parent.name in profiles]
     return kinds | {
         "claims": rows,
-        "of_several": OF_SEVERAL,
+        "several": several,
+        "profiles": profiles,
         "headline": claims.headline(verdicts) if rows else "",
         "counts": Counter(row["word"] for row in rows if row["counts"]),
         "cards": cards(rows, kinds["real"]) if kinds["real"] else [],

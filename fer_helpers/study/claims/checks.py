@@ -120,7 +120,8 @@ def whole_images(paper: Paper) -> Found:
 def likely_total(claim: Claim, paper: Paper) -> tuple[int, dict[int, int]]:
     """The number of images that a share is most likely of, 0 if unknown; and by each that fits, how many of them."""
     totals = plausible_totals(claim, paper)
-    fits = {n: found[0] for n in totals if (found := arithmetic.counts(claim.value, n))}
+    found = {n: arithmetic.counts(claim.value, n) for n in totals}
+    fits = {n: min(ks, key=lambda k: abs(k - claim.value * n)) for n, ks in found.items() if ks}
     return min(totals, key=lambda n: (not totals[n].startswith(STATED), n not in fits), default=0), fits
 
 
@@ -149,7 +150,8 @@ def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> s
 
 def _slip(claim: Claim, n: int) -> str:
     slips = arithmetic.slips(claim.value, n)
-    return f"; with one digit changed it would be {' or '.join(slips)}" * bool(slips)
+    likely = 0 < len(slips) <= 3  # of more none is
+    return f"; with one digit changed it would be {' or '.join(slips)}" * likely
 
 
 def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
@@ -206,7 +208,7 @@ def one_split_rule(paper: Paper) -> Found:
         fitting = [(mine[rule], rule) for rule, n in theirs.items() if n == other.value and rule in mine]
         needed = [(n, rule) for rule, n in mine.items() if arithmetic.counts(claim.value, n)]
         if fitting and needed:
-            told = f"As {name(other.dataset)}'s {other.value} images are divided it is of {_listed(fitting)}"
+            told = f"Divided as {name(other.dataset)} was, for {other.value} images, it is of {_listed(fitting)}"
             word = POSSIBLE if {n for n, _ in fitting} & {n for n, _ in needed} else DOUBTFUL
             yield claim, word, f"{told}; {claim.value} needs one of {_listed(needed)}, if one rule divides all sets"
 
@@ -262,7 +264,7 @@ def loss_and_accuracy(paper: Paper) -> Found:
             k = max(2, round(math.exp(loss.value)))
             far = max(abs(math.log(k) - float(loss.value)), abs(1 / k - float(accuracy.value)))
             if far <= 0.02 and k < len(sizes):
-                told += f"; both are chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})"
+                told += f"; both are close to chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})"
         yield from ((claim, DOUBTFUL if strange else POSSIBLE, told) for claim in (accuracy, loss))
 
 

@@ -16,6 +16,8 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from fer_helpers import evaluation
+from fer_helpers.study import parameters
+from fer_helpers.study.claims import arithmetic
 from fer_helpers.study.claims import checks as consistency
 from fer_helpers.study.claims.checks import AGREES, AMBIGUOUS, CONTRADICTS, DOUBTFUL, FALSE, IMPOSSIBLE
 from fer_helpers.study.claims.printed import load
@@ -32,6 +34,9 @@ FAR = 0.05  # a relative that ends so far below a printed number makes it doubtf
 SAME_SIZE = 0.02  # of the printed number of images: copies lose a few files
 NUMBERS = ("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "seconds")
 REAL, SCOREBOARD = "real photographs", "05_scoreboard"
+# Parameters that are no part of a paper's setting, or stand in the results' rows; in others a run has to be as printed.
+NO_SETTING = "data run_dir dataset data_sets variant weights seed seeds compared_variants alternatives trained_epochs "
+NO_SETTING += "trained_sizes baseline_epochs cnn_sizes memory_gb precision all_devices export_to show_faces"
 SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size", "metric"]
 MEASURED = ("claim", *SETTING, "seeds", "epochs", "value", "low", "high", "low90", "high90", "trainings", "n")
 MEASURED += ("differs", "relative")
@@ -128,7 +133,7 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
             same &= scores["split"].isin([claim.split, *scores.loc[named, "split"]])
             for keys, setting in scores[named | same].groupby(SETTING, dropna=False, sort=False):
                 row, paper = setting.iloc[0], consistency.pick(parsed, paper=claim.paper)
-                differs = _differences(claim, row, run.about, paper)
+                differs = _differences(claim, row, run.about, paper) or _set_otherwise(run.about)
                 apart = [told for told in differs if not told.startswith("protocol ")]
                 of_relative = len(apart) == 1 and row["network"] == relative
                 differs += [] if (setting["claim"] == claim.claim).any() else ["another setting"]
@@ -157,6 +162,13 @@ def _differences(claim: consistency.Claim, row: pd.Series, about: dict, paper: c
     return [*filter(None, differs), *(told for differing, told in pairs if differing)]
 
 
+def _set_otherwise(about: dict) -> list[str]:
+    """The parameters of a run that are not the paper's, which its notebook has as its own."""
+    passed = {name: value for name, value in about.get("parameters", {}).items() if name not in NO_SETTING.split()}
+    own = parameters.defaults(parameters.notebook_of(about["notebook"])) if passed else {}
+    return [f"{name} {value}, not {own[name]}" for name, value in passed.items() if value != own.get(name, value)]
+
+
 def _of_data(paper: consistency.Paper, dataset: str, entry: dict | None) -> str:
     """In what a data set that a run read differs from the paper's: no photographs, or not as many as it prints."""
     if entry is None or entry["source"] != REAL:
@@ -172,10 +184,10 @@ def _of_data(paper: consistency.Paper, dataset: str, entry: dict | None) -> str:
 def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     """Every claim with its word, a reason, and what stands beside it: a row a claim, columns `COLUMNS`.
 
-    `printed` has all rows of each paper, `runs` are at work or of `finished_runs`. Wilson's interval of a printed share
-    is from `printed_low` to `printed_high`; `floor` is what the most frequent expression alone gives (for a loss the
-    labels' entropy), `apart` how far the nearest other network is, `smallest` what difference the images can show: n,
-    or, where it is not settled of how many images a number is, the most that it can be of.
+    `printed` has all rows of each paper, `runs` are at work or of `finished_runs`. From `printed_low` to `printed_high`
+    is Wilson's interval, of all numbers of images that print so; `floor` is what the most frequent expression alone
+    gives (for a loss the labels' entropy), `apart` how far the nearest other network is, `smallest` what difference the
+    images can show: n, or, where it is not settled of how many images a number is, the most that it can be of.
     """
     runs, checks = runs or [], consistency.check(printed)
     scores, parsed = measured(printed, runs), consistency.parse(printed)
@@ -294,8 +306,9 @@ def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
     context: dict = {"n": n, "most": most}
     value, metric = float(claim.value), claim.metric if claim.unit == "share" else ""
     accuracy = metric.startswith("accuracy") and not metric.endswith("_below")
-    if n and accuracy:
-        context["printed_low"], context["printed_high"] = evaluation.proportion_interval(round(value * n), n)
+    if n and accuracy and (found := arithmetic.counts(claim.value, n)):
+        ends = [evaluation.proportion_interval(k, n) for k in (found[0], found[-1])]
+        context["printed_low"], context["printed_high"] = ends[0][0], ends[1][1]
     sizes = pd.Series(consistency.class_images(claim, paper) if claim.kind == "result" else {}, dtype=float)
     shares = sizes / sizes.sum()
     if accuracy and not claim.expression:
@@ -327,8 +340,12 @@ def headline(judged: pd.DataFrame) -> str:
     once = statements(judged)
     counts = once.loc[once["kind"] == "result", "word"].value_counts()
     counts = counts.reindex([w for w in WORDS if w in counts or w in (REPRODUCED, NOT_REPRODUCED)], fill_value=0)
-    told = (f"{number} {word if number == 1 else OF_SEVERAL.get(word, word)}" for word, number in counts.items())
-    return f"Of {counts.sum()} results, {', '.join(told)}."
+    return f"Of {counts.sum()} results, {', '.join(several(word, number) for word, number in counts.items())}."
+
+
+def several(word: str, number: int) -> str:
+    """How many numbers got a word, in words."""
+    return f"{number} {word if number == 1 else OF_SEVERAL.get(word, word)}"
 
 
 def verdict(run, paper: str, of_all: pd.DataFrame | None = None) -> Verdict:

@@ -28,8 +28,9 @@ def ours(value: float, half: float = 0.001, **columns) -> dict:
 
 def a_run(*rows, predictions: pd.DataFrame | None = None, name: str = "small", seeds: int = 2, **data):
     """A run as `judge` sees it, of so many alike trainings if it has no predictions."""
-    entry = {"dataset": "jaffe", "source": "real photographs", "images": 213, "notes": []} | data
-    about = {"run": name, "profile": "cpu", "notebook": "01_small", "data": [entry]}
+    about = {"run": name, "profile": "cpu", "notebook": "03_singh_2022"}
+    about["parameters"] = data.pop("parameters", {"detector": "dlib", "epochs": 100, "seeds": [7]})
+    about["data"] = [{"dataset": "jaffe", "source": "real photographs", "images": 213, "notes": []} | data]
     said = pd.DataFrame() if predictions is None else predictions
     rows = [row | {"seed": row["seed"] + 10 * more} for more in range(1 if len(said) else seeds) for row in rows]
     return SimpleNamespace(about=about, results=pd.DataFrame(rows, columns=runs.COLUMNS), predictions=said)
@@ -163,6 +164,7 @@ def test_predictions_of_all_seeds_are_one_interval(judged, metric):
         ({}, {"images": 150}, "150 images of JAFFE, not 213"),
         ({}, {"source": "generated faces"}, "generated faces"),
         ({}, {"dataset": "ckplus"}, "no record of the JAFFE"),
+        ({}, {"parameters": {"detector": "none", "epochs": 100}}, "detector none, not dlib"),
     ],
 )
 def test_run_that_differs_judges_nothing_however_near_and_says_in_what(judged, row, data, told):
@@ -286,10 +288,12 @@ def test_printed_number_stands_beside_its_interval_floor_and_rival(judged):
     rival = SCORE | {"claim": "table1.b1", "model": "B1", "value": "0.9773"}
     sizes = [WHOLE | {"claim": f"s.{e}", "expression": e, "value": n} for e, n in (("happy", "99"), ("sad", "33"))]
     found = judged(value="0.9848", n=132, others=[rival, *(row | {"split": "test"} for row in sizes)])
-    interval = proportion_confint(130, 132, method="wilson")
-    assert (found["printed_low"], found["printed_high"]) == pytest.approx(interval)
+    assert (found["printed_low"], found["printed_high"]) == pytest.approx(proportion_confint(130, 132, method="wilson"))
     assert (found["floor"], found["compared_with"], found["images_apart"]) == (0.75, "B1", 1)
     assert found["apart"] < found["smallest"] < 0.05 or np.isnan(found["smallest"])
+    rounded, low, high = judged(value="0.98", n=132), *(proportion_confint(k, 132, method="wilson") for k in (129, 130))
+    assert (rounded["printed_low"], rounded["printed_high"]) == pytest.approx((low[0], high[1]))
+    assert np.isnan(judged(value="0.9957", n=132)["printed_low"])  # no number of images prints so
 
 
 WORDS_OF_THE_PAPERS = {
