@@ -9,6 +9,7 @@ who have agreed to it.
 import argparse
 import contextlib
 import functools
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -74,8 +75,11 @@ def files_in(where: list[Path]) -> list[Path]:
 def _rows_of(file: Path, every: float) -> list[dict]:
     """A row for each face in a photograph or a video, or one that says why there is none."""
     try:
-        pictures = _frames(file, every) if file.suffix.lower() in VIDEOS else [(None, _photograph(file))]
+        is_video = file.suffix.lower() in VIDEOS and file.exists()
+        pictures = _frames(file, every) if is_video else [(None, _photograph(file))]
         found = list(_faces_of(pictures, _detector(threading.get_ident())))
+    except FileNotFoundError:
+        found = [{"note": "there is no such file"}]
     except (OSError, ValueError) as error:
         found = [{"note": str(error)}]
     return [{"file": str(file)} | row for row in found or [{"note": NO_FACE}]]
@@ -185,6 +189,9 @@ def main() -> int:
     except (OSError, ValueError, ImportError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: no answer was written", file=sys.stderr)
+        os._exit(130)  # a thread that looks at a film would not end before it
     for row in table.itertuples():
         when = "" if pd.isna(row.second) else f" at {row.second:g} s"
         said = row.note or f"face {row.face:.0f}: {row.answer} ({row.confidence:.0%})"

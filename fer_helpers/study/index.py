@@ -97,7 +97,7 @@ def telling(rows: list[dict], most: int = ROWS_OF_A_PAPER) -> list[dict]:
 
 
 def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
-    """What the index shows of each paper: its most telling rows, a word of verdict on its results, its pages.
+    """What the index shows of each paper: its most telling rows, the most frequent verdicts on its results, its pages.
 
     `in_figure` are shares among its results: those with numbers of ours, or one without.
     """
@@ -106,10 +106,11 @@ def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
         own = [row for row in rows if row["paper"] == paper["paper"]]
         results = [row for row in own if row["kind"] == "result"]
         words = Counter(row["word"] for row in results if row["counts"])
-        most = max(words, key=lambda w: (w != "not tested", words[w], -claims.WORDS.index(w)), default="not tested")
+        verdicts = {word: number for word, number in words.items() if word != "not tested"}
+        paper["most_often"] = [word for word, number in verdicts.items() if number == max(verdicts.values())]
         shares = [row for row in results if row["unit"] == "share"]
         paper["in_figure"] = telling([row for row in shares if row["has_ours"]], 2) or telling(shares, 1)
-        paper |= {"rows": telling(own), "word": most, "results": words, "printed": sum(row["counts"] for row in own)}
+        paper |= {"rows": telling(own), "results": words, "printed": sum(row["counts"] for row in own)}
         shown.append(paper | {"runs": [run for run in runs if run.about.get("paper") == paper["paper"]]})
     return shown
 
