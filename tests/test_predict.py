@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -38,10 +39,6 @@ def written(path, pixels):
     return path
 
 
-def box(row):
-    return np.array([row.x, row.y, row.width, row.height])
-
-
 def test_every_face_of_a_picture_gets_a_row(tmp_path, trained):
     table = predict.predict([written(tmp_path / "two.png", np.hstack([portrait(0), portrait(3)]))], trained)
     assert table["face"].tolist() == [1, 2] and (table["note"] == "").all()
@@ -74,7 +71,8 @@ def test_the_same_face_is_found_in_every_kind_of_file(tmp_path, trained):
     Image.fromarray(np.rot90(picture).copy()).save(tmp_path / "e_phone.jpg", exif=exif, quality=95)
     table = predict.predict([tmp_path], trained)
     assert table["face"].tolist() == [1] * 5
-    assert all(abs(box(row) - box(table.iloc[0])).max() <= 6 for row in table.itertuples())
+    boxes = table[["x", "y", "width", "height"]].to_numpy(float)
+    assert np.abs(boxes - boxes[0]).max() <= 6
 
 
 def test_a_damaged_copy_of_the_detector_is_replaced(tmp_path, monkeypatch):
@@ -147,3 +145,8 @@ def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_pa
         monkeypatch.setattr(sys, "argv", ["predict", str(photo), wrong])
         with pytest.raises(SystemExit, match="2"):
             predict.main()
+    monkeypatch.setattr(sys, "argv", ["predict", str(photo)])
+    monkeypatch.setattr(predict, "predict", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit, match="130"):
+        predict.main()
