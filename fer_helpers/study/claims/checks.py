@@ -104,7 +104,7 @@ def whole_images(paper: Paper) -> Found:
         value, short, totals = claim.value, claim.value.normalize(), plausible_totals(claim, paper)
         n, fits = likely_total(claim, paper)
         ways = {total: f"{k:,} of {total:,} images ({totals[total]})" for total, k in fits.items()}
-        if arithmetic.step(short) > 10 * arithmetic.step(value) and arithmetic.counts(short, n):
+        if arithmetic.step(short) > arithmetic.step(value) and arithmetic.counts(short, n):
             ways[0] = f"{short} with zeros appended"
         if not totals:
             yield claim, UNKNOWN, "Of how many images it is a share is neither printed nor known"

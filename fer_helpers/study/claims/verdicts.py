@@ -186,15 +186,16 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
 
     `printed` has all rows of each paper, `runs` are at work or of `finished_runs`. From `printed_low` to `printed_high`
     is Wilson's interval, of all numbers of images that print so; `floor` is what the most frequent expression alone
-    gives (for a loss the labels' entropy), `apart` how far the nearest other network is, `smallest` what difference the
-    images can show: n, or, where it is not settled of how many images a number is, the most that it can be of.
+    gives (for a precision its class's share, for a loss the labels' entropy), `apart` how far the nearest other network
+    is, `smallest` what difference the images can show: n, or, where n is not settled, the most that it can be.
     """
     runs, checks = runs or [], consistency.check(printed)
     scores, parsed = measured(printed, runs), consistency.parse(printed)
     entries = [entry for run in runs for entry in run.about.get("data", [])]
     at_fault = set(checks.loc[checks["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS]), "claim"])
-    blameless = checks["against"].map(lambda ids: not at_fault.isdisjoint(ids.split()))
-    checks = checks[(checks["word"] != CONTRADICTS) | ~blameless]
+    settled = checks["against"].map(lambda ids: not at_fault.isdisjoint(ids.split())) | checks["claim"].isin(at_fault)
+    of_other = (checks["word"] == CONTRADICTS) & settled  # told, and no verdict: one side is at fault by itself
+    also, checks = checks[of_other], checks[~of_other]
     rows = []
     for claim in parsed:
         mine, found = scores[scores["claim"] == claim.claim], checks[checks["claim"] == claim.claim]
@@ -208,6 +209,9 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
             or _from_scores(claim, mine)
             or _not_tested(claim, paper, missing, ours["differs"])
         )
+        other = _from_checks(also[also["claim"] == claim.claim], (CONTRADICTS,)) if claim.kind == "result" else None
+        if other:
+            reason += f" Nor can these be true together: {other[1]}"
         judged = {"printed": float(claim.value), "word": word, "reason": reason}
         rows.append(claim._asdict() | judged | _context(claim, paper) | ours)
     whole = dict.fromkeys(("decimals", "n", "most", "image_size", "seeds", "images_apart"), "Int64")
@@ -256,7 +260,8 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
         if claim.metric.endswith("_below"):  # a bound: everything under it is as printed
             return REPRODUCED if ours.high90 < value else NOT_REPRODUCED if ours.low >= value else UNDECIDED, told
         return equivalence(value, ours, m), told
-    for fixed in relatives[~relatives["differs"].str.contains(";")].head(1).itertuples():
+    beforehand = list(relatives[~relatives["differs"].str.contains(";")].head(1).itertuples())
+    for fixed in beforehand:
         if fixed.low <= value + m and fixed.high >= value - m:
             return SUPPORTED, f"The nearest relative, {fixed.model}, has {fixed.shown}; {value} is printed."
     if len(relatives) > 1:
@@ -264,6 +269,8 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
         settings = len(relatives[["model", "image_size"]].drop_duplicates())
         told = f"In the best of {settings} settings the nearest relative, {best['model']} at "
         told += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
+        for fixed in beforehand:
+            told += f" In the setting fixed beforehand {fixed.model} at {fixed.image_size:.0f} px has {fixed.shown}."
         if best["high"] < value - FAR:
             return DOUBTFUL, told
         return NOT_TESTED, f"Weights: no run of {claim.model} began from those of ImageNet. {told}"
@@ -310,7 +317,7 @@ def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
         ends = [evaluation.proportion_interval(k, n) for k in (found[0], found[-1])]
         context["printed_low"], context["printed_high"] = ends[0][0], ends[1][1]
     sizes = pd.Series(consistency.class_images(claim, paper) if claim.kind == "result" else {}, dtype=float)
-    shares = sizes / sizes.sum()
+    shares = sizes / sizes.sum() if n or claim.dataset == claim.tested else sizes.head(0)  # else any of several sets
     if accuracy and not claim.expression:
         context["floor"] = shares.max()
     elif claim.metric.startswith("loss"):

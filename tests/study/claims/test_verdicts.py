@@ -232,7 +232,8 @@ def test_what_the_nearest_relative_reached_in_its_best_setting_is_told_where_it_
     other = lite(0.85, named=False, paper="other_2021", model="Lite0, trained")
     reason = judged(a_run(lite(0.60), name="a"), a_run(other, name="b"))["reason"]
     told = "In the best of 2 settings the nearest relative, Lite0, trained at 96 px in cpu/b, has 0.8500"
-    assert reason == f"Weights: no run of B0 began from those of ImageNet. {told} [0.8400, 0.8600]; 0.9 is printed."
+    told += " [0.8400, 0.8600]; 0.9 is printed. In the setting fixed beforehand Lite0, frozen at 48 px has 0.6000"
+    assert reason == f"Weights: no run of B0 began from those of ImageNet. {told} [0.5900, 0.6100]."
 
 
 def test_impossible_stays_impossible_when_measured_and_contradiction_names_the_other_side(paper):
@@ -243,6 +244,7 @@ def test_impossible_stays_impossible_when_measured_and_contradiction_names_the_o
     twice[0] = SCORE | {"value": "0.9957", "n": 132}
     found = claims.judge(paper(*twice, WHOLE), [a_run(ours(0.9957))])
     assert found["word"].tolist()[:2] == ["impossible", "not tested"]
+    assert found["reason"][:2].str.contains("Nor can these be true together: .*small_2020").all()
 
 
 TRAIN = WHOLE | {"split": "train", "value": "190"}
