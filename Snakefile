@@ -82,7 +82,11 @@ def why_stale(run: str) -> str:
     except runs.RunError as error:
         return str(error)
     started = runs.read(REPORTS / run).about.get("started", "")
-    later = [other for other in read_by(run) if why_stale(other) or runs.read(REPORTS / other).about["ended"] > started]
+    done = [runs.read(REPORTS / other) for other in read_by(run)]
+    for profile in parameters_of(run).get("profiles", []):  # a scoreboard compares others' too, whatever is run now
+        done += [other for other in runs.read_profile(REPORTS.parent / profile) if other.name != run]
+    later = [other for other in read_by(run) if why_stale(other)]
+    later += [other.name for other in done if other.status == "finished" and other.about["ended"] > started]
     return reason or (f"reads {later[0]}, which is newer" if later else "")
 
 

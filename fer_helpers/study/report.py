@@ -16,7 +16,7 @@ from fer_helpers.study.runs import EXECUTED, Record, RunError, joined_results, r
 
 FILES = ("results.csv", "predictions.csv.gz", "history.csv", "verdicts.csv", "run.json", EXECUTED)
 # A change of these changes pages.
-CODE = [*templates.FILES, Path(plots.__file__), Path(__file__), Path(__file__).with_name("cells.py")]
+CODE = [*templates.FILES, Path(plots.__file__), *map(Path(__file__).with_name, ("report.py", "cells.py", "index.py"))]
 CODE += [*Path(claims.__file__).parent.glob("*.py"), *(paths.PROJECT / "data").glob("*.csv")]
 
 

@@ -73,7 +73,7 @@ def run_notebook(parameter_file: Path, run_dir: str, gpus: int = 0, threads: int
         runs.put_aside(folder, error) if error else runs.put_in_place(folder)
     except (OSError, runs.RunError) as exception:
         error = in_one_sentence(exception)
-    seconds = (datetime.now().astimezone() - begun).seconds
+    seconds = round((datetime.now().astimezone() - begun).total_seconds())
     took = f"{seconds // 60} min {seconds % 60} s"
     say(folder.name, f"FAILED after {took}: {error}" if error else f"finished in {took}")
     return error

@@ -78,7 +78,8 @@ def _from_other_rows(row: pd.Series, results: pd.DataFrame) -> dict[str, float]:
     given = [name for name in ("dataset", "model", "init", "image_size", "seed") if row[name]]
     same = (results["metric"] == "accuracy") & (results[given] == row[given]).all(axis=1)
     accuracies = results.loc[same, "value"].astype(float)
-    return {"value": min((a - b for a, b in permutations(accuracies, 2)), key=lambda it: abs(it - float(row["value"])))}
+    differences = (a - b for a, b in permutations(accuracies, 2))
+    return {"value": min(differences, key=lambda it: abs(it - float(row["value"])), default=np.nan)}
 
 
 def _on_the_same_images(row: pd.Series, predictions: pd.DataFrame) -> dict[str, float]:

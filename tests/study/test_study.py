@@ -138,7 +138,7 @@ def has_ended(process: int) -> bool:
     return not psutil.pid_exists(process) or psutil.Process(process).status() == psutil.STATUS_ZOMBIE
 
 
-SCOREBOARD = 'profiles = ["smoke"]  # whose runs it compares'
+SCOREBOARD = 'profiles = ["smoke", "gpu"]  # whose runs it compares'
 # A file of the project, a pattern in it, and what is put in its place.
 CHANGES_NOTHING = [
     *((f"fer_helpers/study/{name}", r"\Z", "x = 1") for name in ("report.py", "runner.py", "runs.py")),
@@ -221,7 +221,14 @@ def test_a_scoreboard_is_stale_after_a_run_that_it_compares_or_a_rule_of_verdict
         project.finish(run)
         assert project.why_stale(run) == ""
     project.finish("01_other", ended="2026-01-01T00:00:01+00:00")
-    assert set(project.planned()) == {"05_scoreboard"}
+    assert set(project.planned()) == set(project.planned("run=05_scoreboard")) == {"05_scoreboard"}
+    project.finish("05_scoreboard", started="2026-01-01T00:00:02+00:00")
+    assert project.planned("run=05_scoreboard") == {}
+    newest = {"status": "finished", "ended": "2026-01-01T00:00:03+00:00"}
+    of_gpu = project.folder / "reports" / "gpu" / "01_other" / "run.json"
+    of_gpu.parent.mkdir(parents=True)
+    of_gpu.write_text(json.dumps(newest))
+    assert set(project.planned("run=05_scoreboard")) == {"05_scoreboard"}, "it compares runs of another profile too"
     project.change("fer_helpers/study/claims/verdicts.py", r"\Z", "x = 1")
     assert [bool(project.why_stale(run)) for run in ("01_other", "05_scoreboard")] == [False, True]
 
