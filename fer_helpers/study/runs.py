@@ -128,13 +128,11 @@ def write_about(folder: Path, about: dict) -> None:
 
 
 def put_in_place(folder: Path) -> None:
-    """Let the run that has finished replace the one before it; `run.json` gets the SHA-256 of its other files.
+    """Let the run that has finished replace the one before it.
 
     At every moment one of the two is there, under its own name or, after a kill, where `recover` finds it.
     """
     new, old = beside(folder, "running"), beside(folder, "old")
-    files = sorted(file for file in new.iterdir() if file.name != "run.json")
-    write_about(folder, read(new).about | {"files": {file.name: paths.file_sha256(file) for file in files}})
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
