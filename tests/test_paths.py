@@ -80,7 +80,6 @@ def test_folders_lie_in_the_project_where_the_environment_names_none(monkeypatch
 
 
 def test_what_is_kept_in_the_cache_is_found_where_the_environment_puts_it(monkeypatch, tmp_path):
-    """A profile names weights as data/cache/models/...; they are saved under `cache_dir()`."""
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path))
     assert paths.resolve("data/cache/models/a.h5") == tmp_path / "models/a.h5"
     assert paths.resolve("data/cached") == PROJECT / "data/cached"
