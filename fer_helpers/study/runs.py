@@ -128,11 +128,13 @@ def write_about(folder: Path, about: dict) -> None:
 
 
 def put_in_place(folder: Path) -> None:
-    """Let the run that has finished replace the one before it.
+    """Let the run that has finished replace the one before it; `run.json` gets the SHA-256 of its other files.
 
     At every moment one of the two is there, under its own name or, after a kill, where `recover` finds it.
     """
     new, old = beside(folder, "running"), beside(folder, "old")
+    files = sorted(file for file in new.iterdir() if file.name != "run.json")
+    write_about(folder, read(new).about | {"files": {file.name: paths.file_sha256(file) for file in files}})
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
@@ -221,6 +223,9 @@ def why_stale(folder: Path, parameter_file: Path) -> str:
     run, notebook = read(folder), parameters.notebook_of(folder.name)
     if run.status != "finished":
         return "has not finished"
+    for name, recorded in run.about.get("files", {}).items():
+        if not (folder / name).is_file() or paths.file_sha256(folder / name) != recorded:
+            return f"has lost its {name}, or another one stands there"
     values = parameters.resolved(notebook, parameters.read(parameter_file))
     if run.about.get("fingerprint") != fingerprint(notebook, values):
         return "has another notebook, other parameters or other modules by now"
