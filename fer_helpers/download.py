@@ -7,6 +7,7 @@ SHA-256 of each stands in `SHA256SUMS` beside it, which `sha256sum --check` read
 import argparse
 import io
 import os
+import re
 import shutil
 import sys
 import zipfile
@@ -81,11 +82,11 @@ def verify(content: Path, archive: Path) -> None:
     `DownloadError`: no whole zip (what was downloaded is removed), or another one than was recorded.
     """
     manifest = archive.with_name("SHA256SUMS")
-    try:
-        lines = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
-    except ValueError as error:
-        raise DownloadError(f"{manifest} is damaged ({error}): remove it, or restore it") from error
-    found, recorded = paths.file_sha256(content), [line[:64] for line in lines if line[66:] == archive.name]
+    lines = manifest.read_text(encoding="utf-8", errors="replace").splitlines() if manifest.exists() else []
+    entries = [re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line) for line in lines]
+    if None in entries:
+        raise DownloadError(f"{manifest} is damaged in line {entries.index(None) + 1}: remove it, or restore it")
+    found, recorded = paths.file_sha256(content), [entry[1].lower() for entry in entries if entry[2] == archive.name]
     if recorded == [found]:
         return
     if recorded:

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import functools
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -37,8 +38,10 @@ ENLARGED, SHORTEST_VIEW, LONGEST_VIEW, BORDER = 2.0, 160, 2048, 24
 # faces of FER-2013's PublicTest within pictures: 65.8 % right, by the boxes as found 63.4 %, by Haar's at most 60.1 %.
 BOX_UP, BOX_ENLARGED = 0.05, 1.1
 DETECTOR = "f3f7aa833fb4a14a46fc48689f45b98d85ef72d6dfaf8bdc012b7d3c522a5426"  # SHA-256 of dlib's, once saved
-VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
+VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".3gp")
 NOT_READ = (".heic", ".heif", ".avif", ".gif")
+LOOKED_AT = (*IMAGE_SUFFIXES, ".jfif", *VIDEOS, *NOT_READ)  # in a folder
+WHOLE = 0.9  # a video with a smaller share of the frames that its header names is damaged
 SAME_FACE = 0.3  # share of their union that two boxes have in common, from one frame looked at to the next
 
 
@@ -64,30 +67,39 @@ def predict(where: list[Path], trained: Network, threshold: float = THRESHOLD, e
 
 
 def files_in(where: list[Path]) -> list[Path]:
-    """The files meant: those named, and in a folder its photographs and videos, or itself if there are none."""
-    files, known = [], (*IMAGE_SUFFIXES, *VIDEOS, *NOT_READ)
-    for path in where:
-        inside = sorted(path.rglob("[!.]*")) if path.is_dir() else []
-        files += [file for file in inside if file.suffix.lower() in known] or [path]
-    return files
+    """The files meant: those named, and in a folder its photographs and videos, or itself if there are none.
+
+    A folder below it that can't be looked into is there too.
+    """
+    return [file for path in where for file in _files_in(path)]
+
+
+def _files_in(path: Path) -> list[Path]:
+    found: list[Path] = []
+    for folder, _, names in os.walk(path, onerror=lambda error: found.append(Path(error.filename))):
+        shown = (Path(folder, name) for name in names if name[0] != ".")
+        found.extend(file for file in shown if file.suffix.lower() in LOOKED_AT)
+    return sorted(found) or [path]
 
 
 def _rows_of(file: Path, every: float) -> list[dict]:
-    """A row for each face in a photograph or a video, or one that says why there is none."""
+    """A row for each face in a photograph or a video, and one that says why there are none, or no more."""
+    found = []
     try:
         is_video = file.suffix.lower() in VIDEOS and file.exists()
         pictures = _frames(file, every) if is_video else [(None, _photograph(file))]
-        found = list(_faces_of(pictures, _detector(threading.get_ident())))
+        for row in _faces_of(pictures, _detector(threading.get_ident())):
+            found.append(row)  # noqa: PERF402, those before an error stay
     except FileNotFoundError:
-        found = [{"note": "there is no such file"}]
+        found.append({"note": "there is no such file"})
     except (OSError, ValueError) as error:
-        found = [{"note": str(error)}]
+        found.append({"note": str(error)})
     return [{"file": str(file)} | row for row in found or [{"note": NO_FACE}]]
 
 
 def _photograph(file: Path) -> np.ndarray:
     """A photograph, upright, as RGB; ValueError or OSError that says why there is none."""
-    if file.is_dir():
+    if file.is_dir() and os.listdir(file) is not None:  # OSError where it can't be looked into
         raise ValueError("holds no photograph and no video")
     content = read_file(str(file))
     if content[4:8] == b"ftyp" or content[:4] == b"GIF8":
@@ -96,10 +108,10 @@ def _photograph(file: Path) -> np.ndarray:
 
 
 def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
-    """Second and RGB pixels of a video's frames, one each `every` seconds; ValueError where there is none."""
+    """Second and RGB pixels of a video's frames, one each `every` seconds; ValueError at an end that comes too soon."""
     video = cv2.VideoCapture(str(file))
     rate, frames = video.get(cv2.CAP_PROP_FPS), int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-    step = max(1, round(every * rate)) if rate > 0 else 1
+    step = max(1, round(min(every * rate, 1e9))) if rate > 0 else 1
     for number in tqdm(count(), file.name, max(frames, 0) or None, unit="frame", delay=2, leave=False):
         if not video.grab():
             break
@@ -110,6 +122,8 @@ def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
     video.release()
     if not number:
         raise ValueError("can't be decoded: it is damaged, or no video that OpenCV reads; save it as MP4 with H.264")
+    if number < WHOLE * frames:
+        raise ValueError(f"ends after {number} of the {frames} frames that it names: it is damaged")
 
 
 @functools.cache
@@ -176,17 +190,18 @@ def main() -> int:
     options = parser.parse_args()
     if not (0 <= options.threshold <= 1 and 0 < options.every < float("inf")):
         parser.error("--threshold is from 0 to 1, and --every more than 0 seconds")
-    if options.csv and options.csv.exists() and not options.csv.is_file():
+    if options.csv and os.path.exists(options.csv) and not os.path.isfile(options.csv):
         parser.error(f"--csv {options.csv} is no file: name a new one")
-    if options.csv and (options.csv.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEOS, *NOT_READ)):
-        parser.error(f"--csv {options.csv} would be a table with the name of a picture or a video: let it end in .csv")
+    looked_at = map(os.path.realpath, files_in(options.photos) if options.csv else [])
+    if options.csv and (options.csv.suffix.lower() in LOOKED_AT or os.path.realpath(options.csv) in looked_at):
+        parser.error(f"--csv {options.csv} is a picture or a video, or would have the name of one: let it end in .csv")
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     try:
         table = predict(options.photos, network.load(), options.threshold, options.every)
         if options.csv:
             with paths.written_whole(options.csv.resolve()) as partial:
                 table.to_csv(partial, index=False, errors="backslashreplace")
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -200,4 +215,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # ends in silence where `| head` has read enough
     sys.exit(main())

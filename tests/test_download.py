@@ -194,8 +194,9 @@ def test_another_archive_than_the_recorded_one_is_refused_wherever_it_comes_from
     kaggle.archive = zip_of(seed=1)
     refused("its line in the manifest")
     assert not archive.exists()
-    (data / "SHA256SUMS").write_bytes(b"\xff")
-    refused("SHA256SUMS is damaged .*: remove it, or restore it")
+    for damaged in (b"\xff", b"zz  fer2013.zip\n"):
+        (data / "SHA256SUMS").write_bytes(damaged)
+        refused("SHA256SUMS is damaged in line 1: remove it, or restore it")
     (data / "SHA256SUMS").unlink()
     assert download.download("fer2013").read_bytes() == kaggle.archive
 

@@ -123,6 +123,10 @@ def test_a_face_keeps_its_number_through_a_film_and_another_gets_its_own(tmp_pat
     first, second = table[table["x"] < 200], table[table["x"] >= 200]
     assert set(first["face"]) == {1} and len(first) == 8
     assert set(second["face"]) == {2} and len(second) == 4
+    content = (tmp_path / "film.avi").read_bytes()
+    (tmp_path / "film.avi").write_bytes(content[: len(content) // 2])
+    cut = predict.predict([tmp_path], trained, every=0.5)
+    assert cut["face"].notna().any() and "frames that it names: it is damaged" in cut["note"].iloc[-1]
 
 
 def test_from_the_shell_a_table_is_written_and_no_backend_imported(tmp_path):
@@ -134,6 +138,8 @@ def test_from_the_shell_a_table_is_written_and_no_backend_imported(tmp_path):
 def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_path, trained, monkeypatch, capsys):
     monkeypatch.setattr(network, "load", lambda: trained)
     photo, out = written(tmp_path / "a.png", portrait()), tmp_path / "out.csv"
+    other = tmp_path / "face"
+    other.write_bytes(photo.read_bytes())
     monkeypatch.setattr(sys, "argv", ["predict", str(photo), "--csv", str(out)])
     assert predict.main() == 0
     assert f"{photo}: face 1: " in capsys.readouterr().out
@@ -141,8 +147,9 @@ def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_pa
     monkeypatch.setattr(sys, "argv", ["predict", str(tmp_path / "none.jpg")])
     assert predict.main() == 1
     assert "no such file" in capsys.readouterr().out
-    for wrong in (f"--csv={tmp_path}", f"--csv={os.devnull}", f"--csv={photo}", "--every=inf", "--threshold=nan"):
-        monkeypatch.setattr(sys, "argv", ["predict", str(photo), wrong])
+    tables = [f"--csv={name}" for name in (tmp_path, os.devnull, photo, other)]
+    for wrong in (*tables, "--every=inf", "--threshold=nan"):
+        monkeypatch.setattr(sys, "argv", ["predict", str(photo), str(other), wrong])
         with pytest.raises(SystemExit, match="2"):
             predict.main()
     monkeypatch.setattr(sys, "argv", ["predict", str(photo)])

@@ -102,7 +102,7 @@ def main() -> int:
         parser.error("--cores is 1 or more, and --gpus 0 or more")
     try:
         return study(**vars(options))
-    except runs.RunError as error:
+    except (runs.RunError, ValueError, OSError) as error:
         sys.exit(str(error))
 
 

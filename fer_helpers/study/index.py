@@ -27,7 +27,7 @@ def kind_of_data(run: Record, siblings: list[Record]) -> str:
     A run that read no data itself (it stopped early, or compares the others) is judged by the runs of its profile.
     """
     data = run.about.get("data") or [entry for other in siblings for entry in other.about.get("data", [])]
-    sources = {entry["source"] for entry in data}
+    sources = {entry.get("source") for entry in data}
     return "generated" if "generated faces" in sources else "real" if sources else "unread"
 
 
@@ -51,7 +51,10 @@ def verdicts_of(runs: list[Record]) -> pd.DataFrame:
     text = ["word", "reason", "unit", "kind", "where", "statement", "ours_model", "compared_with", "differs"]
     text += [name for name in found if name in COLUMNS and name not in NUMBERS]
     found = found.astype(dict.fromkeys(text, "object")).fillna(dict.fromkeys(text, ""))
-    return found.merge(claims.load()[["claim", "note"]], on="claim")
+    printed = claims.load()[["claim", "note"]]
+    if lost := sorted({*found["claim"]} - {*printed["claim"]}):
+        raise ValueError(f"{written[-1]} judges what claims.csv has not, as {lost[0]}: restore that, or run 05 again")
+    return found.merge(printed, on="claim")
 
 
 def papers() -> pd.DataFrame:

@@ -3,13 +3,14 @@
 python -m fer_helpers.study.report cpu gpu bench      # `make index`: what these profiles found, and in README.md too
 """
 
+import gzip
 import hashlib
 import sys
 import zlib
 from pathlib import Path
 
 from fer_helpers import paths, plots
-from fer_helpers.study import claims, index, templates
+from fer_helpers.study import claims, index, runs, templates
 from fer_helpers.study.claims.verdicts import SCOREBOARD
 from fer_helpers.study.parameters import notebook_of
 from fer_helpers.study.runs import EXECUTED, Record, RunError, joined_results, read, read_profile, write_csv
@@ -38,7 +39,7 @@ def render(profile: Path) -> list[Path]:
         if not page.exists() or f'content="{inputs}"' not in page.read_text("utf-8", "replace")[:2_000]:
             try:
                 _write_page(run, page, boards=boards, kind=kind, inputs=inputs, files=files)
-            except (OSError, EOFError, ValueError, zlib.error) as error:
+            except (gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:
                 damaged.append(f"{run.folder} is damaged ({error}): restore it from git, or run it again")
         pages.append(page)
     if damaged:  # the pages of the others are there
@@ -84,11 +85,14 @@ def main() -> None:
         told = f"no folder in reports/: {', '.join(sorted(unknown))}; as in" if names else "name profiles, as in"
         sys.exit(f"{told}: python -m fer_helpers.study.report cpu gpu bench")
     try:
-        found = [run for name in names for run in read_profile(reports / name) if run.status == "finished"]
+        every = [run for name in names for run in read_profile(reports / name)]
+        if damaged := [str(run.folder / file) for run in every if (file := runs.damaged_file(run))]:
+            sys.exit(f"gone or damaged: {', '.join(damaged)}: restore them from git; index and README.md stay")
+        found = [run for run in every if run.status == "finished"]
         if not any(index.kind_of_data(run, []) == "real" for run in found):
             sys.exit(f"no run on real photographs has finished in {', '.join(names)}: index and README.md stay")
         print(index.write_index(names, reports), *index.write_readme(names), sep="\n")
-    except (RunError, ValueError) as error:
+    except (RunError, ValueError, OSError) as error:
         sys.exit(str(error))
 
 

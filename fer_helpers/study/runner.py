@@ -201,7 +201,7 @@ def main() -> int:
         ParentPollerUnix(os.getppid()).start()
     try:
         return 1 if run_notebook(parameter_file, options.run_dir, options.gpus, options.threads) else 0
-    except runs.RunError as error:  # a folder that can't be a run's
+    except (runs.RunError, OSError, RuntimeError) as error:  # a folder that can't be a run's
         sys.exit(str(error))
 
 

@@ -186,9 +186,11 @@ def read(folder: Path) -> Record:
     file = folder / "run.json"
     try:
         about = {} | (json.loads(file.read_text(encoding="utf-8")) if file.exists() else {})
-        kinds = {"status": str, "started": str, "parameters": dict, "data": list}
+        kinds = {"status": str, "started": str, "parameters": dict, "data": list, "files": dict}
         if wrong := [name for name, kind in kinds.items() if not isinstance(about.get(name, kind()), kind)]:
             raise ValueError(f"{' and '.join(wrong)} can't be what it is")
+        if not all("dataset" in {*entry} for entry in about.get("data", [])):
+            raise ValueError("an entry of data has no dataset")
         return Record(folder, about)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RunError(f"{file} is damaged: {error}; restore it from git, or run {folder.name} again") from error
@@ -218,14 +220,22 @@ def joined_results(profile: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def damaged_file(run: Record) -> str:
+    """The first file of a finished run that is gone or not the one that `run.json` records; empty if all is well."""
+    if not run.status:
+        return "run.json"
+    files = run.about.get("files", {}).items()
+    as_recorded = ((run.folder / name).is_file() and paths.file_sha256(run.folder / name) == sha for name, sha in files)
+    return next((name for (name, _), well in zip(files, as_recorded, strict=True) if not well), "")
+
+
 def why_stale(folder: Path, parameter_file: Path) -> str:
     """Why a run has to be run again, in a few words; empty for one that is up to date, or whose data is not here."""
     run, notebook = read(folder), parameters.notebook_of(folder.name)
     if run.status != "finished":
         return "has not finished"
-    for name, recorded in run.about.get("files", {}).items():
-        if not (folder / name).is_file() or paths.file_sha256(folder / name) != recorded:
-            return f"has lost its {name}, or another one stands there"
+    if lost := damaged_file(run):
+        return f"has lost its {lost}, or another one stands there"
     values = parameters.resolved(notebook, parameters.read(parameter_file))
     if run.about.get("fingerprint") != fingerprint(notebook, values):
         return "has another notebook, other parameters or other modules by now"

@@ -15,6 +15,7 @@ What this can't prevent: somebody changes what no prediction gives, seals it and
 
 import argparse
 import re
+import signal
 import subprocess
 import sys
 import zlib
@@ -215,4 +216,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # ends in silence where `| head` has read enough
     sys.exit(main())

@@ -224,3 +224,11 @@ def test_index_of_what_is_no_profile_or_has_no_run_on_photographs_is_refused(mon
     monkeypatch.setattr(sys, "argv", ["report", *names])
     with pytest.raises(SystemExit, match=r"no folder in reports/|name profiles|no run on real photographs .* in bench"):
         report.main()
+
+
+def test_index_of_a_damaged_run_is_refused(tmp_path, monkeypatch, write_run):
+    (write_run(tmp_path / "cpu" / "01_huang_2024", files={"results.csv": "0" * 64}) / "results.csv").write_text("")
+    monkeypatch.setattr(report.paths, "reports_dir", lambda: tmp_path)
+    monkeypatch.setattr(sys, "argv", ["report", "cpu"])
+    with pytest.raises(SystemExit, match=r"gone or damaged: .*results\.csv: restore"):
+        report.main()

@@ -234,9 +234,11 @@ def test_every_link_to_a_file_or_a_place_leads_somewhere(site):
 
 def test_verdicts_of_another_version_are_refused_by_name(tmp_path, write_run):
     folder = write_run(tmp_path / "cpu" / "05_scoreboard")
-    judged().drop(columns="statement").to_csv(folder / "verdicts.csv", index=False)
-    with pytest.raises(ValueError, match=r"verdicts.csv has no column statement: run its notebook again"):
-        index.write_index(["cpu"], tmp_path)
+    without, others = judged().drop(columns="statement"), judged().assign(claim="lost")
+    for table, told in ((without, "has no column statement: run"), (others, "judges what claims.csv has not, as lost")):
+        table.to_csv(folder / "verdicts.csv", index=False)
+        with pytest.raises(ValueError, match=rf"verdicts\.csv {told}"):
+            index.write_index(["cpu"], tmp_path)
 
 
 def test_index_of_nothing_says_how_to_make_a_run(tmp_path):

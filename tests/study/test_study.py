@@ -185,6 +185,8 @@ def test_a_run_is_stale_when_its_archive_has_another_size(project):
     assert "was run on another jaffe" in project.why_stale()
     archive.unlink()
     assert project.why_stale() == "", "without the data nothing is known of it"
+    project.finish("00_any", files={"results.csv": "0" * 64})
+    assert "has lost its results.csv" in project.why_stale()
 
 
 def test_runs_wait_for_drawn_faces_and_for_runs_that_they_read_and_ask_for_cores_a_gpu_and_memory(project):

@@ -1,6 +1,7 @@
 """Check anybody's table of printed numbers: `python -m fer_helpers.study.claims FILE.csv`."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -40,4 +41,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # ends in silence where `| head` has read enough
     main()
