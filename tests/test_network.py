@@ -63,11 +63,8 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("file", "content", "told"),
     [
-        ("card.json", None, "restore it from git"),
-        ("network.tflite", None, "restore it from git"),
-        ("card.json", b"{", "is damaged"),
-        ("card.json", b'{"side": 48}', "is damaged"),
-        ("card.json", b"[]", "is damaged"),
+        *((name, None, "restore it from git") for name in ("card.json", "network.tflite")),
+        *(("card.json", content, "is damaged") for content in (b"{", b'{"side": 48}', b"[]")),
         ("network.tflite", b"no netw", "is damaged"),
     ],
 )

@@ -138,8 +138,7 @@ def test_from_the_shell_a_table_is_written_and_no_backend_imported(tmp_path):
 def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_path, trained, monkeypatch, capsys):
     monkeypatch.setattr(network, "load", lambda: trained)
     photo, out = written(tmp_path / "a.png", portrait()), tmp_path / "out.csv"
-    other = tmp_path / "face"
-    other.write_bytes(photo.read_bytes())
+    (other := tmp_path / "face").write_bytes(photo.read_bytes())
     monkeypatch.setattr(sys, "argv", ["predict", str(photo), "--csv", str(out)])
     assert predict.main() == 0
     assert f"{photo}: face 1: " in capsys.readouterr().out

@@ -8,12 +8,14 @@ A number that is not a row of `results.csv` is not in a report.
 """
 
 import contextlib
+import fcntl
 import gzip
 import hashlib
 import json
 import os
 import platform
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -33,12 +35,6 @@ from fer_helpers import datasets, paths
 from fer_helpers.datasets.table import FaceDataset, class_indices, table_hash
 from fer_helpers.study import parameters
 from fer_helpers.study.parameters import RunError, fingerprint
-
-try:
-    import fcntl
-    import resource
-except ImportError:  # on Windows, where runs are not locked
-    fcntl = resource = None
 
 COLUMNS = (
     *("run", "paper", "claim", "notebook", "dataset", "split", "protocol", "model", "init", "metric", "expression"),
@@ -86,7 +82,7 @@ def lock(folder: Path, patience: float | None = None) -> IO:
     folder.parent.mkdir(parents=True, exist_ok=True)
     file = open(beside(folder, "lock"), "a+", encoding="utf-8")  # noqa: SIM115, open for as long as the lock is held
     end = time.monotonic() + (PATIENCE if patience is None else patience)
-    while fcntl:
+    while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
@@ -458,10 +454,10 @@ class Run(Record):
 
 
 def most_memory() -> int:
-    """The most bytes that this process, with all it imported, has held at once; 0 where the system does not say so."""
+    """The most bytes that this process, with all it imported, has held at once."""
     if (status := Path("/proc/self/status")).exists():  # Linux, where `ru_maxrss` begins with what the caller held
         return 1024 * int(status.read_text().partition("VmHWM:")[2].split()[0])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource else 0  # macOS, in bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS, in bytes
 
 
 def with_interval(rows: pd.DataFrame) -> pd.DataFrame:

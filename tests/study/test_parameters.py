@@ -174,17 +174,11 @@ def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_ask
         parameters.defaults(notebook)
 
 
-MODULES = {
-    "__init__": "",
+MODULES = dict.fromkeys(("__init__", "d", "sets/__init__", "sets/two", "scores", "study/__init__"), "") | {
     "a": "from fer_helpers.sets.one import load",
     "b": "def late():\n    from fer_helpers import c",
     "c": "import fer_helpers.a",
-    "d": "",
-    "sets/__init__": "",
     "sets/one": "import numpy",
-    "sets/two": "",
-    "scores": "",
-    "study/__init__": "",
     "study/runs": "from fer_helpers import scores\nfrom fer_helpers.study import judged",
     "study/judged": "from fer_helpers import d",
     "drawn/__init__": "from fer_helpers import d",

@@ -40,13 +40,11 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
         problem = "has more cells than row 1 has columns: quote what holds a comma" if len(rows) else "is missing"
         raise ValueError(f"{file}: row 2 {problem}")
     missing, unknown = [name for name in NEEDED if name not in rows], sorted(set(rows.columns) - set(COLUMNS))
-    if missing or unknown:
-        problem = (
-            f"has no column {', '.join(missing)}{' (no commas?)' * (len(rows.columns) == 1)}"
-            if missing
-            else f"has an unknown column {', '.join(unknown)}"
-        )
-        raise ValueError(f"{file}: row 1 {problem}; see python -m fer_helpers.study.claims --help")
+    problem = f"an unknown column {', '.join(unknown)}" if unknown else ""
+    if missing:
+        problem = f"no column {', '.join(missing)}{' (no commas?)' * (len(rows.columns) == 1)}"
+    if problem:
+        raise ValueError(f"{file}: row 1 has {problem}; see python -m fer_helpers.study.claims --help")
     rows = rows.reindex(columns=list(COLUMNS), fill_value="")
     ids = [row.claim or f"{row.paper}.row{place}" for place, row in enumerate(rows.itertuples(), 2)]
     units = rows["metric"].str.fullmatch(SHARES).map({True: "share", False: ""})

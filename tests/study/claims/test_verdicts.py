@@ -255,9 +255,7 @@ TRAIN = WHOLE | {"split": "train", "value": "190"}
     [
         (WHOLE, None, "agrees"),  # as published
         (WHOLE | {"value": "214"}, None, "false"),
-        (TRAIN, None, "not tested"),
-        (TRAIN, 190, "agrees"),
-        (TRAIN, 189, "not tested"),
+        *((TRAIN, counted, word) for counted, word in ((None, "not tested"), (190, "agrees"), (189, "not tested"))),
         ({"claim": "sec3.epochs", "value": "50", "metric": "epochs", "kind": "setting"}, None, "nothing to test"),
         (SCORE | {"kind": "cited"}, None, "nothing to test"),
     ],
