@@ -28,7 +28,7 @@ $(if $(filter-out $(shell seq 0 64),$(GPUS)),$(error GPUS is a number, not '$(GP
 .PHONY: study test bench verify index lab peers cuda lock clean
 
 study: $(READY) $(if $(filter-out 0,$(GPUS)),$(CUDA))
-	@$(BIN)/python -m fer_helpers.study --profile $(PROFILE) --cores $(CORES) --gpus $(GPUS) $(if $(RUN),--run $(RUN)) $(if $(FORCE),--force)
+	@$(BIN)/python -m fer_helpers.study --profile $(PROFILE) --cores $(CORES) --gpus $(GPUS) $(if $(RUN),--run $(RUN)) $(if $(filter-out 0,$(FORCE)),--force)
 
 test: $(TESTS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
@@ -37,7 +37,7 @@ bench: $(TESTS)
 	@$(BIN)/python -m fer_helpers.study.benchmark reports/bench/06_speed
 
 verify: $(READY)
-	@$(BIN)/python -m fer_helpers.study.verify reports/$(or $(RUN),cpu) $(if $(SEAL),--seal)
+	@$(BIN)/python -m fer_helpers.study.verify reports/$(or $(RUN),cpu) $(if $(filter-out 0,$(SEAL)),--seal)
 
 index: $(READY)
 	@$(BIN)/python -m fer_helpers.study.report $(PROFILES)

@@ -113,12 +113,12 @@ def notebook_of(run: str) -> Path:
 def read(file: Path) -> dict[str, object]:
     """The parameters in a YAML file; RunError if it can't be read, or is no mapping in YAML."""
     try:
-        passed = yaml.load(file.read_text(encoding="utf-8"), _OfNames) or {}
+        passed = yaml.load(file.read_text(encoding="utf-8"), _OfNames)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise RunError(f"{file} can't be read as YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(passed, dict):
+    if not isinstance(passed, dict | None):
         raise RunError(f"{file} holds no parameters: write one `name: value` a line")
-    return passed
+    return passed or {}
 
 
 def defaults(notebook: Path) -> dict[str, object]:

@@ -55,7 +55,7 @@ REFUSED = [
     ({"data_sets": ["fer2014"]}, "data_sets must be one of fer2013, ferplus"),
 ]
 UNREADABLE = [
-    (b"- B0", "holds no parameters: write one `name: value` a line"),
+    *((of_none, "holds no parameters: write one `name: value` a line") for of_none in (b"- B0", b"[]", b"0")),
     (b"a: b: c", "as YAML: .* line 1, column 5"),
     (b"a: &b [*b]", "has no parameter a"),
     (b"epochs: 2\nepochs: 3", "as YAML: epochs stands in it twice"),
