@@ -66,6 +66,7 @@ def test_a_finished_run_leaves_its_notebook_and_what_it_wrote_itself(run_with, p
     assert [cell.metadata.papermill.status for cell in notebook.cells] == ["completed"] * count
     assert (written["python"], written["working_folder"]) == (sys.executable, str(project)), "not the user's own kernel"
     assert (written["MALLOC_MMAP_MAX_"], written["OMP_NUM_THREADS"]) == ("0", "1")
+    assert set(written["files"]) == {"executed.ipynb.gz", "results.csv"}
     text = nbformat.writes(notebook)
     assert str(project) not in text, "the folders of a machine are nobody's business"
     assert "cuInit" not in text.replace('b\\"failed call to cuInit', ""), "noise that frightens"

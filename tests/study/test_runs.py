@@ -154,6 +154,7 @@ def test_record_of_a_run_says_what_ran_when_on_what(project):
     expected = {"dataset": "fer2013", "source": "real photographs", "found_as": "fer2013.zip", "bytes": 5, "images": 6}
     assert real == expected | {"skipped": 1, "table_hash": table_hash(faces(6)), "notes": ["a note"]}
     assert (generated["source"], generated["bytes"]) == ("generated faces", 5)
+    assert about["files"]["history.csv"] == sha256((run.folder / "history.csv").read_bytes()).hexdigest()
 
 
 def test_commit_is_that_of_the_project_and_says_when_the_code_differs(project, monkeypatch):
@@ -244,7 +245,7 @@ def test_killed_at_any_step_of_its_replacement_a_run_is_there_whole(project, mon
     runs.recover(folder)
     about = runs.read(folder).about
     assert about["parameters"]["epochs"] == (3 if steps_done < 2 else 4)
-    assert {file.name for file in folder.iterdir()} == {"run.json", "results.csv"}
+    assert {*about["files"]} == {"results.csv"} and runs.damaged_file(runs.read(folder)) == ""
 
 
 def test_second_run_into_a_folder_is_refused_and_the_process_named(project, monkeypatch):
