@@ -245,7 +245,7 @@ def test_killed_at_any_step_of_its_replacement_a_run_is_there_whole(project, mon
     runs.recover(folder)
     about = runs.read(folder).about
     assert about["parameters"]["epochs"] == (3 if steps_done < 2 else 4)
-    assert {*about["files"]} == {"results.csv"} and runs.damaged_file(runs.read(folder)) == ""
+    assert "results.csv" in about["files"] and runs.damaged_file(runs.read(folder)) == ""
 
 
 def test_second_run_into_a_folder_is_refused_and_the_process_named(project, monkeypatch):
