@@ -79,12 +79,12 @@ def why_stale(run: str) -> str:
         return "is forced"
     try:
         reason = runs.why_stale(REPORTS / run, file_of(run))
-    except runs.RunError as error:
+        started = runs.read(REPORTS / run).about.get("started", "")
+        done = [runs.read(REPORTS / other) for other in read_by(run)]
+        for profile in parameters_of(run).get("profiles", []):  # a scoreboard compares others' too, whatever is run now
+            done += [other for other in runs.read_profile(REPORTS.parent / profile) if other.name != run]
+    except runs.RunError as error:  # of this run, or of one that it reads
         return str(error)
-    started = runs.read(REPORTS / run).about.get("started", "")
-    done = [runs.read(REPORTS / other) for other in read_by(run)]
-    for profile in parameters_of(run).get("profiles", []):  # a scoreboard compares others' too, whatever is run now
-        done += [other for other in runs.read_profile(REPORTS.parent / profile) if other.name != run]
     later = [other for other in read_by(run) if why_stale(other)]
     later += [other.name for other in done if other.status == "finished" and other.about["ended"] > started]
     return reason or (f"reads {later[0]}, which is newer" if later else "")

@@ -220,9 +220,10 @@ def damaged_file(run: Record) -> str:
     """The first file of a finished run that is gone or not the one that `run.json` records; empty if all is well."""
     if not run.status:
         return "run.json"
-    files = run.about.get("files", {}).items()
-    as_recorded = ((run.folder / name).is_file() and paths.file_sha256(run.folder / name) == sha for name, sha in files)
-    return next((name for (name, _), well in zip(files, as_recorded, strict=True) if not well), "")
+    for name, recorded in run.about.get("files", {}).items():
+        if not (run.folder / name).is_file() or paths.file_sha256(run.folder / name) != recorded:
+            return name
+    return ""
 
 
 def why_stale(folder: Path, parameter_file: Path) -> str:

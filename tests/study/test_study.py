@@ -226,10 +226,10 @@ def test_a_scoreboard_is_stale_after_a_run_that_it_compares_or_a_rule_of_verdict
     assert set(project.planned()) == set(project.planned("run=05_scoreboard")) == {"05_scoreboard"}
     project.finish("05_scoreboard", started="2026-01-01T00:00:02+00:00")
     assert project.planned("run=05_scoreboard") == {}
-    of_gpu = project.folder / "reports" / "gpu" / "01_other" / "run.json"
-    of_gpu.parent.mkdir(parents=True)
-    of_gpu.write_text('{"status": "finished", "ended": "2026-01-01T00:00:03+00:00"}')
-    assert set(project.planned("run=05_scoreboard")) == {"05_scoreboard"}, "it compares runs of another profile too"
+    (of_gpu := project.folder / "reports" / "gpu" / "01_other" / "run.json").parent.mkdir(parents=True)
+    for content in ('{"status": "finished", "ended": "2026-01-01T00:00:03+00:00"}', "{ damaged"):
+        of_gpu.write_text(content)
+        assert set(project.planned("run=05_scoreboard")) == {"05_scoreboard"}, "it compares runs of another profile too"
     project.change("fer_helpers/study/claims/verdicts.py", r"\Z", "x = 1")
     assert [bool(project.why_stale(run)) for run in ("01_other", "05_scoreboard")] == [False, True]
 
