@@ -4,5 +4,3 @@ Data flows one way, and a module knows only what stands to its left:
 
     folders on disk -> datasets -> images, faces, splits -> models -> training -> evaluation -> results -> plots, report
 """
-
-__version__ = "0.1.0"

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from PIL import Image
+from PIL import ExifTags, Image
 from tqdm import tqdm
 
 from fer_helpers.datasets import fer2013
@@ -140,13 +140,16 @@ def decode(content: bytes, channels: int, oriented: bool = True) -> np.ndarray:
     ValueError if it has more than `MOST_PIXELS`, by its header; is damaged; or is of none of `FORMATS`.
     """
     try:
-        width, height = Image.open(io.BytesIO(content), formats=FORMATS).size  # reads no more than the header
+        header = Image.open(io.BytesIO(content), formats=FORMATS)  # reads no more
+        width, height = header.size
     except Image.DecompressionBombError:
         width, height = MOST_PIXELS, 2
     except (OSError, ValueError, SyntaxError, OverflowError) as error:
         raise ValueError(NO_IMAGE) from error
     if width * height > MOST_PIXELS:
         raise ValueError(f"more than {MOST_PIXELS:,} pixels are not decoded: make it smaller, or leave it out")
+    if not oriented and header.format == "TIFF" and header.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        raise ValueError("is a turned TIFF, from whose stored pixels no box can be cut: save it upright, its box too")
     flags = (cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB) | cv2.IMREAD_ANYDEPTH
     flags |= (not oriented) * cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(content, "uint8"), flags)

@@ -32,7 +32,8 @@ def load(folder: Path = FOLDER) -> Network:
     """The network of a folder; FileNotFoundError for a missing file, ValueError for a damaged one or one of another."""
     try:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        whole = card["sha256"] == paths.file_sha256(folder / "network.tflite")
+        whole = card["sha256"] == paths.file_sha256(folder / "network.tflite") and len(card["classes"]) > 0
+        whole &= card["side"] > 0 and card["temperature"] > 0
     except FileNotFoundError as error:
         raise FileNotFoundError(f"there is no {error.filename}: restore it from git, or name another folder") from None
     except (ValueError, KeyError, TypeError):

@@ -128,15 +128,14 @@ class EpochBackup(keras.callbacks.Callback):
 
         An epoch that is damaged is removed, and so is one whose best epoch before it is.
         """
-        if keras.backend.backend() == "jax":
-            # Left to itself `fit` takes a batch from the threads to build by before the epoch's order is drawn, and
-            # feeds what else they have prepared by then to the first epoch.
-            model._symbolic_build(data_batch=self.train[0])
+        # Left to itself TensorFlow traces the first step twice, as it makes variables. On JAX `fit` takes a batch from
+        # the threads to build by before the epoch's order is drawn, and feeds what else they prepared to it.
+        model._symbolic_build(data_batch=self.train[0])
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         for file in sorted(self.folder.glob("epoch_????.npz"), reverse=True):
             if kept := _read(file):
-                self.history = pd.DataFrame(json.loads(str(kept["history"])))
+                self.history = pd.DataFrame(kept["history"])
                 if all(map(_read, self._needed())):
                     self.load(model, len(self.history))
                     print(f"resumed after epoch {len(self.history)}", flush=True)
@@ -219,7 +218,8 @@ def _read(file: Path) -> dict[str, np.ndarray] | None:
     """The arrays of an epoch's file; None if it is not there or any of its checksums is wrong."""
     try:
         with np.load(file) as arrays:
-            return dict(arrays)
+            kept = dict(arrays)
+        return kept | {"history": json.loads(str(kept["history"]))}
     except Exception:  # a damaged zip raises almost anything
         return None
 

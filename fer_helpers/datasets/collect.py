@@ -99,13 +99,14 @@ class Collection:
         return {split: sorted(self.one_copy(found, depth=2).values()) for split, found in files.items()}
 
     def add_folders(self, folders: dict[str, list[str]], prefixes: dict[str, str], spellings=SPELLINGS) -> None:
-        """Add what `split_folders` found, except files whose names begin, up to a `_`, with a prefix of another split.
+        """Add what `split_folders` found, except files whose names begin, up to a `_`, with another split's prefix.
 
-        The class folder is the label. Where there is no folder of validation images, `test` may hold them.
+        Prefixes are in lower case. The class folder is the label. Where there is no folder of validation images,
+        `test` may hold them.
         """
         for split, name in ((split, name) for split, names in folders.items() for name in names):
             prefix, expression = name.rpartition("/")[2].partition("_")[0], self.class_of(name, spellings)
-            says = prefixes.get(prefix, split)
+            says = prefixes.get(prefix.lower(), split)
             if says == split or ((split, says) == ("test", "val") and "val" not in folders):
                 self.add(name, expression, says)
             else:

@@ -37,9 +37,10 @@ def load(location: Path) -> FaceDataset:
         return found.dataset(CLASSES, SPLITS)
     if "train" not in folders or len(folders) < 2:
         raise found.absent(f" but folders of {', '.join(folders)}" if folders else "")
-    found.add_folders(folders, USAGE_SPLITS, FOLDERS)
+    prefixes = {usage.lower(): split for usage, split in USAGE_SPLITS.items()}
+    found.add_folders(folders, prefixes, FOLDERS)
     tested = [row for row in found.rows if row["split"] == "test" and "val" not in folders]
-    hidden = [row for row in tested if row["image"].rpartition("/")[2].partition("_")[0] not in USAGE_SPLITS]
+    hidden = [row for row in tested if row["image"].rpartition("/")[2].partition("_")[0].lower() not in prefixes]
     for row in hidden:
         row["split"] = VAL_OR_TEST
     if hidden:

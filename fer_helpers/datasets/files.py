@@ -27,8 +27,8 @@ KINDS = {  # how a file begins that is something else: what it is, and the next 
     rb"\x89PNG|\xff\xd8\xff": "a single image: name the folder that holds the data set",
     rb"\s*<": "a web page, saved instead of the data: log in there and download it again",
     rb"\0*\Z": "empty: download it again",
-    rb"[\t\r\n -\xff]+\Z": "a text file: if it is a table, let its name end in .csv",
 }
+A_TEXT = {rb"[\t\r\n -\xff]+\Z": "a text file: if it is a table, let its name end in .csv"}
 CLUTTER = re.compile(r"(^|/)(\.|__MACOSX)")  # of macOS and editors: no part of a data set
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 NOTHING_THERE = "no such file: {}; name one that exists, see data/README.md, or load the data set again if it was there"
@@ -51,6 +51,8 @@ class FileTree:
     def _names_in_file(self) -> list[str]:
         container, inside = split_at_container(str(self.location))
         is_table = not inside and container.suffix.lower() == ".csv" and not zipfile.is_zipfile(container)
+        if is_table and (kind := _kind(container)):
+            raise LayoutError(f"{container} is {kind}")
         members = {} if is_table else _open_zip(container)[1]
         if is_table or inside in members:
             self.base = self.location.parent
@@ -99,7 +101,7 @@ def read_file(path: str) -> bytes:
         if size > MOST_BYTES:
             too_large = f"{path} has {size:,} bytes, and at most {MOST_BYTES:,} are read"
             raise LayoutError(f"{too_large}: remove it from the data set")
-        return file.read()
+        return file.read(size)  # no more, whatever an archive says of it
 
 
 def split_at_container(path: str) -> tuple[Path, str]:
@@ -131,6 +133,14 @@ def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
         raise LayoutError(f"{path} is damaged or no text ({error}): remove it and download it again") from error
 
 
+def _kind(location: Path, others: dict[bytes, str] | None = None) -> str:
+    """What a file is that is of `KINDS`, or of others, by how it begins, and the next step; empty if it is of none."""
+    with open(location, "rb") as file:
+        content = file.read(512)
+    kinds = KINDS | (others or {})
+    return next((kind for begins, kind in kinds.items() if re.match(begins, content, re.DOTALL)), "")
+
+
 def _open_zip(location: Path) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
     """An archive and its files, by names with forward slashes and without a leading ./ ."""
     status = location.stat()
@@ -142,9 +152,7 @@ def _open_zip_version(location: Path, modified: int, size: int) -> tuple[zipfile
     try:
         archive = zipfile.ZipFile(location)
     except Exception as error:
-        with open(location, "rb") as file:
-            content = file.read(512)
-        kind = next((kind for begins, kind in KINDS.items() if re.match(begins, content, re.DOTALL)), "")
+        kind = _kind(location, A_TEXT)
         fault = f"not a zip but {kind}" if kind else f"no readable zip ({error}): remove it and download it again"
         raise LayoutError(f"{location} is {fault}") from error
     members: dict[str, zipfile.ZipInfo] = {}
