@@ -137,7 +137,8 @@ def printed_beside_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
         spread = np.abs(part[["ci_low", "ci_high"]].to_numpy(float).T - part["value"].to_numpy(float))
         axis.errorbar(part["value"], heights, xerr=spread, fmt="o", markersize=4, capsize=2, label=name)
     printed = rows.drop_duplicates("name").dropna(subset="paper")
-    axis.scatter(printed["paper"], printed["name"].map(place), 30, "black", "D", zorder=3, label="printed in the paper")
+    if len(printed):
+        axis.scatter(printed["paper"], printed["name"].map(place), 30, "k", "D", zorder=3, label="printed in the paper")
     axis.set(title=title, xlabel=xlabel, yticks=range(len(place)), yticklabels=[*place], ylim=(len(place) - 0.5, -0.5))
     axis.grid(axis="x", alpha=0.3)
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -367,6 +367,7 @@ def verdict(run, paper: str, of_all: pd.DataFrame | None = None) -> Verdict:
     own = with_interval(own.rename(columns={"ours_low": "ci_low", "ours_high": "ci_high"}))
     table = results.assign(claim=results["claim"].str.partition(".")[2], ours=own["ours"], interval=own["interval"])
     table["reason"] += results.apply(_beside, axis=1)
+    table["printed"] = [f"{row.printed:.{row.decimals}f}" for row in results.itertuples()]
     return Verdict(headline(words), table[["claim", "printed", "ours", "interval", "word", "reason"]])
 
 
