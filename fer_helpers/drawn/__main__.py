@@ -1,10 +1,14 @@
 """Draw data sets from the command line: `python -m fer_helpers.drawn fer2013`."""
 
 import argparse
+import sys
 
 from fer_helpers.drawn import ensure, layouts
 
 parser = argparse.ArgumentParser(prog="python -m fer_helpers.drawn", description="Draw data sets of faces.")
 parser.add_argument("names", nargs="+", choices=layouts.LAYOUTS, metavar="NAME", help=", ".join(layouts.LAYOUTS))
-for name in parser.parse_args().names:
-    print(f"{name}: {ensure(name)}")
+try:
+    for name in parser.parse_args().names:
+        print(f"{name}: {ensure(name)}")
+except OSError as error:
+    sys.exit(str(error))
