@@ -326,6 +326,8 @@ def test_box_is_cut_from_the_pixels_as_stored_and_a_photograph_without_one_is_tu
     assert whole[0].min() > whole[-1].max() + 150 and np.ptp(whole[0]) == 0
     np.testing.assert_array_equal(boxed, stored[:8, :8])
     np.testing.assert_array_equal(moved, stored[1:9, 4:12])
+    with pytest.raises(ValueError, match="turned TIFF"):  # which OpenCV turns in any case
+        images.decode(encode(stored, ".tiff", exif=exif), channels, oriented=False)
 
 
 def test_boxes_outside_and_missing_ones_are_listed_beforehand_with_the_damaged_images(encode, lay_out):

@@ -1,5 +1,6 @@
 """A trained network in a folder: its card, its temperature, and that a damaged one is not used."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -50,6 +51,9 @@ def test_the_network_that_comes_with_the_project_names_drawn_faces_well_above_ch
     assert (answers == drawn.table["expression"]).mean() > 3 / 7
 
 
+HALF = {"sha256": hashlib.sha256(b"no network").hexdigest(), "classes": ["happy"], "side": 48}  # without temperature
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A folder with a card and a file that belongs to it."""
@@ -64,7 +68,10 @@ def folder(tmp_path):
     ("file", "content", "told"),
     [
         *((name, None, "restore it from git") for name in ("card.json", "network.tflite")),
-        *(("card.json", content, "is damaged") for content in (b"{", b'{"side": 48}', b"[]")),
+        *(
+            ("card.json", content, "is damaged")
+            for content in (b"{", b'{"side": 48}', b"[]", json.dumps(HALF).encode())
+        ),
         ("network.tflite", b"no netw", "is damaged"),
     ],
 )

@@ -96,7 +96,14 @@ def test_training_in_16_bits_that_was_killed_ends_where_an_unbroken_one_ends(tmp
     assert same_numbers(resumed, whole)
 
 
-@pytest.mark.parametrize("which", ["none", "last", "best"])
+def test_a_step_is_traced_once(tmp_path, monkeypatch):
+    traced, model = [], small_network()
+    monkeypatch.setattr(model, "train_step", lambda data, step=model.train_step: traced.append(data) or step(data))
+    train(tmp_path, 2, model=model)
+    assert len(traced) == 1
+
+
+@pytest.mark.parametrize("which", ["none", "last", "best", "history"])
 def test_damaged_backup_is_removed_and_the_training_ends_where_an_unbroken_one_ends(finished, tmp_path, which):
     original, network, unbroken = finished
     folder = shutil.copytree(original, tmp_path / "training")
@@ -108,6 +115,8 @@ def test_damaged_backup_is_removed_and_the_training_ends_where_an_unbroken_one_e
         (folder / "epoch_0004.npz").write_bytes(content)
     elif which == "best":
         (folder / f"epoch_{best:04d}.npz").unlink()
+    elif which == "history":
+        np.savez(folder / "epoch_0004.npz", **training._read(folder / "epoch_0004.npz") | {"history": "{"})
     resumed, backup = train(folder, 4)
     assert backup.history.drop(columns="seconds").equals(unbroken.history.drop(columns="seconds"))
     assert (backup.history["seconds"].tolist() == unbroken.history["seconds"].tolist()) or which != "none"

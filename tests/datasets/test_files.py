@@ -4,6 +4,7 @@ import gzip
 import io
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -92,17 +93,14 @@ DEFLATE64 = changed_entry(zipped({"a.png": b"a"}), 10, struct.pack("<H", 9))
     ("name", "content", "message"),
     [
         ("data.zip", gzip.compress(TAR.getvalue()), "is not a zip but a tar or another archive: unpack it and"),
-        ("data.tar", TAR.getvalue(), "is not a zip but a tar or another archive: unpack it and"),
-        ("data.7z", b"7z\xbc\xaf\x27\x1c\0", "is not a zip but a tar or another archive: unpack it"),
-        ("data.rar", b"Rar!\x1a\x07\0", "is not a zip but a tar or another archive: unpack it"),
+        ("fer2013.csv", TAR.getvalue(), "is a tar or another archive: unpack it and name the folder"),
+        *(("a.7z", kind, "is not a zip but a tar or another archive") for kind in (b"7z\xbc\xaf\x27", b"Rar!\x1a\x07")),
         ("data.zip", b"PAR1....PAR1", "is not a zip but a parquet or HDF5 table, which is not read: get a copy with"),
         ("data.zip", b"\n<!DOCTYPE html><html>log in", "is not a zip but a web page, saved instead of the data: log"),
         ("data.zip", b"", "is not a zip but empty: download it again"),
-        ("data.zip", bytes(1000), "is not a zip but empty: download it again"),
         ("fer2013", b"emotion,pixels,Usage\n0,1 2,Training\n", "is not a zip but a text file: if it is a table, let"),
         ("a.jpg", b"\xff\xd8\xff\xe0", "is not a zip but a single image: name the folder that holds the data set"),
         ("data.zip", zipped(FILES)[:200], "is no readable zip (File is not a zip file): remove it and download it"),
-        ("data.zip", b"\x01\x02" * 500, "is no readable zip (File is not a zip file): remove it"),
         ("data.zip", changed_entry(zipped(FILES), 8, b"\1"), "is encrypted, or packed as Python can't read it"),
         ("data.zip", DEFLATE64, "is encrypted, or packed as Python can't read it: unpack it, name the folder"),
         ("data.zip", changed_entry(zipped(FILES), 6, b"\xff\0"), "is no readable zip (zip file version 25.5): remove"),
@@ -159,6 +157,15 @@ def test_nothing_larger_than_the_limit_is_read(lay_out, monkeypatch):
         read_file(tree.path("zeros.png"))
     with pytest.raises(LayoutError, match=r"zeros\.csv is damaged or no text \(field larger than field limit"):
         list(read_rows(tree.path("zeros.csv"), ("a",)))
+
+
+def test_member_that_hides_its_size_does_not_fill_memory(tmp_path):
+    (tmp_path / "a.zip").write_bytes(changed_entry(zipped({"a.png": bytes(2**26)}), 24, struct.pack("<I", 10)))
+    tracemalloc.start()
+    with pytest.raises(LayoutError, match="a.png is damaged"):
+        read_file(f"{tmp_path}/a.zip/a.png")
+    assert tracemalloc.get_traced_memory()[1] < 2**21
+    tracemalloc.stop()
 
 
 def test_image_that_went_away_is_an_error_that_names_it_and_the_next_step(lay_out, tmp_path, write_files):
