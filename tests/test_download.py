@@ -150,6 +150,7 @@ def test_what_is_no_whole_zip_is_never_named_and_the_next_command_begins_anew(ka
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
+        (401, "save a token from https://www.kaggle.com/settings/api"),
         (403, f"accept its terms on its page.*download {PAGE} with a browser"),
         (404, r"does not give msambare/fer2013 \(404\).*put the zip at .*fer2013\.zip"),
         (500, rf"\(500\): .* run the same command again, .* or download {PAGE} .* put the zip at .*fer2013\.zip"),

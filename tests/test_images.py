@@ -80,6 +80,15 @@ def test_greys_of_any_depth_in_a_file_of_16_bits_span_black_to_white_and_colours
     assert decode(cv2.imencode(".png", red)[1].tobytes(), 3)[0, 0].tolist() == [250, 62, 0]
 
 
+def test_photograph_is_turned_upright_unless_a_box_is_for_the_pixels_as_stored(encode):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned right; stored are 24 x 48 pixels (height, width), bright on the left
+    content = encode(np.repeat(np.linspace(255, 0, 48)[None], 24, axis=0).astype("uint8"), ".jpg", exif=exif)
+    upright, stored = (decode(content, 1, oriented)[..., 0] for oriented in (True, False))
+    assert (upright.shape, stored.shape) == ((48, 24), (24, 48))
+    assert upright[0].min() > upright[-1].max() and stored[:, 0].min() > stored[:, -1].max()
+
+
 def test_what_is_truncated_has_one_changed_byte_or_is_no_image_is_not_decoded(encode):
     for suffix in (".jpg", ".png", ".tiff", ".bmp"):
         content = encode(smooth(0), suffix)

@@ -54,6 +54,9 @@ def test_full_disk_names_the_file_and_the_next_step_and_leaves_the_old_file(tmp_
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert caught.value.errno == errno.ENOSPC
     assert left_in(tmp_path) == {"faces.npy": "old"}
+    message = r"could not write .*/faces\.npy/epoch: .*; free some space or set FER_CACHE_DIR"
+    with pytest.raises(OSError, match=message), paths.written_whole(target / "epoch"):
+        pass  # a file is where the folder should be
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Data sets by name: found as people call them, and those that are absent or there twice are told, not hidden."""
 
+import re
+
 import pytest
 
-from fer_helpers import datasets, drawn
+from fer_helpers import datasets, drawn, paths
 from fer_helpers.datasets.table import LayoutError
 
 JAFFE = {"KA.AN1.39.tiff": b"", "KL.HA2.159.tiff": b"x"}
@@ -33,6 +35,15 @@ def test_data_set_is_found_under_any_of_its_names(place, tmp_path, key, name):
     if key == "jaffe":
         dataset = datasets.load(key)
         assert (dataset.location, dataset.generated, len(dataset.table)) == (location, False, 2)
+
+
+def test_relative_paths_start_at_the_folder_of_the_project(tmp_path, monkeypatch, write_files):
+    monkeypatch.setattr(paths, "PROJECT", tmp_path)
+    monkeypatch.chdir("/")
+    write_files(tmp_path / "elsewhere" / "jaffe", JAFFE)
+    assert datasets.find("jaffe", "elsewhere") == tmp_path / "elsewhere" / "jaffe"
+    with pytest.raises(FileNotFoundError, match=re.escape(f"no such file: {tmp_path}/nowhere;")):
+        datasets.load("jaffe", "nowhere")
 
 
 def test_folder_that_is_itself_the_data_set_is_read_whatever_tables_lie_in_it(tmp_path, write_files):
