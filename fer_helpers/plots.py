@@ -124,6 +124,18 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], title: str) -> 
     return figure
 
 
+def reliability(bins: pd.DataFrame, title: str, label: str) -> Figure:
+    """Accuracy against confidence in the bins of `evaluation.calibration`, with 95 % intervals and the diagonal."""
+    bins = bins.query("n > 0")
+    figure, axis = plt.subplots(figsize=(4.2, 4), layout="constrained")
+    axis.plot([0, 1], [0, 1], color="grey", linestyle="--", label="perfect calibration")
+    spread = [bins["accuracy"] - bins["ci_low"], bins["ci_high"] - bins["accuracy"]]
+    axis.errorbar(bins["confidence"], bins["accuracy"], yerr=spread, fmt="o", capsize=2, label=label)
+    axis.set(title=title, xlabel="confidence (probability of the answer)", ylabel="accuracy")
+    axis.legend()
+    return figure
+
+
 def printed_beside_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
     """Printed numbers (black diamonds) and ours with 95 % intervals, one line each.
 

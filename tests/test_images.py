@@ -15,6 +15,7 @@ from PIL import Image
 from scipy import ndimage
 
 from fer_helpers import images
+from fer_helpers.datasets.files import METHODS
 from fer_helpers.images import ImageFiles, decode, read_images, resize
 
 NO_IMAGE = "can't be decoded: the file is damaged or no image"
@@ -133,7 +134,7 @@ def test_image_of_too_many_pixels_is_refused_by_its_header_in_a_sentence(encode,
     assert used < 1 and peak < 20e6  # decoding takes seconds and hundreds of megabytes
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("method", METHODS)
 def test_damaged_member_of_an_archive_is_a_damaged_image(encode, tmp_path, method):
     with zipfile.ZipFile(tmp_path / "data.zip", "w", method) as archive:
         for name in ("a.png", "b.png"):

@@ -30,7 +30,7 @@ KINDS = {  # how a file begins that is something else: what it is, and the next 
 }
 A_TEXT = {rb"[\t\r\n -\xff]+\Z": "a text file: if it is a table, let its name end in .csv"}
 CLUTTER = re.compile(r"(^|/)(\.|__MACOSX)")  # of macOS and editors: no part of a data set
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of the others a small piece can fill memory
 NOTHING_THERE = "no such file: {}; name one that exists, see data/README.md, or load the data set again if it was there"
 _reading_archive = threading.Lock()  # a zip archive is not to be read by two threads at once
 
@@ -162,7 +162,7 @@ def _open_zip_version(location: Path, modified: int, size: int) -> tuple[zipfile
         if written.endswith("/") or CLUTTER.search(name):
             continue
         if info.flag_bits & 1 or info.compress_type not in METHODS:
-            raise LayoutError(f"{location} is encrypted, or packed as Python can't read it: unpack it, name the folder")
+            raise LayoutError(f"{location} is encrypted, or packed by a rare method: unpack it, name the folder")
         other = members.setdefault(name, info)
         if (other.CRC, other.file_size) != (info.CRC, info.file_size):
             raise LayoutError(f"{location} holds two files called {name}, which differ: unpack it and name the folder")

@@ -104,8 +104,11 @@ DEFLATE64 = changed_entry(zipped({"a.png": b"a"}), 10, struct.pack("<H", 9))
         ("a.jpg", b"\xff\xd8\xff\xe0", "is not a zip but a single image: name the folder that holds the data set"),
         ("data.zip", zipped(FILES)[:200], "is no readable zip (File is not a zip file): remove it and download it"),
         ("data.zip", b"\x01\x02" * 500, "is no readable zip (File is not a zip file): remove it"),
-        ("data.zip", changed_entry(zipped(FILES), 8, b"\1"), "is encrypted, or packed as Python can't read it"),
-        ("data.zip", DEFLATE64, "is encrypted, or packed as Python can't read it: unpack it, name the folder"),
+        ("data.zip", changed_entry(zipped(FILES), 8, b"\1"), "is encrypted, or packed by a rare method"),
+        *(
+            ("data.zip", packed, "is encrypted, or packed by a rare method: unpack it, name the folder")
+            for packed in (DEFLATE64, zipped(FILES, zipfile.ZIP_BZIP2), zipped(FILES, zipfile.ZIP_LZMA))
+        ),
         ("data.zip", changed_entry(zipped(FILES), 6, b"\xff\0"), "is no readable zip (zip file version 25.5): remove"),
         ("data.zip", zipped({"a.png": b"1", "./a.png": b"2"}), "holds two files called a.png, which differ: unpack"),
     ],

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fer_helpers.datasets import LOADERS
 from fer_helpers.datasets.affectnet import read_number
-from fer_helpers.datasets.files import FileTree, read_file, read_rows
+from fer_helpers.datasets.files import METHODS, FileTree, read_file, read_rows
 from fer_helpers.datasets.table import LayoutError
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", 40))
@@ -97,7 +97,7 @@ def test_numpy_file_of_any_bytes_is_a_number_or_an_error_that_names_it(data):
             assert str(error).startswith(f"{path} does not hold one number (")  # noqa: PT017
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("method", METHODS)
 @FIXED
 @given(st.data())
 def test_zip_of_any_bytes_gives_its_members_nothing_or_an_error_of_the_project(method, data):

@@ -144,7 +144,7 @@ def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> s
     sizes = tuple(round(number * n / sum(of_class.values())) for number in of_class.values())
     found = arithmetic.averages(claim.value, sizes)
     could = " or ".join(average for average, fits in found.items() if fits)
-    told += f"; of {', '.join(found)}, with up to three errors and classes in the proportion of the whole, it could be "
+    told += f"; of {', '.join(found)}, with up to three errors and classes exactly as in the whole, it could be "
     return told + (could or "none")
 
 

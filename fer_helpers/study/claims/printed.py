@@ -11,7 +11,8 @@ COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "
 COLUMNS += ("expression", "value", "unit", "decimals", "n", "note")
 NEEDED = ("paper", "metric", "value", "decimals")
 SHARES = "(accuracy|precision|recall|f1|share)(_.*)?"  # metrics that without a unit are fractions of 1
-COUNTS = ("images", "errors", "epochs", "sequences", "subjects", "classes")
+COUNTS = ("images", "errors", "epochs", "sequences", "subjects", "classes")  # metrics, or units of others
+COUNTS += ("epoch", "blocks", "channels", "components", "features", "filters", "folds", "layers", "stages")
 LARGEST, MOST_DECIMALS, MOST_IMAGES = 1e12, 6, 10_000_000  # more would take checks that try all numbers hours
 
 
@@ -19,8 +20,10 @@ def load(paper: str = "") -> pd.DataFrame:
     """The printed numbers of the study's papers, or of one of them, as `read` gives them."""
     file = paths.PROJECT / "data" / "claims.csv"
     rows = read(file, paper)
-    if strange := sorted({*rows["paper"]} - {*pd.read_csv(file.with_name("papers.csv"))["paper"]}):
-        raise ValueError(f"{file}: column paper: {', '.join(strange)} is in no row of data/papers.csv: add one there")
+    known = rows["paper"].isin(pd.read_csv(file.with_name("papers.csv"))["paper"]).to_numpy()
+    if not known.all():
+        row, strange = int(known.argmin()) + 2, rows["paper"][int(known.argmin())]
+        raise ValueError(f"{file}: row {row}, column paper: {strange!r} is in no row of data/papers.csv: add one there")
     return rows
 
 
@@ -54,7 +57,7 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
     value, decimals, n = numbers.values()
     written, metric = rows["value"].str.partition(".")[2].str.len(), rows["metric"]
     fraction = ((rows["unit"] != "share") | value.between(0, 1)) & (rows["unit"] != "%")
-    whole = ~metric.isin(COUNTS) | (value % 1 == 0) & (value >= 0)
+    whole = ~(metric.isin(COUNTS) | rows["unit"].isin(COUNTS)) | (value % 1 == 0) & (value >= 0)
     places = decimals.isin(range(MOST_DECIMALS + 1)) & (decimals >= written)
     images = (rows["n"] == "") | n.between(1, MOST_IMAGES) & (n % 1 == 0)
     rules = [
@@ -81,7 +84,7 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
     return rows[rows["paper"] == paper].reset_index(drop=True) if paper else rows
 
 
-def beside(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
+def paired(results: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     """Each result that names one of the claims, in their order, with `where` and the printed number as `paper`."""
     printed = claims[["claim", "where", "value"]].rename(columns={"value": "paper"})
     return printed.merge(results.drop(columns="paper"), on="claim")

@@ -39,7 +39,7 @@ NO_SETTING = "data run_dir dataset data_sets variant weights seed seeds compared
 NO_SETTING += "trained_sizes baseline_epochs cnn_sizes memory_gb precision all_devices export_to show_faces"
 SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size", "metric"]
 MEASURED = ("claim", *SETTING, "seeds", "epochs", "value", "low", "high", "low90", "high90", "trainings", "n")
-MEASURED += ("differs", "relative")
+MEASURED += ("differs", "apart", "relative")
 OURS = {"value": "ours", "low": "ours_low", "high": "ours_high", "run": "run", "protocol": "protocol"}
 OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "seeds": "seeds", "differs": "differs"}
 COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "model", "metric", "expression", "word")
@@ -91,7 +91,7 @@ def interval(hits: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Int
 
 
 def _of_setting(run, rows: pd.DataFrame) -> Interval:
-    """The interval of one setting over all its seeds: from the predictions where they give the metric, or the rows."""
+    """The interval of one setting over all seeds: from predictions that give the metric, or the rows' outer ends."""
     row, said = rows.iloc[0], run.predictions
     for name in ("dataset", "model", "init", "protocol", "split", "image_size") if len(said) else ():
         said = said[said[name].isna() if pd.isna(row[name]) else said[name] == row[name]]
@@ -101,10 +101,10 @@ def _of_setting(run, rows: pd.DataFrame) -> Interval:
         by = {"precision": guessed, "recall": said["label"]}
         counted = by[row["metric"]] == row["expression"] if row["metric"] in by else said["label"].notna()
         groups = said["group"].fillna(said["image"]) if "group" in said else said["image"]
-        trainings = said["seed"].astype(str) + (said["fold"].astype(str) if "fold" in said else "")
+        trainings = said.groupby(["seed", "fold"], dropna=False).ngroup()
         if counted.any():
             return interval(*(each[counted] for each in (guessed == said["label"], groups, trainings)))
-    value, below, above = rows[["value", "ci_low", "ci_high"]].mean()
+    value, below, above = rows["value"].mean(), rows["ci_low"].min(), rows["ci_high"].max()
     narrow = stats.norm.isf(0.05) / stats.norm.isf(0.025)
     ends = below, above, value - narrow * (value - below), value + narrow * (above - value)
     return Interval(value, *ends, rows["seed"].nunique())
@@ -114,9 +114,10 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
     """Every score of ours that bears on a printed result: a row for each claim, run and setting.
 
     Those of most seeds come first, then those of the longest training.
-    Columns are `MEASURED`: `differs` says what keeps a score from judging the claim; `relative` that it is its nearest
-    relative's, with ImageNet's weights, in the setting fixed beforehand, which names the claim, or in another, of any
-    notebook: what a paper leaves open may have been tried for another one.
+    Columns are `MEASURED`: `differs` says what keeps a score from judging the claim, `apart` in how many things but
+    parameters it differs; `relative` that it is its nearest relative's, with ImageNet's weights, in the setting fixed
+    beforehand, which names the claim, or in another, of any notebook: what a paper leaves open may have been tried for
+    another one.
     """
     found, parsed = [], consistency.parse(printed)
     for run in runs:
@@ -133,13 +134,14 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
             same &= scores["split"].isin([claim.split, *scores.loc[named, "split"]])
             for keys, setting in scores[named | same].groupby(SETTING, dropna=False, sort=False):
                 row, paper = setting.iloc[0], consistency.pick(parsed, paper=claim.paper)
-                differs = _differences(claim, row, run.about, paper) or _set_otherwise(run.about)
+                differs = _differences(claim, row, run.about, paper)
                 apart = [told for told in differs if not told.startswith("protocol ")]
                 of_relative = len(apart) == 1 and row["network"] == relative
                 differs += [] if (setting["claim"] == claim.claim).any() else ["another setting"]
+                kept = "; ".join([*differs, *_set_otherwise(run.about)]), len(differs), of_relative
                 ours = setting["seed"].nunique(), setting["epochs"].max(), *_of_setting(run, setting), row["n"]
-                found.append((claim.claim, *keys, *ours, "; ".join(differs), of_relative))
-    rows = pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "relative": bool})
+                found.append((claim.claim, *keys, *ours, *kept))
+    rows = pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "apart": int, "relative": bool})
     return rows.sort_values(["seeds", "epochs"], ascending=False, kind="stable", ignore_index=True)
 
 
@@ -255,12 +257,14 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     same, relatives = scores[scores["differs"] == ""], scores[scores["relative"]]
     for ours in same.head(1).itertuples():
         told = f"{ours.shown} against {value}, in {ours.run}."
+        if claim.unit != "share":
+            return UNDECIDED, f"How near a {claim.metric} has to come was not fixed beforehand: {told}"
         if ours.trainings < 2:
             return UNDECIDED, f"One training, which does not show how much trainings differ: {told}"
         if claim.metric.endswith("_below"):  # a bound: everything under it is as printed
             return REPRODUCED if ours.high90 < value else NOT_REPRODUCED if ours.low >= value else UNDECIDED, told
         return equivalence(value, ours, m), told
-    beforehand = list(relatives[~relatives["differs"].str.contains(";")].head(1).itertuples())
+    beforehand = list(relatives[relatives["apart"] == 1].head(1).itertuples())
     for fixed in beforehand:
         if fixed.low <= value + m and fixed.high >= value - m:
             return SUPPORTED, f"The nearest relative, {fixed.model}, has {fixed.shown}; {value} is printed."
@@ -270,7 +274,8 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
         told = f"In the best of {settings} settings the nearest relative, {best['model']} at "
         told += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
         for fixed in beforehand:
-            told += f" In the setting fixed beforehand {fixed.model} at {fixed.image_size:.0f} px has {fixed.shown}."
+            told += f" In the setting fixed beforehand {fixed.model} at {fixed.image_size:.0f} px has {fixed.shown}"
+            told += f" ({fixed.differs})."
         if best["high"] < value - FAR:
             return DOUBTFUL, told
         return NOT_TESTED, f"Weights: no run of {claim.model} began from those of ImageNet. {told}"
@@ -298,9 +303,8 @@ def _not_tested(
 
 def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
     """What is shown as ours: the score that differs in least from what the claim is about; then the first."""
-    few = scores["differs"].str.count(";") + (scores["differs"] != "")
-    ranked = scores.assign(few=few, other=scores["init"] != paper_init(claim))
-    ranked = ranked.sort_values(["few", "other"], kind="stable")
+    ranked = scores.assign(set_otherwise=scores["differs"] != "", other=scores["init"] != paper_init(claim))
+    ranked = ranked.sort_values(["apart", "set_otherwise", "other"], kind="stable")
     return next(iter(ranked[list(OURS)].rename(columns=OURS).to_dict("records")), dict.fromkeys(OURS.values()))
 
 

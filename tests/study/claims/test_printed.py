@@ -59,6 +59,7 @@ def test_four_papers_print_numbers_that_were_counted_by_hand():
         ("a_2020,epochs", ",epochs", "row 3, column paper: '' is empty"),
         ("accuracy,0.9848,share", "loss,-0.98,", "row 2, column value: '-0.98' is below 0, and a loss"),
         ("accuracy,0.9848,share,4", "errors,133,,0", "row 2, column value: '133' errors are more than the n images"),
+        ("accuracy,0.9848,share,4", "size,-3,images,0", "row 2, column value: '-3' is not a whole number from 0"),
         ("accuracy", "", "row 2, column metric: '' is empty"),
         (",result,", ",same,", "row 2, column kind: 'same' is not one of"),
         (",setting,", ",setting,a_2020.row2", "row 3, column claim: 'a_2020.row2' stands above"),
@@ -68,6 +69,15 @@ def test_fault_in_a_table_is_named_by_row_and_column(tmp_path, old, new, told):
     (tmp_path / "mine.csv").write_text(GOOD.replace(old, new))
     with pytest.raises(SystemExit, match=f"mine.csv: {told}"):
         main([str(tmp_path / "mine.csv")])
+
+
+def test_claim_of_a_paper_that_the_study_does_not_know_is_named_by_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "PROJECT", tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "claims.csv").write_text(GOOD)
+    (tmp_path / "data" / "papers.csv").write_text("paper\nb_2021\n")
+    with pytest.raises(ValueError, match=r"claims\.csv: row 2, column paper: 'a_2020' is in no row of data/papers"):
+        claims.load()
 
 
 def test_command_judges_anybodys_table_and_refuses_what_is_not_there(tmp_path, capsys):
@@ -100,5 +110,5 @@ def test_example_in_the_readme_is_read(tmp_path, capsys):
 
 def test_ours_stands_beside_the_printed_number_it_names_for_each_seed():
     results = pd.DataFrame({"claim": "singh_2022.table3.moeffnet", "paper": "singh_2022", "value": [0.5, 0.6]})
-    beside = claims.beside(results, claims.load("singh_2022"))
-    assert beside[["paper", "value"]].to_numpy().tolist() == [[0.7859, 0.5], [0.7859, 0.6]]
+    ours = claims.paired(results, claims.load("singh_2022"))
+    assert ours[["paper", "value"]].to_numpy().tolist() == [[0.7859, 0.5], [0.7859, 0.6]]
