@@ -63,8 +63,10 @@ def download(key: str) -> Path:
         arrived = folder / f"{slug.partition('/')[2]}.zip"
         verify(arrived, archive)
         os.replace(arrived, archive)
-    except (SystemExit, requests.RequestException) as error:  # the first is how the client ends without credentials
-        answer = 401 if isinstance(error, SystemExit) else getattr(error.response, "status_code", type(error).__name__)
+    except (SystemExit, UnicodeError, AttributeError, requests.RequestException) as error:
+        # SystemExit is how the client ends without credentials; the next two are what damaged ones make it raise.
+        response = getattr(error, "response", None)
+        answer = getattr(response, "status_code", type(error).__name__ if hasattr(error, "response") else 401)
         told = f"Kaggle does not give {slug} ({answer}): {ADVICE.get(answer, OTHERWISE)}, {by_hand}"
         raise DownloadError(told) from error
     except OSError as error:

@@ -20,6 +20,7 @@ from fer_helpers.datasets.table import LayoutError, skipped_images
 INTERPOLATIONS = {name: code for code, name in enumerate(("nearest", "bilinear", "bicubic", "area", "lanczos"))}  # cv2
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "PPM", "WEBP")  # by Pillow's names
 MOST_PIXELS = Image.MAX_IMAGE_PIXELS  # 89 million, a quarter of a gigabyte in colour
+LONGEST = 2**15 - 1  # pixels of a side from which OpenCV cuts a square
 NO_IMAGE = "can't be decoded: the file is damaged or no image"
 DEPTHS = (8, 10, 12, 14, 16)  # bits a value that cameras and scanners give, which files of 16 bits have room for
 BATCH, MOST_A_PART = 1_000, 32  # images decoded ahead of who asks for them, and of these by one thread at a time
@@ -137,7 +138,8 @@ def decode(content: bytes, channels: int, oriented: bool = True) -> np.ndarray:
     """An image file as uint8 (height, width, channels), RGB where channels is 3; values of up to 16 bits become 8.
 
     A photograph is turned upright as its EXIF data says only if `oriented`: boxes are for pixels as they are stored.
-    ValueError if it has more than `MOST_PIXELS`, by its header; is damaged; or is of none of `FORMATS`.
+    ValueError if it has more than `MOST_PIXELS`, or a side of more than `LONGEST`, by its header; is damaged; or is of
+    none of `FORMATS`.
     """
     try:
         header = Image.open(io.BytesIO(content), formats=FORMATS)  # reads no more
@@ -146,8 +148,9 @@ def decode(content: bytes, channels: int, oriented: bool = True) -> np.ndarray:
         width, height = MOST_PIXELS, 2
     except (OSError, ValueError, SyntaxError, OverflowError) as error:
         raise ValueError(NO_IMAGE) from error
-    if width * height > MOST_PIXELS:
-        raise ValueError(f"more than {MOST_PIXELS:,} pixels are not decoded: make it smaller, or leave it out")
+    if width * height > MOST_PIXELS or max(width, height) > LONGEST:
+        too_many = f"more than {MOST_PIXELS:,} pixels, or {LONGEST:,} on a side, are not decoded"
+        raise ValueError(f"{too_many}: make it smaller, or leave it out")
     if not oriented and header.format == "TIFF" and header.getexif().get(ExifTags.Base.Orientation, 1) != 1:
         raise ValueError("is a turned TIFF, from whose stored pixels no box can be cut: save it upright, its box too")
     flags = (cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB) | cv2.IMREAD_ANYDEPTH

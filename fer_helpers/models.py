@@ -138,7 +138,7 @@ def _load(body: keras.Model, variant: str, path: Path) -> None:
         raise FileNotFoundError(f"no weights file {path}: name imagenet, scratch, or an existing .weights.h5 file")
     try:
         body.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, RuntimeError) as error:  # h5py's, of a damaged file
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path} does not hold the weights of an EfficientNet-{variant} body: {reason}") from error
 

@@ -53,7 +53,8 @@ def written_whole(target: Path) -> Iterator[Path]:
         yield partial
         os.replace(partial, target)
     except OSError as error:
-        reason = f"could not write {target}: {error.strerror or error}; free some space or set FER_CACHE_DIR"
+        advice = "set FER_CACHE_DIR" if target.is_relative_to(cache_dir()) else "name another place"
+        reason = f"could not write {target}: {error.strerror or error}; free some space or {advice}"
         raise OSError(error.errno, reason) from error
     finally:
         _remove(partial)

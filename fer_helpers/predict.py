@@ -24,7 +24,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from fer_helpers import images, network, paths
-from fer_helpers.datasets.files import IMAGE_SUFFIXES, read_file
+from fer_helpers.datasets.collect import DOCUMENTS
+from fer_helpers.datasets.files import read_file
 from fer_helpers.network import Network
 
 UNCLEAR = "no clear expression"
@@ -38,9 +39,8 @@ ENLARGED, SHORTEST_VIEW, LONGEST_VIEW, BORDER = 2.0, 160, 2048, 24
 # faces of FER-2013's PublicTest within pictures: 65.8 % right, by the boxes as found 63.4 %, by Haar's at most 60.1 %.
 BOX_UP, BOX_ENLARGED = 0.05, 1.1
 DETECTOR = "f3f7aa833fb4a14a46fc48689f45b98d85ef72d6dfaf8bdc012b7d3c522a5426"  # SHA-256 of dlib's, once saved
-VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".3gp")
-NOT_READ = (".heic", ".heif", ".avif", ".gif")
-LOOKED_AT = (*IMAGE_SUFFIXES, ".jfif", *VIDEOS, *NOT_READ)  # in a folder
+VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".3gp", ".3g2", ".mts", ".flv")
+NOT_READ = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")  # brands of files that hold one picture
 WHOLE = 0.9  # a video with a smaller share of the frames that its header names is damaged
 SAME_FACE = 0.3  # share of their union that two boxes have in common, from one frame looked at to the next
 
@@ -67,18 +67,19 @@ def predict(where: list[Path], trained: Network, threshold: float = THRESHOLD, e
 
 
 def files_in(where: list[Path]) -> list[Path]:
-    """The files meant: those named, and in a folder its photographs and videos, or itself if there are none.
+    """The files meant: those named, and in a folder all that are no documents, or itself if there are none.
 
-    A folder below it that can't be looked into is there too.
+    A folder below it that can't be looked into is there too; what is hidden is not.
     """
     return [file for path in where for file in _files_in(path)]
 
 
 def _files_in(path: Path) -> list[Path]:
     found: list[Path] = []
-    for folder, _, names in os.walk(path, onerror=lambda error: found.append(Path(error.filename))):
+    for folder, folders, names in os.walk(path, onerror=lambda error: found.append(Path(error.filename))):
+        folders[:] = [name for name in folders if name[0] != "."]
         shown = (Path(folder, name) for name in names if name[0] != ".")
-        found.extend(file for file in shown if file.suffix.lower() in LOOKED_AT)
+        found.extend(file for file in shown if file.suffix and file.suffix.lower() not in DOCUMENTS)
     return sorted(found) or [path]
 
 
@@ -102,7 +103,7 @@ def _photograph(file: Path) -> np.ndarray:
     if file.is_dir() and os.listdir(file) is not None:  # OSError where it can't be looked into
         raise ValueError("holds no photograph and no video")
     content = read_file(str(file))
-    if content[4:8] == b"ftyp" or content[:4] == b"GIF8":
+    if content[4:12] in [b"ftyp" + brand for brand in NOT_READ] or content[:4] == b"GIF8":
         raise ValueError("is a HEIC, AVIF or GIF picture, which is not read: save it as JPEG or PNG")
     return images.decode(content, channels=3)
 
@@ -111,14 +112,15 @@ def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
     """Second and RGB pixels of a video's frames, one each `every` seconds; ValueError at an end that comes too soon."""
     video = cv2.VideoCapture(str(file))
     rate, frames = video.get(cv2.CAP_PROP_FPS), int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-    step = max(1, round(min(every * rate, 1e9))) if rate > 0 else 1
+    due = 0.0
     for number in tqdm(count(), file.name, max(frames, 0) or None, unit="frame", delay=2, leave=False):
         if not video.grab():
             break
-        if number % step == 0:
-            read, picture = video.retrieve()
+        second = video.get(cv2.CAP_PROP_POS_MSEC) / 1000 or number / max(rate, 1)  # frames need not be evenly spaced
+        if second >= due:
+            due, (read, picture) = every * (1 + (second + 1e-3) // every), video.retrieve()
             if read:
-                yield round(number / max(rate, 1), 2), cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+                yield round(second, 2), cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     video.release()
     if not number:
         raise ValueError("can't be decoded: it is damaged, or no video that OpenCV reads; save it as MP4 with H.264")
@@ -192,15 +194,11 @@ def main() -> int:
         parser.error("--threshold is from 0 to 1, and --every more than 0 seconds")
     if options.csv and os.path.exists(options.csv) and not os.path.isfile(options.csv):
         parser.error(f"--csv {options.csv} is no file: name a new one")
-    looked_at = map(os.path.realpath, files_in(options.photos) if options.csv else [])
-    if options.csv and (options.csv.suffix.lower() in LOOKED_AT or os.path.realpath(options.csv) in looked_at):
-        parser.error(f"--csv {options.csv} is a picture or a video, or would have the name of one: let it end in .csv")
+    if options.csv and options.csv.suffix.lower() != ".csv":
+        parser.error(f"--csv {options.csv} does not end in .csv")
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     try:
         table = predict(options.photos, network.load(), options.threshold, options.every)
-        if options.csv:
-            with paths.written_whole(options.csv.resolve()) as partial:
-                table.to_csv(partial, index=False, errors="backslashreplace")
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -211,6 +209,13 @@ def main() -> int:
         when = "" if pd.isna(row.second) else f" at {row.second:g} s"
         said = row.note or f"face {row.face:.0f}: {row.answer} ({row.confidence:.0%})"
         print(f"{row.file}{when}: {said}")
+    try:
+        if options.csv:
+            with paths.written_whole(options.csv.resolve()) as partial:
+                table.to_csv(partial, index=False, errors="backslashreplace")
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
     return int(table["face"].isna().all())
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
-from fer_helpers.datasets.table import VAL_OR_TEST, expressions_in
+from fer_helpers.datasets.table import SPLITS, VAL_OR_TEST, expressions_in
 
 WAYS = ("random", "sequence", "subject")  # what a split keeps on one side with all its images; random: nothing
 
@@ -13,7 +13,8 @@ def official(table: pd.DataFrame, seed: int = 0, val_share: float = 0.1) -> pd.D
     """The split of the data set's authors, with a validation set in any case; images without a split are left out.
 
     Where the copy has no validation images, or hides which of the test images they are, they are drawn from the
-    training set, stratified by expression. ValueError where a split lacks an expression that another one has.
+    training set, stratified by expression. ValueError where there is no test set, or a split lacks an expression that
+    another one has.
     """
     table = table[table["split"].notna()].reset_index(drop=True)
     table["split"] = table["split"].replace(VAL_OR_TEST, "test")
@@ -21,7 +22,9 @@ def official(table: pd.DataFrame, seed: int = 0, val_share: float = 0.1) -> pd.D
         train = table[table["split"] == "train"]
         drawn = train_test_split(train.index, test_size=val_share, random_state=seed, stratify=train["expression"])[1]
         table.loc[drawn, "split"] = "val"
-    for split, counts in pd.crosstab(table["split"], table["expression"]).iterrows():
+    for split, counts in pd.crosstab(table["split"], table["expression"]).reindex(SPLITS, fill_value=0).iterrows():
+        if not counts.any():
+            raise ValueError(f"the split {split!r} holds no image: take a copy of the data set that has one")
         if missing := ", ".join(counts.index[counts == 0]):
             raise ValueError(f"the split {split!r} holds no image of {missing}: use more images, or drop it everywhere")
     return table

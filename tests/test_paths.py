@@ -45,16 +45,18 @@ def test_interrupted_write_leaves_what_was_there_and_nothing_else(tmp_path, inte
     assert left_in(tmp_path) == {"faces.npy": "old"} and len(list(tmp_path.iterdir())) == 1
 
 
-def test_full_disk_names_the_file_and_the_next_step_and_leaves_the_old_file(tmp_path):
+@pytest.mark.parametrize(("cache", "advice"), [(".", "set FER_CACHE_DIR"), ("elsewhere", "name another place")])
+def test_full_disk_names_the_file_and_the_next_step_and_leaves_the_old_file(tmp_path, monkeypatch, cache, advice):
+    monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / cache))
     target = tmp_path / "faces.npy"
     target.write_text("old")
-    message = rf"could not write {target}: No space left on device; free some space or set FER_CACHE_DIR"
+    message = rf"could not write {target}: No space left on device; free some space or {advice}"
     with pytest.raises(OSError, match=message) as caught, paths.written_whole(target) as partial:
         partial.write_text("half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert caught.value.errno == errno.ENOSPC
     assert left_in(tmp_path) == {"faces.npy": "old"}
-    message = r"could not write .*/faces\.npy/epoch: .*; free some space or set FER_CACHE_DIR"
+    message = rf"could not write .*/faces\.npy/epoch: .*; free some space or {advice}"
     with pytest.raises(OSError, match=message), paths.written_whole(target / "epoch"):
         pass  # a file is where the folder should be
 

@@ -101,6 +101,13 @@ def test_what_cannot_be_split_is_an_error_that_names_it(table, by, message):
         splits.folds(table, by, 5)
 
 
+def test_a_copy_without_test_images_is_refused_before_anything_is_trained():
+    table = filmed().assign(split="train")
+    table.loc[table.index % 3 == 0, "split"] = "val"
+    with pytest.raises(ValueError, match="the split 'test' holds no image: take a copy of the data set that has one"):
+        splits.official(table)
+
+
 def test_a_fold_that_tests_what_nobody_showed_in_training_is_an_error():
     table = filmed(subjects=3)
     alone = table[(table["expression"] != "anger") | (table["subject"] == "S001")].reset_index(drop=True)

@@ -12,7 +12,7 @@ SPLIT_FOLDERS = {"train": "train", "training": "train", "test": "test", "testing
 SPLIT_FOLDERS |= dict.fromkeys(("val", "valid", "validation", "publictest"), "val")
 PACKED = (".gz", ".tgz", ".tar", ".zip", ".7z", ".rar", ".parquet", ".arrow")  # in which a data set may still be
 DOCUMENTS = (".txt", ".csv", ".tsv", ".json", ".npy", ".md", ".pdf", ".html", ".htm", ".xml", ".yaml", ".yml", ".ini")
-DOCUMENTS += (".db", ".doc", ".docx", ".mat", ".py", ".ipynb", *PACKED)
+DOCUMENTS += (".db", ".doc", ".docx", ".mat", ".py", ".ipynb")
 
 
 class Collection:

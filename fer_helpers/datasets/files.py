@@ -24,8 +24,9 @@ MOST_BYTES, LONGEST_LINE = 64 * 2**20, 2**20  # of what is held in memory at onc
 KINDS = {  # how a file begins that is something else: what it is, and the next step
     rb"\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!|.{257}ustar": "a tar or another archive: unpack it and name the folder",
     rb"PAR1|\x89HDF": "a parquet or HDF5 table, which is not read: get a copy with image files",
-    rb"\x89PNG|\xff\xd8\xff": "a single image: name the folder that holds the data set",
-    rb"\s*<": "a web page, saved instead of the data: log in there and download it again",
+    rb"\x89PNG|\xff\xd8\xff|II\*\0|MM\0\*|BM.{4}\0{4}|RIFF|GIF8|P[1-6]\s": "a single image: name the data set's folder",
+    rb"(\xef\xbb\xbf)?\s*[<{]": "a web page or message, saved instead of the data: log in there and download it again",
+    rb"version https://git-lfs": "a pointer of Git LFS, not the data: fetch it with git lfs pull",
     rb"\0*\Z": "empty: download it again",
 }
 A_TEXT = {rb"[\t\r\n -\xff]+\Z": "a text file: if it is a table, let its name end in .csv"}

@@ -49,5 +49,7 @@ def _read_list(found: Collection, label_name: str) -> None:
         match = IMAGE_NAME.fullmatch(listed)
         right = match and not match[3] and label in CODES
         fault = f"{line[:80]!r} is no name and label from 1 to 7, as in 'train_00001.jpg 5'"
-        if line.strip() and found.accepts(label_name, number, listed, images, (not right, fault)):
+        folder = images.get(listed, "").split("/")[-2:][0]
+        other = folder in CODES and folder != label, f"the list says {label[:80]}, its folder {folder}"
+        if line.strip() and found.accepts(label_name, number, listed, images, (not right, fault), other):
             found.add(images[listed], CODES[label], match[2])

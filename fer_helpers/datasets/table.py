@@ -70,7 +70,7 @@ def class_indices(table: pd.DataFrame, classes: list[str]) -> pd.Series:
 def table_hash(table: pd.DataFrame) -> str:
     """SHA-256 (first 16 hexadecimal digits) over image, expression and split of each row, wherever the files lie."""
     text = table[["image", "expression", "split"]].fillna("").to_csv(index=False, lineterminator="\n")
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:16]
 
 
 def count_images(table: pd.DataFrame) -> pd.DataFrame:

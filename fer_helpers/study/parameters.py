@@ -19,7 +19,7 @@ import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 
 from fer_helpers import datasets, paths
-from fer_helpers.datasets.files import split_at_container
+from fer_helpers.datasets.files import FileTree, split_at_container
 
 VARIANTS = (*(f"B{number}" for number in range(8)), "Lite0", "Lite1", "Lite2", "Mini")  # `models` imports Keras
 TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a dict"}
@@ -57,6 +57,10 @@ def _is_detector(value: str) -> bool:
     return value in ("none", "haar") or (value == "dlib" and find_spec("dlib") is not None)
 
 
+def _is_place_for_csv(file: Path) -> bool:
+    return file.suffix.lower() == ".csv" and (file.is_file() or not file.exists())
+
+
 # Patterns of names, of one notebook or of all, what a value (or each value of a list) must be, and a test; the first
 # pattern that fits counts.
 RULES: list[tuple[str, str, Callable]] = [
@@ -88,7 +92,10 @@ RULES: list[tuple[str, str, Callable]] = [
     ("*_momentum threshold", "between 0 and 1", lambda value: 0 < value < 1),
     ("profiles", "folders of notebooks/profiles", lambda name: name in os.listdir(paths.notebooks_dir() / "profiles")),
     ("every", "above 0 seconds", lambda value: value > 0),
-    ("csv", "a file", lambda name: not name or not paths.resolve(name).exists() or paths.resolve(name).is_file()),
+    ("csv", "empty, or a file that ends in .csv", lambda name: not name or _is_place_for_csv(paths.resolve(name))),
+    ("export_to", "a folder", lambda name: not paths.resolve(name).is_file()),
+    ("07_your_photos.data", "real, generated, empty, or a path", lambda name: True),
+    ("data", "real, generated, or a path", bool),
     ("batch_size trained_epochs baseline_epochs train_images rotation l1 l2 memory_gb shown", *_at_least(0)),
     ("*epochs *_folds *_steps *_images *_layers *_filters *_threads", *_at_least(1)),
     ("rounds waits hidden faces_at_once call_repeats", *_at_least(1)),
@@ -114,7 +121,7 @@ def read(file: Path) -> dict[str, object]:
     """The parameters in a YAML file; RunError if it can't be read, or is no mapping in YAML."""
     try:
         passed = yaml.load(file.read_text(encoding="utf-8"), _OfNames)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+    except Exception as error:  # of a value that is not of the type it is tagged with almost anything
         raise RunError(f"{file} can't be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(passed, dict | None):
         raise RunError(f"{file} holds no parameters: write one `name: value` a line")
@@ -126,8 +133,12 @@ def defaults(notebook: Path) -> dict[str, object]:
     source = next((source for _, source, tags in _cells(notebook) if "parameters" in tags), None)
     if source is None:
         raise RunError(f"{notebook} has no cell tagged parameters")
-    statements = [statement for statement in ast.parse(source).body if isinstance(statement, ast.Assign)]
-    return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
+    try:
+        statements = [statement for statement in ast.parse(source).body if isinstance(statement, ast.Assign)]
+        return {statement.targets[0].id: ast.literal_eval(statement.value) for statement in statements}
+    except (SyntaxError, ValueError, AttributeError) as error:
+        why = "the cell tagged parameters holds more than names and plain values"
+        raise RunError(f"{notebook}: {why} ({error}): write one `name = value` a line") from error
 
 
 def resolved(notebook: Path, passed: dict[str, object]) -> dict[str, object]:
@@ -143,7 +154,7 @@ def resolved(notebook: Path, passed: dict[str, object]) -> dict[str, object]:
 
 def _typed(notebook: Path, name: str, value: object, default: object) -> object:
     if isinstance(default, list) and isinstance(value, list | tuple):
-        return [_typed(notebook, name, part, default[0]) if default else part for part in value]
+        return [_typed(notebook, name, part, default[0] if default else "") for part in value]
     if type(default) is float and type(value) is int and abs(value) < 2**1000:
         return float(value)
     if type(value) is type(default) and (type(value) is not float or math.isfinite(value)):
@@ -187,6 +198,8 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
             may = ", ".join(ALTERNATIVES)
             raise RunError(f"{notebook.stem}: alternatives: {name} must change some of {may}, not {changes!r:.80}")
         check(notebook, {key: _typed(notebook, key, value, ALTERNATIVES[key]) for key, value in changes.items()})
+    if (parameters.get("variant"), parameters.get("weights")) == ("Mini", "imagenet"):
+        raise RunError(f"{notebook.stem}: Mini, a network for smoke runs, has no ImageNet weights: take Lite0")
     if parameters.get("tested_folds", 0) > parameters.get("folds", math.inf):
         raise RunError(f"{notebook.stem}: tested_folds must be at most folds, which is {parameters['folds']}")
 
@@ -235,11 +248,15 @@ def check_data(notebook: Path, parameters: dict[str, object]) -> None:
     """RunError if a data set is missing that the notebook needs, or all of those of which one is enough."""
     check_folders()
     absent, names = {}, data_sets(notebook, parameters)
-    for name in names if parameters.get("data", "generated") != "generated" else []:
+    for name in names if parameters.get("data") not in (None, "", "generated") else []:
         try:
-            check_links(datasets.find(name, parameters["data"]))
-        except (OSError, ValueError) as error:
+            location = datasets.find(name, parameters["data"])
+            check_links(location)
+            FileTree(location)
+        except FileNotFoundError as error:
             absent[name] = str(error)
+        except (OSError, ValueError) as error:
+            raise RunError(str(error)) from error
     if any(names[name] for name in absent) or (absent and len(absent) == len(names)):
         raise RunError("; ".join(absent.values()))
 
@@ -301,11 +318,10 @@ def fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
         modules += sorted(paths.PROJECT.glob("fer_helpers/study/claims/*.py"))
         tables = sorted(paths.PROJECT.glob("data/*.csv"))
     does = {module.relative_to(paths.PROJECT).as_posix(): _parsed(module.read_text("utf-8")) for module in modules}
-    weights = paths.resolve(str(parameters.get("weights", "")))
-    if weights.is_file() and not any(
-        weights.is_relative_to(made) for made in (paths.PROJECT / "data/cache", paths.cache_dir())
-    ):
-        tables.append(weights)  # those that the study makes are of a run, which is read by name
+    made = (paths.PROJECT / "data/cache", paths.cache_dir())  # by a run of the study, which is read by name
+    for settings in filter(lambda of: isinstance(of, dict), (parameters, *parameters.get("alternatives", {}).values())):
+        weights = paths.resolve(str(settings.get("weights", "")))
+        tables += [weights] if weights.is_file() and not any(map(weights.is_relative_to, made)) else []
     hashes = [paths.file_sha256(table) for table in tables]
     values = {name: value for name, value in parameters.items() if name != "run_dir"}
     content = [_parsed(_code(notebook)), values, does, hashes]

@@ -79,8 +79,11 @@ def lock(folder: Path, patience: float | None = None) -> IO:
     """
     if folder in _locks:
         return _locks[folder]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    file = open(beside(folder, "lock"), "a+", encoding="utf-8")  # noqa: SIM115, open for as long as the lock is held
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        file = open(beside(folder, "lock"), "a+", encoding="utf-8")  # noqa: SIM115, open while the lock is held
+    except OSError as error:
+        raise RunError(f"no run can be kept in {folder} ({error}): name another run_dir") from error
     end = time.monotonic() + (PATIENCE if patience is None else patience)
     while True:
         try:
@@ -272,7 +275,7 @@ def start(notebook: str, paper: str, namespace: dict) -> "Run":
     about |= _weights_read(paths.resolve(str(values.get("weights", ""))))
     if os.environ.get(RUNNERS_FOLDER) != str(folder):
         begin(folder, about)
-    run = Run(folder, read(beside(folder, "running")).about | about | {"data": []})
+    run = Run(folder, read(beside(folder, "running")).about | about | {"data": []}, namespace)
     write_about(folder, run.about)
     _silence_stderr()
     return run
@@ -292,6 +295,7 @@ def _weights_read(file: Path) -> dict[str, str]:
 class Run(Record):
     """One execution of a notebook: collects its numbers, and writes them into its folder at its end."""
 
+    _namespace: dict = field(default_factory=dict)  # of the notebook
     _rows: dict[tuple, dict] = field(default_factory=dict)
     _predictions: dict[tuple, pd.DataFrame] = field(default_factory=dict)
     _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -400,13 +404,20 @@ class Run(Record):
 
         A run that was killed finds them again; one with other parameters, data, cells or imported modules begins anew.
         """
+        self._check_unchanged()
         return self._backups / training
+
+    @property
+    def body_file(self) -> Path:
+        """Where a notebook saves its trained body: once it has finished, it replaces that of the run before."""
+        return paths.cache_dir() / "models" / f".{self.folder.parent.name}.{self.name}.new.weights.h5"
 
     def remember(self, training: str, compute: Callable[[Path], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """What one of this run's many trainings gave, computed once: a run that was killed finds it again.
 
         `compute` trains in the folder that it is given and returns what is to be kept; the folder is then removed.
         """
+        self._check_unchanged()
         kept = self._backups / f"{training}.npz"
         with contextlib.suppress(Exception), np.load(kept) as arrays:  # missing or damaged in whatever way: made anew
             return dict(arrays)
@@ -416,10 +427,18 @@ class Run(Record):
         shutil.rmtree(self.backup_dir(training), ignore_errors=True)
         return computed
 
+    def _check_unchanged(self) -> None:
+        """RunError if a parameter is another by now than that by which the run is known, and its trainings are kept."""
+        began, notebook = self.about["parameters"], parameters.notebook_of(self.about["notebook"])
+        own = {name: self._namespace[name] for name in began if name in self._namespace}
+        now = parameters.resolved(notebook, own) if own else {}
+        if changed := [name for name in own if now[name] != began[name]]:
+            raise RunError(f"{', '.join(changed)} was changed after runs.start: run that cell again")
+
     @cached_property
     def _backups(self) -> Path:
-        hashes = [entry["table_hash"] for entry in self.about["data"]]
-        same = json.dumps([self.about["fingerprint"], hashes, _backend(), self.about.get("weights")])
+        data = [(entry["table_hash"], entry["bytes"]) for entry in self.about["data"]]
+        same = json.dumps([self.about["fingerprint"], data, _backend(), self.about.get("weights")])
         key = hashlib.sha256(same.encode()).hexdigest()[:12]
         return paths.cache_dir() / "backups" / f"{self.about['profile']}.{self.name}.{key}"
 
@@ -429,6 +448,7 @@ class Run(Record):
         `about` is what else `run.json` should hold, as in `init="scratch"`. RunError if the disk is full or can't be
         written; the cell can then be run again.
         """
+        self._check_unchanged()
         if "versions" not in self.about:
             self.versions()
         by_hand = os.environ.get(RUNNERS_FOLDER) != str(self.folder)
@@ -441,7 +461,9 @@ class Run(Record):
             for name, table in tables.items():
                 write_csv(table, beside(self.folder, "running") / name)
             about |= {"core_seconds": round(sum(os.times()[:4])), "peak_bytes": most_memory()}
-            saved = paths.cache_dir() / "models" / f"{self.folder.parent.name}.{self.name}.weights.h5"
+            saved = self.body_file.with_name(f"{self.folder.parent.name}.{self.name}.weights.h5")
+            if self.body_file.exists():
+                self.body_file.replace(saved)
             about |= {"saved_body": paths.file_sha256(saved)} if saved.exists() else {}
             write_about(self.folder, self.about | {"status": "finished"} | _until_now(self.about) | about)
             if by_hand:

@@ -158,10 +158,16 @@ def changed_files(profile: Path, run: str = "") -> Iterator[str]:
         gone = profile / line.removeprefix("# absent: ")
         yield f"{gone} is gone: notebooks/profiles defines it, and {MANIFEST} does not list it as absent"
     pathspec = [run, f"{run}.html"] if run else [".", *FRONT]
-    status = ["git", "-C", str(profile), "status", "--porcelain", "--untracked-files=all", "--", *pathspec]
+    listed = ["ls-files", "-v", "--error-unmatch", "--", MANIFEST, "."]
+    status = ["status", "--porcelain", "--untracked-files=all", "--", *pathspec]
     try:
-        git = subprocess.run(status, capture_output=True, text=True, check=True)
-        yield from (f"not as committed: {line}" for line in git.stdout.splitlines())
+        files, changes = (
+            subprocess.run(["git", "-C", str(profile), *command], capture_output=True, text=True, check=True).stdout
+            for command in (listed, status)
+        )
+        unseen = (line[2:] for line in files.splitlines() if line[0].islower() or line[0] == "S")
+        yield from (f"git was told not to look at {name}: git update-index --really-refresh" for name in unseen)
+        yield from (f"not as committed: {line}" for line in changes.splitlines())
     except (OSError, subprocess.CalledProcessError) as error:
         yield f"nothing confirms {manifest} here: {getattr(error, 'stderr', str(error)).strip()}"
 

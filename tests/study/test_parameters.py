@@ -156,8 +156,13 @@ def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_ask
     with pytest.raises(parameters.RunError, match="S005 is a link to a folder or to nothing, which is not read"):
         parameters.check_data(notebook, parameters.defaults(notebook) | {"data_sets": ["ckplus"]})
     (project / "data" / "raw" / "CK+48" / "S005").unlink()
-    (project / "data" / "raw" / "jaffe.zip").touch()
+    (project / "data" / "raw" / "jaffe.zip").write_text("<html>")
+    with pytest.raises(parameters.RunError, match=r"jaffe.zip is not a zip but a web page"):  # though one is enough
+        parameters.check_data(notebook, parameters.defaults(notebook))
+    with zipfile.ZipFile(project / "data" / "raw" / "jaffe.zip", "w") as archive:
+        archive.writestr("jaffe/KA.AN1.tiff", "")
     parameters.check_data(notebook, parameters.defaults(notebook) | {"data_sets": ["jaffe"]})
+    parameters.check_data(notebook, parameters.defaults(notebook) | {"data": ""})
     with zipfile.ZipFile(project / "data" / "raw" / "jaffe.zip", "w") as archive:
         archive.writestr("jaffe/../../KA.AN1.tiff", "")
     with pytest.raises(parameters.RunError, match=r"jaffe.zip holds jaffe/../../KA.AN1.tiff, which leads out of it"):
