@@ -162,7 +162,12 @@ def test_a_refusal_is_one_sentence_that_says_what_to_do(kaggle, data, status, ad
     assert names_in(data) == set()
 
 
-WRONG = [{"KAGGLE_KEY": "mistyped"}, {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""}, {"KAGGLE_USERNAME": ""}]
+WRONG = [
+    {"KAGGLE_KEY": "mistyped"},
+    {"KAGGLE_KEY": "“pasted”"},
+    {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""},
+    {"KAGGLE_USERNAME": ""},
+]
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)

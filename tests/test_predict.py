@@ -89,15 +89,30 @@ def test_what_can_t_be_answered_is_a_row_with_the_reason_and_the_rest_is_done(tm
     wrong = {"text.jpg": b"not a photograph", "empty.png": b"", "film.mp4": b"no film" * 100}
     for name, content in (wrong | {"album/a.HEIC": b"\x00\x00\x00\x18ftypheic" + bytes(64)}).items():
         (tmp_path / name).write_bytes(content)
-    Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")  # some kilobytes
+    for name, size in {"huge.png": (10_000, 10_000), "wide.png": (40_000, 2)}.items():
+        Image.new("1", size).save(tmp_path / name)  # some kilobytes
     written(tmp_path / "sky.png", load_sample_image("china.jpg"))
     (tmp_path / "cut.jpg").write_bytes(written(tmp_path / "whole.jpg", portrait()).read_bytes()[:300])
     told = {"folder": "no photograph", "missing.jpg": "no such file", "album": "HEIC", "film.mp4": "no video"}
-    told |= {"huge.png": "pixels", "sky.png": "no face", "cut.jpg": "damaged", "text.jpg": "no image", "empty.png": ""}
+    told |= {
+        "huge.png": "pixels",
+        "wide.png": "pixels",
+        "sky.png": "no face",
+        "cut.jpg": "damaged",
+        "text.jpg": "no image",
+        "empty.png": "",
+    }
     table = predict.predict([tmp_path / name for name in [*told, "whole.jpg"]], trained)
     notes = table.set_index(table["file"].str.removeprefix(f"{tmp_path}/").str.partition("/")[0])["note"]
     assert {name: text for name, text in told.items() if not notes[name] or text not in notes[name]} == {}
     assert notes["whole.jpg"] == "" and table["face"].notna().sum() == 1
+
+
+def test_in_a_folder_all_that_is_no_document_and_not_hidden_is_looked_at(tmp_path):
+    for name in ("a.dng", "b.MTS", "c/d.png", "e.txt", "f.csv", ".g.jpg", ".trash/h.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert predict.files_in([tmp_path]) == [tmp_path / "a.dng", tmp_path / "b.MTS", tmp_path / "c" / "d.png"]
 
 
 def test_an_answer_below_the_threshold_is_no_clear_expression(tmp_path, trained):
@@ -106,6 +121,14 @@ def test_an_answer_below_the_threshold_is_no_clear_expression(tmp_path, trained)
     unsure = predict.predict([photo], trained, threshold=sure["confidence"] + 0.01).iloc[0]
     assert sure["answer"] in ("happy", "sad")
     assert (unsure["answer"], unsure["confidence"]) == (predict.UNCLEAR, sure["confidence"])
+
+
+def test_a_frame_has_the_second_at_which_a_slow_film_shows_it(tmp_path, trained):
+    film = cv2.VideoWriter(str(tmp_path / "slow.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 0.5, (240, 240))
+    for _ in range(3):
+        film.write(portrait())
+    film.release()
+    assert predict.predict([tmp_path / "slow.avi"], trained)["second"].tolist() == [0, 2, 4]
 
 
 def test_a_face_keeps_its_number_through_a_film_and_another_gets_its_own(tmp_path, trained):
@@ -142,6 +165,10 @@ def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_pa
     assert predict.main() == 0
     assert f"{photo}: face 1: " in capsys.readouterr().out
     assert pd.read_csv(out)["face"].tolist() == [1]
+    monkeypatch.setattr(sys, "argv", ["predict", str(photo), "--csv", str(photo / "out.csv")])  # in no folder
+    assert predict.main() == 1
+    told = capsys.readouterr()
+    assert f"{photo}: face 1: " in told.out and "free some space or name another place" in told.err
     monkeypatch.setattr(sys, "argv", ["predict", str(tmp_path / "none.jpg")])
     assert predict.main() == 1
     assert "no such file" in capsys.readouterr().out

@@ -289,6 +289,11 @@ LEFT_OUT = [  # what is added to a copy, or with a `-` taken away, and the reaso
             ("train_8.jpg 5", "train_8.jpg", "no file train_8.jpg"),
         )
     ),
+    (
+        "rafdb",
+        {RAF_LIST: "\n".join([*RAF_LINES, "train_8.jpg 5"]), "train/7/train_8_aligned.jpg": b""},
+        {"train/7/train_8_aligned.jpg": LISTED.format(14, "the list says 5, its folder 7")},
+    ),
     *(
         ("rafdb", {f"Image/aligned/{name}": b""}, PLACE)
         for name in ("test_9_aligned.jpg", "portrait.jpg", "train_1.jpg", "test/train_1_aligned.jpg")

@@ -59,6 +59,7 @@ UNREADABLE = [
     (b"a: b: c", "as YAML: .* line 1, column 5"),
     (b"a: &b [*b]", "has no parameter a"),
     (b"epochs: 2\nepochs: 3", "as YAML: epochs stands in it twice"),
+    (b"epochs: !!bool maybe", "as YAML"),
     (b"\xff", "as YAML"),
 ]
 
@@ -98,6 +99,10 @@ OF_ONE_NOTEBOOK = [
     ("03_singh_2022", {"alternatives": {"wide": {"hiden": 8}}}, "alternatives: wide must change some of .*hiden"),
     ("03_singh_2022", {"alternatives": {"wide": 1024}}, "alternatives: wide must change some of .*, not 1024"),
     ("03_singh_2022", {"alternatives": {"../wide": {"hidden": 8}}}, "alternatives: '../wide' must be of letters"),
+    ("01_huang_2024", {"data": ""}, "data must be real, generated, or a path, not ''"),
+    ("01_huang_2024", {"export_to": "README.md"}, "export_to must be a folder, not 'README.md'"),
+    ("01_huang_2024", {"variant": "Mini", "weights": "imagenet"}, "Mini, a network for smoke runs, has no ImageNet"),
+    ("07_your_photos", {"csv": "a.png"}, r"csv must be empty, or a file that ends in .csv, not 'a.png'"),
     ("06_speed", {"waits": -1}, "waits must be at least 1, not -1"),
     ("03_singh_2022", {"alternatives": {"wide": {"hidden": "8"}}}, "hidden must be a whole number, not '8'"),
     ("03_singh_2022", {"alternatives": {"wide": {"hidden": 0}}}, "hidden must be at least 1, not 0"),
@@ -123,6 +128,16 @@ def test_good_values_pass_and_a_whole_number_is_a_number(project):
     parameters.check(notebook, values)
     assert (values["rate"], type(values["rate"]), values["seeds"], values["folds"]) == (1.0, float, [3], 5)
     assert set(parameters.VARIANTS) == set(models.VARIANTS)
+
+
+def test_parameters_that_are_no_plain_values_are_refused_in_a_sentence(project):
+    for declared in ("folds = 2 * 5", "l1, l0 = 1, 2", "folds ="):
+        with pytest.raises(
+            parameters.RunError, match="01_small.ipynb: the cell tagged parameters holds more than names"
+        ):
+            parameters.defaults(write(project, declared))
+    with pytest.raises(parameters.RunError, match="photos must be a text, not '2024'"):
+        parameters.resolved(write(project, "photos = []"), {"photos": [2024]})
 
 
 def test_every_profile_sets_parameters_of_its_notebook_to_values_that_they_may_have():
@@ -226,5 +241,6 @@ def test_prose_changes_no_fingerprint_and_any_code_does(project):
 
 def test_weights_of_the_users_own_are_known_by_their_content(project):
     file, weights = write(project, "weights = ''", ""), project / "mine.weights.h5"
-    found = [parameters.fingerprint(file, {"weights": str(weights)}) for n in (1, 2) if weights.write_bytes(bytes(n))]
-    assert found[0] != found[1]
+    for given in ({"weights": str(weights)}, {"alternatives": {"mine": {"weights": str(weights)}}}):
+        found = [parameters.fingerprint(file, given) for size in (1, 2) if weights.write_bytes(bytes(size))]
+        assert found[0] != found[1]

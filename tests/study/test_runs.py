@@ -83,6 +83,10 @@ def test_a_body_that_was_changed_since_its_run_saved_it_is_not_used(project):
     with pytest.raises(runs.RunError, match="by_hand.01_small.weights.h5 is not what by_hand/01_small saved: run that"):
         start(run_dir="reports/by_hand/third", weights=str(saved))
     whole_run(weights="scratch")
+    (begun := start()).body_file.write_bytes(b"third body")
+    assert saved.read_bytes() == b"another body"  # until a run has finished
+    begun.finish()
+    assert saved.read_bytes() == b"third body" and not begun.body_file.exists()
     assert start(run_dir="reports/by_hand/other", weights=str(saved)).backup_dir("fit") != before
 
 
@@ -305,7 +309,16 @@ def test_what_a_training_gave_is_computed_once_unless_it_is_damaged_and_is_gone_
     assert not folders[0].parent.exists() and other.backup_dir("b0").exists()
 
 
-@pytest.mark.parametrize("change", ["nothing", "parameters", "data", "profile", "cells", "a comment"])
+def test_parameter_that_is_changed_after_the_first_cell_stops_the_run_before_it_trains_or_ends(project):
+    run = runs.start("01_small", "", own := namespace())
+    run.backup_dir("b0")
+    own["epochs"] = 5
+    for step in (lambda: run.backup_dir("b0"), lambda: run.remember("b0", dict), run.finish):
+        with pytest.raises(runs.RunError, match="epochs was changed after runs.start: run that cell again"):
+            step()
+
+
+@pytest.mark.parametrize("change", ["nothing", "parameters", "data", "pixels", "profile", "cells", "a comment"])
 def test_killed_run_finds_its_backups_again_unless_something_has_changed(project, change):
     first = start(run_dir="reports/cpu/small")
     first.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(6)))
@@ -314,6 +327,7 @@ def test_killed_run_finds_its_backups_again_unless_something_has_changed(project
     file.write_text(file.read_text().replace("epochs = 3", f"epochs = {replaced.get(change, '3')}"))
     profile = "gpu" if change == "profile" else "cpu"
     other = start(run_dir=f"reports/{profile}/small", epochs=5 if change == "parameters" else 3)
-    other.add_data(FaceDataset("fer2013", Path("fer2013.zip"), faces(7 if change == "data" else 6)))
+    (copy := project / "fer2013.zip").write_bytes(b"other pixels" if change == "pixels" else b"")
+    other.add_data(FaceDataset("fer2013", copy, faces(7 if change == "data" else 6)))
     assert (other.backup_dir("b0") == before) == (change in ("nothing", "a comment"))
     assert before.is_relative_to(project / "cache")

@@ -220,6 +220,15 @@ def test_new_files_are_sealed_only_if_their_numbers_are_well(profile):
     assert all(verify.verify(profile / "02_small")[1:]) and not verify.verify(profile / "01_small")[1]
 
 
+def test_what_git_was_told_not_to_look_at_or_does_not_hold_is_not_as_committed(profile):
+    git(profile, "update-index", "--assume-unchanged", "01_small/run.json")
+    assert list(verify.changed_files(profile)) != [] and "01_small/run.json" in next(verify.changed_files(profile))
+    git(profile, "rm", "-r", "--quiet", "--cached", ".")
+    git(profile, "commit", "--quiet", "--message", "Nothing here")
+    (profile / ".gitignore").write_text("*")
+    assert any("nothing confirms" in one for one in verify.changed_files(profile))
+
+
 def test_folder_without_finished_runs_is_an_error_that_says_what_to_name(tmp_path):
     with pytest.raises(FileNotFoundError, match="no finished run in .*: name reports/<profile>"):
         verify.verify(tmp_path)
