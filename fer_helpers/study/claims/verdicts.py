@@ -39,7 +39,7 @@ NO_SETTING = "data run_dir dataset data_sets variant weights seed seeds compared
 NO_SETTING += "trained_sizes baseline_epochs cnn_sizes memory_gb precision all_devices export_to show_faces"
 SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size", "metric"]
 MEASURED = ("claim", *SETTING, "seeds", "epochs", "value", "low", "high", "low90", "high90", "trainings", "n")
-MEASURED += ("differs", "apart", "relative")
+MEASURED += ("differs", "apart", "set_otherwise", "relative")
 OURS = {"value": "ours", "low": "ours_low", "high": "ours_high", "run": "run", "protocol": "protocol"}
 OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "seeds": "seeds", "differs": "differs"}
 COLUMNS = ("claim", "paper", "statement", "where", "kind", "dataset", "split", "model", "metric", "expression", "word")
@@ -114,8 +114,8 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
     """Every score of ours that bears on a printed result: a row for each claim, run and setting.
 
     Those of most seeds come first, then those of the longest training.
-    Columns are `MEASURED`: `differs` says what keeps a score from judging the claim, `apart` in how many things but
-    parameters it differs; `relative` that it is its nearest relative's, with ImageNet's weights, in the setting fixed
+    Columns are `MEASURED`: `differs` says what keeps a score from judging the claim, `set_otherwise` the parameters and
+    `apart` all else of it; `relative` that it is its nearest relative's, with ImageNet's weights, in the setting fixed
     beforehand, which names the claim, or in another, of any notebook: what a paper leaves open may have been tried for
     another one.
     """
@@ -138,10 +138,11 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
                 apart = [told for told in differs if not told.startswith("protocol ")]
                 of_relative = len(apart) == 1 and row["network"] == relative
                 differs += [] if (setting["claim"] == claim.claim).any() else ["another setting"]
-                kept = "; ".join([*differs, *_set_otherwise(run.about)]), len(differs), of_relative
+                set_otherwise = _set_otherwise(run.about)
+                kept = (*map("; ".join, ([*differs, *set_otherwise], differs, set_otherwise)), of_relative)
                 ours = setting["seed"].nunique(), setting["epochs"].max(), *_of_setting(run, setting), row["n"]
                 found.append((claim.claim, *keys, *ours, *kept))
-    rows = pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "apart": int, "relative": bool})
+    rows = pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "apart": str, "relative": bool})
     return rows.sort_values(["seeds", "epochs"], ascending=False, kind="stable", ignore_index=True)
 
 
@@ -264,7 +265,7 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
         if claim.metric.endswith("_below"):  # a bound: everything under it is as printed
             return REPRODUCED if ours.high90 < value else NOT_REPRODUCED if ours.low >= value else UNDECIDED, told
         return equivalence(value, ours, m), told
-    beforehand = list(relatives[relatives["apart"] == 1].head(1).itertuples())
+    beforehand = list(relatives[~relatives["apart"].str.contains(";")].head(1).itertuples())
     for fixed in beforehand:
         if fixed.low <= value + m and fixed.high >= value - m:
             return SUPPORTED, f"The nearest relative, {fixed.model}, has {fixed.shown}; {value} is printed."
@@ -303,8 +304,9 @@ def _not_tested(
 
 def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
     """What is shown as ours: the score that differs in least from what the claim is about; then the first."""
-    ranked = scores.assign(set_otherwise=scores["differs"] != "", other=scores["init"] != paper_init(claim))
-    ranked = ranked.sort_values(["apart", "set_otherwise", "other"], kind="stable")
+    few = scores["apart"].str.count(";") + (scores["apart"] != "")
+    ranked = scores.assign(few=few, as_set=scores["set_otherwise"] != "", other=scores["init"] != paper_init(claim))
+    ranked = ranked.sort_values(["few", "as_set", "other"], kind="stable")
     return next(iter(ranked[list(OURS)].rename(columns=OURS).to_dict("records")), dict.fromkeys(OURS.values()))
 
 
