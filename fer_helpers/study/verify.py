@@ -103,7 +103,7 @@ def recompute(record: runs.Record) -> tuple[list[str], int]:
     results, complaints, recomputed = record.results, [], 0
     computed = scores(record.predictions, set(results["split"]))
     for _, row in results.iterrows():
-        if " less " in row["split"]:
+        if row["metric"].endswith("_split"):
             again = _on_the_same_images(row, record.predictions)
         elif OVER_SEEDS.fullmatch(row["metric"]) or row["metric"] in DIFFERENCES:
             again = _from_other_rows(row, results)
@@ -166,7 +166,7 @@ def changed_files(profile: Path, run: str = "") -> Iterator[str]:
             for command in (listed, status)
         )
         unseen = (line[2:] for line in files.splitlines() if line[0].islower() or line[0] == "S")
-        yield from (f"git was told not to look at {name}: git update-index --really-refresh" for name in unseen)
+        yield from (f"git was told not to look at {name}: git update-index --no-assume-unchanged" for name in unseen)
         yield from (f"not as committed: {line}" for line in changes.splitlines())
     except (OSError, subprocess.CalledProcessError) as error:
         yield f"nothing confirms {manifest} here: {getattr(error, 'stderr', str(error)).strip()}"
