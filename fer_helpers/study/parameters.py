@@ -200,6 +200,11 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
         check(notebook, {key: _typed(notebook, key, value, ALTERNATIVES[key]) for key, value in changes.items()})
     if (parameters.get("variant"), parameters.get("weights")) == ("Mini", "imagenet"):
         raise RunError(f"{notebook.stem}: Mini, a network for smoke runs, has no ImageNet weights: take Lite0")
+    if both := {*parameters.get("alternatives", {})} & {*parameters.get("compared_variants", [])}:
+        raise RunError(f"{notebook.stem}: {', '.join(sorted(both))} is in compared_variants and alternatives: name one")
+    by_tensorflow = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+    if parameters.get("export_to") and not (by_tensorflow and parameters.get("precision") == "float32"):
+        raise RunError(f"{notebook.stem}: export_to needs precision float32 and TensorFlow as Keras's backend")
     if parameters.get("tested_folds", 0) > parameters.get("folds", math.inf):
         raise RunError(f"{notebook.stem}: tested_folds must be at most folds, which is {parameters['folds']}")
 

@@ -195,6 +195,8 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor threads to use")
     parser.add_argument("--end-with-parent", action="store_true", help="end soon after the process that started this")
     options = parser.parse_args()
+    if options.gpus < 0 or options.threads < 0:
+        parser.error("--gpus and --threads are 0 or more")
     parameter_file = options.parameter_file.resolve()
     os.chdir(paths.PROJECT)
     if options.end_with_parent:

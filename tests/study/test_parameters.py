@@ -97,6 +97,8 @@ OF_ONE_NOTEBOOK = [
     ("04_alam_2022", {"data_sets": ["ckplus", "rafdb"]}, "data_sets must be one of ckplus, jaffe, not 'rafdb'"),
     ("06_speed", {"peer_variants": ["Lite1"]}, "peer_variants must be one of B0, .*, Lite0, not 'Lite1'"),
     ("03_singh_2022", {"alternatives": {"wide": {"hiden": 8}}}, "alternatives: wide must change some of .*hiden"),
+    ("03_singh_2022", {"alternatives": {"B1": {"hidden": 8}}}, "B1 is in compared_variants and alternatives"),
+    ("01_huang_2024", {"export_to": "data/mine", "precision": "mixed_bfloat16"}, "export_to needs precision float32"),
     ("03_singh_2022", {"alternatives": {"wide": 1024}}, "alternatives: wide must change some of .*, not 1024"),
     ("03_singh_2022", {"alternatives": {"../wide": {"hidden": 8}}}, "alternatives: '../wide' must be of letters"),
     ("01_huang_2024", {"data": ""}, "data must be real, generated, or a path, not ''"),
