@@ -2,11 +2,15 @@
 #
 #   make study                                      every notebook on generated faces, minutes on two cores
 #   make study PROFILE=cpu FER_DATA_DIR=~/datasets  real data, hours on two cores
-#   make study PROFILE=paper RUN=04_alam_2022       one run of a profile; FORCE=1 runs what is up to date again
+#   make study PROFILE=paper RUN=04_alam_2022       one run of a profile; FORCE=1 runs what is up to date again; CORES=4
 #   make study PROFILE=gpu GPUS=2                   real data on two GPUs, a run for each; CUDA comes with it
 #   make cuda                                       what GPUS=1 or more adds to .venv, for runs by hand and on a cluster
 #   make bench                                      the speed ratios at small sizes; fails if one has fallen by a third
-#   make verify RUN=cpu                             every metric of the committed runs anew; or RUN=cpu/04_alam_2022
+#   make verify RUN=cpu                             every metric of the committed runs anew; or RUN=cpu/04_alam_2022; SEAL=1
+#   make test                                       all tests; PYTEST_ARGS='-m "not slow"' for the fast ones
+#   make lab                                        JupyterLab on the notebooks
+#   make lock                                       the lists of hashed packages anew, from pyproject.toml
+#   make clean                                      removes .venv, .venv-peers and data/cache with all trainings kept there
 #   make peers                                      what 06_speed and 07_your_photos compare with: PyTorch, gigabytes; two packages
 #   make index                                      what the committed runs found, into reports/index.html and README.md
 

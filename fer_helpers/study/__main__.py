@@ -45,15 +45,15 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
     attempts = [runs.latest(folder) for folder in folders]
     report.write_pages(folders[0].parent)
     if status == 0 and [attempt.about for attempt in attempts] == before:
-        again = f"make study PROFILE={profile}{f' RUN={run}' if run else ''} FORCE=1"
-        print(f"\nProfile {profile} is up to date: no notebook was run. To run them again: {again}")
+        command = f"make study PROFILE={profile}{f' RUN={run}' if run else ''} FORCE=1"
+        print(f"\nProfile {profile} is up to date: no notebook was run. To run them again: {command}")
     print(f"\nReports: {(folders[0].parent / 'index.html').as_uri()}", flush=True)  # before what goes to stderr
     if status:
         named = {f"{profile}/{folder.name}": attempt for folder, attempt in zip(folders, attempts, strict=True)}
         early = [f"NOT RUN TO ITS END {name}" for name, run in named.items() if run.status in ("", "running")]
         failed = [f"FAILED {name}: {run.about['error']}" for name, run in named.items() if run.status == "failed"]
-        told = early + failed or ["The study stopped before its end: see above. make study goes on from here."]
-        print(*told, sep="\n", file=sys.stderr)
+        problems = early + failed or ["The study stopped before its end: see above. make study goes on from here."]
+        print(*problems, sep="\n", file=sys.stderr)
     return status
 
 

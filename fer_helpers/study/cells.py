@@ -42,15 +42,17 @@ def read(file: Path) -> NotebookNode:
     return reads(gzip.decompress(file.read_bytes()).decode())
 
 
-def clarify(executed: NotebookNode, notebook: Path) -> None:
-    """Give an executed notebook the prose of the notebook as it is today, if all code is the same.
+def clarify(executed: NotebookNode, notebook: Path) -> bool:
+    """Give an executed notebook the prose of the notebook as it is today, if all code is the same, and say whether.
 
     A clearer sentence makes no run outdated, so that it must not wait for the next one.
     """
     today = reads(notebook.read_text(encoding="utf-8")) if notebook.exists() else executed
     (prose, code), (clearer, same) = (_prose_and_code(each) for each in (executed, today))
-    for old, new in zip(prose, clearer, strict=True) if code == same and len(prose) == len(clearer) else ():
+    current = code == same and len(prose) == len(clearer)
+    for old, new in zip(prose, clearer, strict=True) if current else ():
         old.source = new.source
+    return current
 
 
 def judge_anew(executed: NotebookNode, run: Record, of_all: DataFrame | None) -> str:

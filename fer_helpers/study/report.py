@@ -51,7 +51,7 @@ def _write_page(run: Record, page: Path, boards: list[Record], kind: str, **cont
     from fer_helpers.study import cells  # loads nbconvert, seconds that a profile without a change is spared
 
     notebook, outline, failed = cells.read(run.folder / EXECUTED), cells.Outline(), run.status != "finished"
-    cells.clarify(notebook, notebook_of(run.name))
+    prose_of_today = cells.clarify(notebook, notebook_of(run.name))
     if kind == "real" and run.about.get("paper") and not failed:
         of_all = index.verdicts_of(boards) if boards else None
         run = Record(run.folder, run.about | {"verdict": cells.judge_anew(notebook, run, of_all)})
@@ -65,6 +65,7 @@ def _write_page(run: Record, page: Path, boards: list[Record], kind: str, **cont
         error=run.about.get("error") or "it stopped before its end and left no message",
         cells=cells.cells_of(notebook, failed, outline),
         outline=outline,
+        prose_of_today=prose_of_today,
         deviations=cells.deviations(notebook, run.about.get("parameters", {})),
         again=(paths.notebooks_dir() / "profiles" / run.profile / f"{run.name.removesuffix('.failed')}.yaml").exists(),
         **content,
@@ -82,8 +83,8 @@ def main() -> None:
     """Write the index of the profiles that are named, and what they found into README.md, and print the files."""
     names, reports = sys.argv[1:], paths.reports_dir()
     if not names or (unknown := set(names) - {folder.name for folder in reports.iterdir() if folder.is_dir()}):
-        told = f"no folder in reports/: {', '.join(sorted(unknown))}; as in" if names else "name profiles, as in"
-        sys.exit(f"{told}: python -m fer_helpers.study.report cpu gpu bench")
+        problem = f"no folder in reports/: {', '.join(sorted(unknown))}; as in" if names else "name profiles, as in"
+        sys.exit(f"{problem}: python -m fer_helpers.study.report cpu gpu bench")
     try:
         every = [run for name in names for run in read_profile(reports / name)]
         if damaged := [str(run.folder / file) for run in every if (file := runs.damaged_file(run))]:

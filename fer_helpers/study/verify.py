@@ -86,10 +86,10 @@ def _from_other_rows(row: pd.Series, results: pd.DataFrame) -> dict[str, float]:
 def _on_the_same_images(row: pd.Series, predictions: pd.DataFrame) -> dict[str, float]:
     """How much more often a model is right under the first of two splits, `random less subject`, on images of both."""
     given = [name for name in ("dataset", "model", "init", "seed") if row[name]]
-    said = predictions[(predictions[given] == row[given]).all(axis=1)].replace("", np.nan)
-    answers = said.filter(regex="^p_").astype(float).dropna(axis=1, how="all").idxmax(axis=1).str.removeprefix("p_")
-    said = said.assign(right=answers == said["label"])
-    first, second = (said[said["split"] == split].set_index("image") for split in row["split"].split(" less "))
+    rows = predictions[(predictions[given] == row[given]).all(axis=1)].replace("", np.nan)
+    answers = rows.filter(regex="^p_").astype(float).dropna(axis=1, how="all").idxmax(axis=1).str.removeprefix("p_")
+    rows = rows.assign(right=answers == rows["label"])
+    first, second = (rows[rows["split"] == split].set_index("image") for split in row["split"].split(" less "))
     pairs = first.join(second["right"].rename("other"), how="inner")
     difference = evaluation.paired_difference(pairs["right"], pairs["other"], groups=pairs["group"])
     return dict(zip(("value", "ci_low", "ci_high"), difference, strict=True)) | {"n": len(pairs)}
@@ -104,16 +104,16 @@ def recompute(record: runs.Record) -> tuple[list[str], int]:
     computed = scores(record.predictions, set(results["split"]))
     for _, row in results.iterrows():
         if row["metric"].endswith("_split"):
-            again = _on_the_same_images(row, record.predictions)
+            expected = _on_the_same_images(row, record.predictions)
         elif OVER_SEEDS.fullmatch(row["metric"]) or row["metric"] in DIFFERENCES:
-            again = _from_other_rows(row, results)
+            expected = _from_other_rows(row, results)
         else:
-            again = computed.get(tuple(row[SCORE]), {})
+            expected = computed.get(tuple(row[SCORE]), {})
         where = f"{record.folder}/results.csv, line {row['line']} ({', '.join(filter(None, row[SCORE[::-1]]))})"
-        recomputed += bool(again)
-        if not again and row["metric"] in evaluation.METRICS:
+        recomputed += bool(expected)
+        if not expected and row["metric"] in evaluation.METRICS:
             complaints.append(f"{where}: predictions.csv.gz holds nothing that gives it")
-        for column, value in again.items():
+        for column, value in expected.items():
             if not np.isclose(float(row[column] or "nan"), value, rtol=ROUNDING, atol=ROUNDING, equal_nan=True):
                 complaints.append(f"{where}: {column} {row[column]} is written, {float(value)} comes out")
     sets = set(record.predictions.groupby(KEYS).groups)

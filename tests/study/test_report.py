@@ -159,7 +159,7 @@ def test_prose_is_as_it_is_today_where_the_code_is_the_same(tmp_path, code, show
     executed.cells.insert(1, injected)
     today = new_notebook(cells=[new_markdown_cell("Clear."), new_code_cell(code)])
     (tmp_path / "a.ipynb").write_text(nbformat.writes(today))
-    cells.clarify(executed, tmp_path / "a.ipynb")
+    assert cells.clarify(executed, tmp_path / "a.ipynb") is (shown == "Clear.")
     assert [cell.source for cell in executed.cells] == [shown, "x = 3", "x = 1"]
 
 

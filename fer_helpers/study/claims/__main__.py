@@ -12,7 +12,8 @@ ABOUT = "Can printed numbers be true, and do they agree with each other and with
 HOW = """FILE.csv has one row a printed number, and a header. Needed columns: paper, metric, value, decimals (as
 printed: 0.71 and 0.7100 are not the same). Others, as far as they are known: claim (an id), where, kind (result, count,
 architecture, setting, cited), dataset, split (train, val, test, all), model, expression, unit (share: a fraction of 1),
-n (images that a share is of), protocol, note. A share without n can't be judged. Metrics that checks know: accuracy,
+n (images that a share is of), protocol, note (one that begins with `open: ` says why a number can't be tested, with
+`ambiguous: ` which readings disagree). A share without n can't be judged. Metrics that checks know: accuracy,
 precision, recall, loss, errors, images, epochs and more; data/README.md has an example. Without FILE.csv the numbers of
 this study's four papers are checked."""
 
@@ -35,8 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
     for row in judged.itertuples():
         # Why nothing of ours tests it is of no interest in a table of others' papers.
         first = found.loc[row.claim] if chosen.file and row.word == "not tested" else None
-        told = row.reason if first is None else f"{first['word']}. {first['note']}"
-        print(f"{row.word:<18} {row.claim} = {row.printed:.{row.decimals}f}: {told}")
+        reason = row.reason if first is None else f"{first['word']}. {first['note']}"
+        print(f"{row.word:<18} {row.claim} = {row.printed:.{row.decimals}f}: {reason}")
     print(f"\n{len(judged)} printed numbers. {claims.headline(judged)}")
 
 

@@ -50,11 +50,11 @@ def check(claims: pd.DataFrame) -> pd.DataFrame:
     """Put every claim to every check: one row or more for each claim in their order, `against` holds ids and spaces."""
     read, rows = parse(claims), []
     for paper, run in product(claims["paper"].unique(), CHECKS):
-        for claim, word, told, *others in run(pick(read, paper=paper)):
+        for claim, word, note, *others in run(pick(read, paper=paper)):
             word = {True: POSSIBLE, False: CONTRADICTS}.get(word, word)
             others = [other.claim for other in others if word == CONTRADICTS]
             both = [(claim.claim, " ".join(others)), *((other, claim.claim) for other in others)]
-            rows += [(id_, run.__name__, word, against, f"{told}.") for id_, against in both]
+            rows += [(id_, run.__name__, word, against, f"{note}.") for id_, against in both]
     found = pd.DataFrame(rows, columns=["claim", "check", "word", "against", "note"]).drop_duplicates()
     printed = pd.DataFrame({"claim": [c.claim for c in read], "printed": [str(c.value) for c in read]})
     nothing = {"word": UNKNOWN, "note": "Nothing to hold it against was printed or published."}
@@ -111,8 +111,8 @@ def whole_images(paper: Paper) -> Found:
         elif n in fits:
             yield claim, POSSIBLE, ways[n]
         elif ways:
-            told = f"No whole number of {n:,} images ({totals[n]}) gives {value}"
-            yield claim, DOUBTFUL, f"{told}{_slip(claim, n)}; it could be {' or '.join(ways.values())}"
+            note = f"No whole number of {n:,} images ({totals[n]}) gives {value}"
+            yield claim, DOUBTFUL, f"{note}{_slip(claim, n)}; it could be {' or '.join(ways.values())}"
         else:
             yield claim, IMPOSSIBLE, _impossible(claim, paper, totals, n)
 
@@ -134,18 +134,18 @@ def is_of_images(claim: Claim) -> bool:
 def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> str:
     below = math.floor(claim.value * n)
     near = " and ".join(f"{k}/{n} = {k / n:.4f}" for k in (below, below + 1))
-    told = f"No whole number of images gives {claim.value}, however it is rounded, of {_listed(totals.items())}: {near}"
-    told += _slip(claim, n)
+    note = f"No whole number of images gives {claim.value}, however it is rounded, of {_listed(totals.items())}: {near}"
+    note += _slip(claim, n)
     of_class = class_images(claim, paper)
     if not of_class or claim.expression:
-        return told
+        return note
     if claim.value <= 1 - Decimal(4) / n:
-        return f"{told}; so many errors can have nearly any average over classes, so that none was tried"
+        return f"{note}; so many errors can have nearly any average over classes, so that none was tried"
     sizes = tuple(round(number * n / sum(of_class.values())) for number in of_class.values())
     found = arithmetic.averages(claim.value, sizes)
     could = " or ".join(average for average, fits in found.items() if fits)
-    told += f"; of {', '.join(found)}, with up to three errors and classes exactly as in the whole, it could be "
-    return told + (could or "none")
+    note += f"; of {', '.join(found)}, with up to three errors and classes exactly as in the whole, it could be "
+    return note + (could or "none")
 
 
 def _slip(claim: Claim, n: int) -> str:
@@ -165,18 +165,18 @@ def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     sizes = [(claim.n, STATED)]
     sizes += [(c.value, f"{STATED} in {c.place}") for c in images(paper, claim.tested, split, expression)]
     if crossed:
-        sizes += [(n, f"{STATED} by {told}") for n, told, _ in _frames(claim.tested, paper)]
+        sizes += [(n, f"{STATED} by {note}") for n, note, _ in _frames(claim.tested, paper)]
         sizes += [(c.value, f"the whole, {c.place}") for c in images(paper, claim.tested, "all", expression)]
     sizes += [(n, f"the {split} share of the whole, {rule}") for rule, n in _share_sizes(claim, paper).items()]
     either = dict.fromkeys((expression, claim.metric.partition("share_predicted_")[2] or expression))
     for kind, shown in product(["test_set"] * (split == "test") + ["whole_set"] * crossed, either):
         sets = published.SETS.get((kind, claim.tested), {}).items()
-        sizes += [(of.get(shown) if shown else sum(of.values()), told) for told, of in sets]
+        sizes += [(of.get(shown) if shown else sum(of.values()), note) for note, of in sets]
     wholes = images(paper, claim.tested, "all", expression) if split == "test" else []
     sizes += [(c.value, f"the whole, {c.place}, if folds were put together") for c in wholes]
     totals: dict[int, str] = {}
-    for n, told in [(int(n), told) for n, told in sizes if n]:
-        totals.setdefault(n, told)  # the first reason counts
+    for n, note in [(int(n), note) for n, note in sizes if n]:
+        totals.setdefault(n, note)  # the first reason counts
     return totals
 
 
@@ -208,9 +208,9 @@ def one_split_rule(paper: Paper) -> Found:
         fitting = [(mine[rule], rule) for rule, n in theirs.items() if n == other.value and rule in mine]
         needed = [(n, rule) for rule, n in mine.items() if arithmetic.counts(claim.value, n)]
         if fitting and needed:
-            told = f"Divided as {name(other.dataset)} was, for {other.value} images, it is of {_listed(fitting)}"
+            note = f"Divided as {name(other.dataset)} was, for {other.value} images, it is of {_listed(fitting)}"
             word = POSSIBLE if {n for n, _ in fitting} & {n for n, _ in needed} else DOUBTFUL
-            yield claim, word, f"{told}; {claim.value} needs one of {_listed(needed)}, if one rule divides all sets"
+            yield claim, word, f"{note}; {claim.value} needs one of {_listed(needed)}, if one rule divides all sets"
 
 
 def confusion_matrix(paper: Paper) -> Found:
@@ -224,8 +224,8 @@ def confusion_matrix(paper: Paper) -> Found:
         total, precisions = sum(sizes.values()), {c.expression: c for c in pick(alike, metric="precision")}
         if claim.metric == "precision":
             enough = arithmetic.smallest_total(claim.value)
-            told = f"{claim.value} needs {enough} or more images predicted as {claim.expression}, of {total or 'some'}"
-            yield claim, IMPOSSIBLE if 0 < total < enough else UNKNOWN, told
+            note = f"{claim.value} needs {enough} or more images predicted as {claim.expression}, of {total or 'some'}"
+            yield claim, IMPOSSIBLE if 0 < total < enough else UNKNOWN, note
         if not sizes or set(precisions) != set(sizes):
             continue
         by_class = claim.expression and claim.metric != "precision"
@@ -234,9 +234,9 @@ def confusion_matrix(paper: Paper) -> Found:
         low, high = arithmetic.accuracy_range(tuple(sizes.values()), *values) or (2, -1)
         overall = claim.metric == "accuracy" and not claim.expression
         inside = low <= high and (not overall or (float(claim.high) >= low and float(claim.low) <= high))
-        told = f"With the precisions{' and accuracies by class' * bool(recalls)} of these {total:,} images "
-        told += f"the accuracy is from {low:.3f} to {high:.3f}" if low <= high else "there is no confusion matrix"
-        yield claim, inside, told, *(c for c in (*precisions.values(), *recalls.values()) if c != claim)
+        note = f"With the precisions{' and accuracies by class' * bool(recalls)} of these {total:,} images "
+        note += f"the accuracy is from {low:.3f} to {high:.3f}" if low <= high else "there is no confusion matrix"
+        yield claim, inside, note, *(c for c in (*precisions.values(), *recalls.values()) if c != claim)
 
 
 def loss_and_accuracy(paper: Paper) -> Found:
@@ -250,22 +250,25 @@ def loss_and_accuracy(paper: Paper) -> Found:
         if not paired or accuracy.scored_as != loss.scored_as:
             continue
         below, least = float(loss.high), (1 - min(1.0, float(accuracy.high))) * math.log(2)  # a wrong image costs ln 2
-        told = f"Beside an accuracy of {accuracy.value} a loss is at least {least:.2f} (ln 2 for each error)"
-        yield loss, below > least, f"{told}; {loss.value} is printed", accuracy
+        note = f"Beside an accuracy of {accuracy.value} a loss is at least {least:.2f} (ln 2 for each error)"
+        yield loss, below > least, f"{note}; {loss.value} is printed", accuracy
         sizes = [n for n in class_images(loss, paper).values() if n]
         if below <= least or not sizes:
             continue
         floor, labels = max(sizes) / sum(sizes), stats.entropy(sizes)
-        told = f"Unweighted, the most frequent class gives an accuracy of {floor:.3f}, the labels' shares a loss of "
-        told += f"{labels:.2f}, chance of {len(sizes)} classes ln {len(sizes)} = {math.log(len(sizes)):.2f}"
+        note = f"Naming the most frequent class alone is right on {floor:.1%}, knowing the labels' shares alone has a "
+        note += f"loss of {labels:.2f} (without class weights; ln {len(sizes)} = {math.log(len(sizes)):.2f} is chance)"
         strange = accuracy.value < floor and below < labels
         if strange:
-            told += f": {accuracy.value} is below the first, {loss.value} better than the second"
+            note += (
+                f": the accuracy of {accuracy.value} is worse than the first, the loss of {loss.value} better than the "
+            )
+            note += "second"
             k = max(2, round(math.exp(loss.value)))
             far = max(abs(math.log(k) - float(loss.value)), abs(1 / k - float(accuracy.value)))
             if far <= 0.02 and k < len(sizes):
-                told += f"; both are close to chance of {k} classes (1/{k}, ln {k} = {math.log(k):.2f})"
-        yield from ((claim, DOUBTFUL if strange else POSSIBLE, told) for claim in (accuracy, loss))
+                note += f"; together they are what chance among {k} classes gives (1/{k}, ln {k} = {math.log(k):.2f})"
+        yield from ((claim, DOUBTFUL if strange else POSSIBLE, note) for claim in (accuracy, loss))
 
 
 def adds_up(paper: Paper) -> Found:
@@ -277,8 +280,8 @@ def adds_up(paper: Paper) -> Found:
             yield _sum(whole, f"The {len(classes)} classes of this split", classes)
         if whole.split != "all":
             continue
-        for total, told, sources in _frames(whole.dataset, paper):
-            yield whole, total == whole.value, f"{told} make {total:,}", *sources
+        for total, note, sources in _frames(whole.dataset, paper):
+            yield whole, total == whole.value, f"{note} make {total:,}", *sources
         parts = [c for c in same if c.split in ("train", "val", "test") and not c.expression]
         rest, splits = whole.value - sum(c.value for c in parts), [c.split for c in parts]
         known = whole.value in published.images(whole.dataset, "all")
@@ -300,9 +303,9 @@ def adds_up(paper: Paper) -> Found:
                 yield whole, whole.value == images_of.value, f"{images_of.place} has {images_of.value:,}", images_of
 
 
-def _sum(whole: Claim, told: str, parts: Paper) -> tuple:
+def _sum(whole: Claim, note: str, parts: Paper) -> tuple:
     total = sum(part.value for part in parts)
-    return whole, total == whole.value, f"{told} make {total:,}", *parts
+    return whole, total == whole.value, f"{note} make {total:,}", *parts
 
 
 def official_classes(paper: Paper) -> Found:
@@ -312,8 +315,8 @@ def official_classes(paper: Paper) -> Found:
         official = published.CLASS_IMAGES.get((claim.dataset, total), {}).get(claim.expression)
         known = published.images(claim.dataset, claim.split)
         if official:
-            told = f"{name(claim.dataset)} has {official:,} of these in a set of {total:,} (counted in its release)"
-            yield claim, AGREES if official == claim.value else FALSE, told
+            note = f"{name(claim.dataset)} has {official:,} of these in a set of {total:,} (counted in its release)"
+            yield claim, AGREES if official == claim.value else FALSE, note
         elif known and not images(paper, claim.dataset, claim.split) and total not in known:
             source = published.FIGURES[claim.dataset, "images", claim.split, ""].source
             yield claim, FALSE, f"The classes make {total:,}, and there are {' or '.join(map(str, known))} ({source})"
@@ -323,18 +326,18 @@ def split_size(paper: Paper) -> Found:
     """A split is the printed share or ratio of the data set, rounded in a usual way, as a whole or class by class."""
     for claim in [c for c in pick(paper, metric="images", expression="") if c.split != "all"]:
         if sizes := _share_sizes(claim, paper):
-            told = f"The printed share makes {_listed((n, rule) for rule, n in sizes.items())}"
-            yield claim, claim.value in sizes.values(), told, *own(paper, metric=f"{claim.split}_share")
+            note = f"The printed share makes {_listed((n, rule) for rule, n in sizes.items())}"
+            yield claim, claim.value in sizes.values(), note, *own(paper, metric=f"{claim.split}_share")
     for ratio in [c for c in pick(paper, metric="split_ratio") if c.value > 0]:
         of_train = pick(paper, metric="images", dataset=ratio.dataset, split="train")
         pairs = [(c, t) for c in of_train for t in images(paper, c.dataset, "test", c.expression) if t.value]
         for train, test in pairs:
             fits = abs(test.value - (train.value + test.value) / (ratio.value + 1)) < 1
-            told = f"{train.value:,} to {test.value:,} is {train.value / test.value:.4f} to 1, whole images allowed for"
+            note = f"{train.value:,} to {test.value:,} is {train.value / test.value:.4f} to 1, whole images allowed for"
             if not train.expression:
-                yield ratio, fits, told, train, test
+                yield ratio, fits, note, train, test
             else:  # a split need not be drawn class by class
-                yield ratio, POSSIBLE if fits else UNKNOWN, f"{train.expression}: {told}"
+                yield ratio, POSSIBLE if fits else UNKNOWN, f"{train.expression}: {note}"
 
 
 def said_again(paper: Paper) -> Found:
@@ -346,16 +349,16 @@ def said_again(paper: Paper) -> Found:
     for claim, other in combinations(own(paper), 2):
         if (claim.dataset, claim.split, claim.expression) != (other.dataset, other.split, other.expression):
             continue
-        told = f"{_plain(claim.value)} in {claim.place}, {_plain(other.value)} in {other.place}"
+        note = f"{_plain(claim.value)} in {claim.place}, {_plain(other.value)} in {other.place}"
         low, number = (claim, other) if claim.metric.endswith("_low") else (other, claim)
         if low.metric == f"{number.metric}_low" and low.dataset and not pick(paper, metric=f"{number.metric}_high"):
-            yield number, number.value >= low.value, f"At least {told}", low
+            yield number, number.value >= low.value, f"At least {note}", low
         if claim.metric != other.metric or claim.where == other.where:
             continue
         if claim.metric in SCORES and claim.dataset and claim.model == other.model:
-            yield claim, claim.low < other.high and other.low < claim.high, told, other
+            yield claim, claim.low < other.high and other.low < claim.high, note, other
         elif claim.metric not in SCORES and claim.what == other.what and len({claim.model, other.model, ""}) < 3:
-            yield claim, claim.value == other.value, told, other
+            yield claim, claim.value == other.value, note, other
 
 
 def names(paper: Paper) -> Found:
@@ -363,17 +366,18 @@ def names(paper: Paper) -> Found:
 
     The accuracy of a class is its recall, which is its precision only by chance.
     """
+    yield from ((c, AMBIGUOUS, c.note.partition("ambiguous: ")[2]) for c in paper if c.note.startswith("ambiguous: "))
     rest = any(c.dataset and c.where != "abstract" for c in paper)  # a table may hold no more than the abstract
     for claim in [c for c in paper if c.metric in SCORES and c.dataset]:
         if rest and all(c.where == "abstract" for c in pick(paper, dataset=claim.dataset)):
             alike = pick(paper, metric=claim.metric, model=claim.model, value=claim.value)
             others = [f"; {c.place} prints the same for {name(c.dataset)}" for c in alike if c.dataset != claim.dataset]
-            told = f"For {name(claim.dataset)}, which the rest of the paper never mentions{''.join(others)}"
-            yield claim, AMBIGUOUS, told
+            note = f"For {name(claim.dataset)}, which the rest of the paper never mentions{''.join(others)}"
+            yield claim, AMBIGUOUS, note
         for other in pick(paper, metric="precision", expression=claim.expression, scored_as=claim.scored_as):
             if claim.expression and claim.metric in ("accuracy", "recall", "f1") and other.value == claim.value:
-                told = f"Called {claim.metric} here and precision in {other.place}: the same only if as many images"
-                yield claim, AMBIGUOUS, f"{told} are predicted as {claim.expression} as are labelled so"
+                note = f"Called {claim.metric} here and precision in {other.place}: the same only if as many images"
+                yield claim, AMBIGUOUS, f"{note} are predicted as {claim.expression} as are labelled so"
 
 
 def within_range(paper: Paper) -> Found:
@@ -381,13 +385,13 @@ def within_range(paper: Paper) -> Found:
     for low in [c for c in own(paper) if c.metric.endswith("_low")]:
         metric = low.metric.removesuffix("_low")
         for high in own(paper, metric=f"{metric}_high", where=low.where, scored_as=low.scored_as):
-            told = f"{low.place} has a range from {low.value} to {high.value}"
-            yield low, low.value <= high.value, told, high
+            note = f"{low.place} has a range from {low.value} to {high.value}"
+            yield low, low.value <= high.value, note, high
             for claim in own(paper, metric=metric, dataset=low.dataset, split=low.split):
                 of_network = claim.model == low.model or (not low.model and claim.model in published.SCALES)
                 if of_network and low.value <= high.value:
                     end = low if claim.value < low.value else high
-                    yield claim, low.value <= claim.value <= high.value, told, end
+                    yield claim, low.value <= claim.value <= high.value, note, end
 
 
 def bounded(paper: Paper) -> Found:
@@ -396,12 +400,12 @@ def bounded(paper: Paper) -> Found:
         scores = pick(paper, metric="accuracy", dataset=bound.dataset, model=bound.model, expression="")
         for train, test in product(pick(scores, split="train"), pick(scores, split="test")):
             least = max(train.low - test.high, test.low - train.high, Decimal(0))
-            told = f"{train.value} and {test.value} are before rounding at least {least} apart"
-            yield bound, least < bound.value, told, train, test
+            note = f"{train.value} and {test.value} are before rounding at least {least} apart"
+            yield bound, least < bound.value, note, train, test
     for best, trained in product(paper, pick(paper, metric="epochs")):
         if best.metric.startswith("best_epoch") and best.model == trained.model:
-            told = f"Epoch {best.value} is said to be the best of {trained.value} ({trained.place})"
-            yield best, 1 <= best.value <= trained.value, told, trained
+            note = f"Epoch {best.value} is said to be the best of {trained.value} ({trained.place})"
+            yield best, 1 <= best.value <= trained.value, note, trained
 
 
 def errors(paper: Paper) -> Found:
@@ -410,9 +414,9 @@ def errors(paper: Paper) -> Found:
     for claim, other in product(pick(paper, metric="errors"), shares):
         if claim.n and claim.scored_as == other.scored_as:
             right = claim.n - int(claim.value)
-            told = f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}"
+            note = f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}"
             fits = right in arithmetic.counts(other.value, claim.n)
-            yield claim, fits, f"{told}; {other.place} has {other.value}", other
+            yield claim, fits, f"{note}; {other.place} has {other.value}", other
 
 
 def network(paper: Paper) -> Found:
@@ -423,16 +427,16 @@ def network(paper: Paper) -> Found:
             printed = [c.value for c in pick(paper, metric="channels", model=claim.model)]
             after = [{*within, out} for within, out in stages[1:]]  # what follows the stage without expansion
             same = len(printed) == len(after) and all(n in of for n, of in zip(printed, after, strict=True))
-            told = f"As one sequence, {', '.join(map(str, printed))}: {claim.model}'s stages have at most "
-            told += f"{', '.join(str(max(of)) for of in after)} channels ({published.TAN})"
-            yield claim, AGREES if same else FALSE, told
+            note = f"As one sequence, {', '.join(map(str, printed))}: {claim.model}'s stages have at most "
+            note += f"{', '.join(str(max(of)) for of in after)} channels ({published.TAN})"
+            yield claim, AGREES if same else FALSE, note
         elif claim.metric == "mbconv_channels":
             every = {channels for within, _ in stages for channels in within}
-            told = f"{claim.model}'s MBConv blocks have from {min(every):,} to {max(every):,} channels within"
-            yield claim, AGREES if every == {int(claim.value)} else FALSE, f"{told} ({published.TAN})"
+            note = f"{claim.model}'s MBConv blocks have from {min(every):,} to {max(every):,} channels within"
+            yield claim, AGREES if every == {int(claim.value)} else FALSE, f"{note} ({published.TAN})"
         elif claim.what == "stem.padding":
-            told = "For images of even size Keras pads 0 pixels before and 1 behind; 1 on both sides is PyTorch's way"
-            yield claim, AMBIGUOUS if claim.value == 1 else FALSE, told
+            note = "For images of even size Keras pads 0 pixels before and 1 behind; 1 on both sides is PyTorch's way"
+            yield claim, AMBIGUOUS if claim.value == 1 else FALSE, note
 
 
 def published_figure(paper: Paper) -> Found:
@@ -444,26 +448,26 @@ def published_figure(paper: Paper) -> Found:
             of_network = (claim.what.removesuffix("_low"), metric, f"{metric} than {rival[1] if rival else ''}")
             keys += [("efficientnet", key, "") for key in of_network]
         if claim.metric == "image_size" and "default of EfficientNet" in claim.note:
-            told = f"B0 to B7 were made for {', '.join(map(str, published.SIDES))} pixels ({published.TAN})"
-            yield claim, AMBIGUOUS if claim.value in published.SIDES else FALSE, told
+            note = f"B0 to B7 were made for {', '.join(map(str, published.SIDES))} pixels ({published.TAN})"
+            yield claim, AMBIGUOUS if claim.value in published.SIDES else FALSE, note
         figures = [published.FIGURES.get((*key, of)) for key, of in product(keys, ("", claim.model))]
         values, source = next(filter(None, figures), ({}, ""))
         if not values:
             continue
-        told, printed = f"{name(claim.dataset or 'efficientnet')}: {_listed(values.items())}", _plain(claim.value)
+        note, printed = f"{name(claim.dataset or 'efficientnet')}: {_listed(values.items())}", _plain(claim.value)
         by, true_by = re.search(r"released by ([\w ]+)", claim.note), published.RELEASED_BY.get(claim.dataset, "")
         parts = sum(c.value for split in ("train", "val", "test") for c in images(paper, claim.dataset, split)[:1])
         word = FALSE
         if by and true_by and by[1] not in true_by:
-            told += f", released by {true_by}, not {by[1]}"
+            note += f"; but released by {true_by}, not by {by[1]}, as is said here"
         elif any(n >= claim.value if claim.metric.endswith("_low") else claim.low <= n < claim.high for n in values):
             word = AGREES
         elif (claim.metric, claim.split, parts) == ("images", "all", claim.value):
             word = AMBIGUOUS
-            told += f"; {printed} is right as the images used, which the parts make, not as all that there are"
+            note += f"; {printed} is right as the images used, which the parts make, not as all that there are"
         else:
-            told += f"; {printed} is none of these"
-        yield claim, word, f"{told}; {source}"
+            note += f"; {printed} is none of these"
+        yield claim, word, f"{note}; {source}"
 
 
 CHECKS: tuple[Callable[[Paper], Found], ...] = (

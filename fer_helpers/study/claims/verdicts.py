@@ -59,8 +59,8 @@ def finished_runs(profile: Path) -> list[SimpleNamespace]:
 
 def with_numbers(run: Record) -> SimpleNamespace:
     """A finished run as `judge` takes it: `about`, and `results` and `predictions` as numbers instead of text."""
-    said = run.folder / "predictions.csv.gz"
-    read = pd.read_csv(said, dtype={"group": "string"}, low_memory=False) if said.exists() else pd.DataFrame()
+    predicted = run.folder / "predictions.csv.gz"
+    read = pd.read_csv(predicted, dtype={"group": "string"}, low_memory=False) if predicted.exists() else pd.DataFrame()
     return SimpleNamespace(about=run.about, results=pd.read_csv(run.folder / "results.csv"), predictions=read)
 
 
@@ -92,18 +92,18 @@ def interval(hits: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Int
 
 def _of_setting(run, rows: pd.DataFrame) -> Interval:
     """The interval of one setting over all seeds: from predictions that give the metric, or the rows' outer ends."""
-    row, said = rows.iloc[0], run.predictions
-    for name in ("dataset", "model", "init", "protocol", "split", "image_size") if len(said) else ():
-        said = said[said[name].isna() if pd.isna(row[name]) else said[name] == row[name]]
-    if len(said) and row["metric"] in evaluation.PROPORTIONS:
-        said = said[said["seed"].isin(rows["seed"].dropna())]
-        guessed = said.filter(regex="^p_").fillna(-1).idxmax(axis=1).str.removeprefix("p_")
-        by = {"precision": guessed, "recall": said["label"]}
-        counted = by[row["metric"]] == row["expression"] if row["metric"] in by else said["label"].notna()
-        groups = said["group"].fillna(said["image"]) if "group" in said else said["image"]
-        trainings = said.groupby(["seed", "fold"], dropna=False).ngroup()
+    row, predicted = rows.iloc[0], run.predictions
+    for name in ("dataset", "model", "init", "protocol", "split", "image_size") if len(predicted) else ():
+        predicted = predicted[predicted[name].isna() if pd.isna(row[name]) else predicted[name] == row[name]]
+    if len(predicted) and row["metric"] in evaluation.PROPORTIONS:
+        predicted = predicted[predicted["seed"].isin(rows["seed"].dropna())]
+        guessed = predicted.filter(regex="^p_").fillna(-1).idxmax(axis=1).str.removeprefix("p_")
+        by = {"precision": guessed, "recall": predicted["label"]}
+        counted = by[row["metric"]] == row["expression"] if row["metric"] in by else predicted["label"].notna()
+        groups = predicted["group"].fillna(predicted["image"]) if "group" in predicted else predicted["image"]
+        trainings = predicted.groupby(["seed", "fold"], dropna=False).ngroup()
         if counted.any():
-            return interval(*(each[counted] for each in (guessed == said["label"], groups, trainings)))
+            return interval(*(each[counted] for each in (guessed == predicted["label"], groups, trainings)))
     value, below, above = rows["value"].mean(), rows["ci_low"].min(), rows["ci_high"].max()
     narrow = stats.norm.isf(0.05) / stats.norm.isf(0.025)
     ends = below, above, value - narrow * (value - below), value + narrow * (above - value)
@@ -119,7 +119,7 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
     beforehand, which names the claim, or in another, of any notebook: what a paper leaves open may have been tried for
     another one.
     """
-    found, parsed = [], consistency.parse(printed)
+    found, parsed, equalised = [], consistency.parse(printed), _equalised(runs)
     for run in runs:
         rows = run.results.assign(run=f"{run.about.get('profile', '')}/{run.about['run']}")
         text = rows.columns.difference([*NUMBERS, "run"])
@@ -135,15 +135,23 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
             for keys, setting in scores[named | same].groupby(SETTING, dropna=False, sort=False):
                 row, paper = setting.iloc[0], consistency.pick(parsed, paper=claim.paper)
                 differs = _differences(claim, row, run.about, paper)
-                apart = [told for told in differs if not told.startswith("protocol ")]
+                apart = [note for note in differs if not note.startswith("protocol ")]
                 of_relative = len(apart) == 1 and row["network"] == relative
                 differs += [] if (setting["claim"] == claim.claim).any() else ["another setting"]
-                set_otherwise = _set_otherwise(run.about)
+                copies = [name for name in row["dataset"].split(" to ") if name in equalised]
+                set_otherwise = [f"a copy of {consistency.name(name)} with equalised histograms" for name in copies]
+                set_otherwise += _set_otherwise(run.about)
                 kept = (*map("; ".join, ([*differs, *set_otherwise], differs, set_otherwise)), of_relative)
                 ours = setting["seed"].nunique(), setting["epochs"].max(), *_of_setting(run, setting), row["n"]
                 found.append((claim.claim, *keys, *ours, *kept))
     rows = pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "apart": str, "relative": bool})
     return rows.sort_values(["seeds", "epochs"], ascending=False, kind="stable", ignore_index=True)
+
+
+def _equalised(runs: list) -> set[str]:
+    """The data sets of which a run has found that most images have the flat histogram of an equalised one."""
+    rows = [run.results[run.results["metric"] == "flat_histogram_share"] for run in runs]
+    return {dataset for of_run in rows for dataset in of_run.loc[of_run["value"] > 0.5, "dataset"]}
 
 
 def paper_init(claim: consistency.Claim) -> str:
@@ -162,7 +170,7 @@ def _differences(claim: consistency.Claim, row: pd.Series, about: dict, paper: c
         (metric != claim.metric and not (bound and "_less_" in metric), f"{row['metric']}, not {claim.metric}"),
         (claim.model not in ("", row["network"]), f"{row['network']}, not {claim.model}"),
     ]
-    return [*filter(None, differs), *(told for differing, told in pairs if differing)]
+    return [*filter(None, differs), *(note for differing, note in pairs if differing)]
 
 
 def _set_otherwise(about: dict) -> list[str]:
@@ -225,9 +233,9 @@ def _from_checks(found: pd.DataFrame, words: tuple[str, ...]) -> tuple[str, str]
     """The first of the words that the checks found, with their sentences, or None."""
     for word in words:
         rows = found[found["word"] == word]
-        told = [f"{note[:-1]}{f' ({ids})' * bool(ids)}" for note, ids in rows[["note", "against"]].to_numpy()]
-        if told:
-            return word, f"{'; '.join(dict.fromkeys(told))}."
+        notes = [f"{note[:-1]}{f' ({ids})' * bool(ids)}" for note, ids in rows[["note", "against"]].to_numpy()]
+        if notes:
+            return word, f"{'; '.join(dict.fromkeys(notes))}."
     return None
 
 
@@ -239,6 +247,10 @@ def _counted(claim: consistency.Claim, runs: list) -> tuple[str, str] | None:
         if real and (abs(rows["value"] - float(claim.value)) <= 0.5 * 10.0**-claim.decimals).any():
             return AGREES, f"Counted again in {run.about['run']}."
     return None
+
+
+def _shown(value: float, low: float, high: float, trainings: float) -> str:
+    return f"{value:.4f} [{low:.4f}, {high:.4f}]{', one training' * bool(trainings == 1)}"
 
 
 def equivalence(value: float, ours: Interval, margin: float) -> str:
@@ -253,33 +265,34 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     if claim.note.startswith("open: "):
         return None
     value, m = float(claim.value), MARGIN_OF_CLASS if claim.expression else MARGIN
-    shown = [f"{value:.4f} [{low:.4f}, {high:.4f}]" for value, low, high in scores[["value", "low", "high"]].to_numpy()]
-    scores = scores.assign(shown=shown)
+    scores = scores.assign(shown=[_shown(*row) for row in scores[["value", "low", "high", "trainings"]].to_numpy()])
     same, relatives = scores[scores["differs"] == ""], scores[scores["relative"]]
     for ours in same.head(1).itertuples():
-        told = f"{ours.shown} against {value}, in {ours.run}."
+        note = f"{ours.shown} against {value}, in {ours.run}."
         if claim.unit != "share":
-            return UNDECIDED, f"How near a {claim.metric} has to come was not fixed beforehand: {told}"
+            return UNDECIDED, f"How near a {claim.metric} has to come was not fixed beforehand: {note}"
         if ours.trainings < 2:
-            return UNDECIDED, f"One training, which does not show how much trainings differ: {told}"
+            return UNDECIDED, f"One training, which does not show how much trainings differ: {note}"
         if claim.metric.endswith("_below"):  # a bound: everything under it is as printed
-            return REPRODUCED if ours.high90 < value else NOT_REPRODUCED if ours.low >= value else UNDECIDED, told
-        return equivalence(value, ours, m), told
+            return REPRODUCED if ours.high90 < value else NOT_REPRODUCED if ours.low >= value else UNDECIDED, note
+        return equivalence(value, ours, m), note
     beforehand = list(relatives[~relatives["apart"].str.contains(";")].head(1).itertuples())
     for fixed in beforehand:
-        if fixed.low <= value + m and fixed.high >= value - m:
+        if not fixed.set_otherwise and fixed.low <= value + m and fixed.high >= value - m:
             return SUPPORTED, f"The nearest relative, {fixed.model}, has {fixed.shown}; {value} is printed."
     if len(relatives) > 1:
         best = relatives.loc[relatives["high"].idxmax()]
         settings = len(relatives[["model", "image_size"]].drop_duplicates())
-        told = f"In the best of {settings} settings the nearest relative, {best['model']} at "
-        told += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
+        note = f"In the best of {settings} settings the nearest relative, {best['model']} at "
+        note += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
         for fixed in beforehand:
-            told += f" In the setting fixed beforehand {fixed.model} at {fixed.image_size:.0f} px has {fixed.shown}"
-            told += f" ({fixed.differs})."
+            note += (
+                f" In the setting {'nearest to that ' * bool(fixed.set_otherwise)}fixed beforehand {fixed.model} at "
+            )
+            note += f"{fixed.image_size:.0f} px has {fixed.shown} ({fixed.differs})."
         if best["high"] < value - FAR:
-            return DOUBTFUL, told
-        return NOT_TESTED, f"Weights: no run of {claim.model} began from those of ImageNet. {told}"
+            return DOUBTFUL, note
+        return NOT_TESTED, f"Weights: no run of {claim.model} began from those of ImageNet. {note}"
     return None
 
 
@@ -313,9 +326,10 @@ def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
 def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
     """What stands beside a printed number: n, its own interval, the floor, and what it is compared with."""
     n, fits = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {})
-    stated = n in fits and consistency.plausible_totals(claim, paper)[n].startswith(consistency.STATED)
-    n = claim.n or (n if stated and claim.dataset == claim.tested else None)
-    most = n or max(fits, default=None)
+    totals = consistency.plausible_totals(claim, paper)
+    stated = [size for size in fits if totals[size].startswith(consistency.STATED)]
+    n = claim.n or (n if n in stated and claim.dataset == claim.tested else None)
+    most = n or max(stated or fits, default=None)
     context: dict = {"n": n, "most": most}
     value, metric = float(claim.value), claim.metric if claim.unit == "share" else ""
     accuracy = metric.startswith("accuracy") and not metric.endswith("_below")
@@ -381,5 +395,5 @@ def _beside(row: pd.Series) -> str:
     interval = f"interval [{row['printed_low']:.3f}, {row['printed_high']:.3f}]"
     apart = f"{row['images_apart']:.0f} images from {row['compared_with'] or 'the next'}"
     known = {"printed_low": interval, "floor": f"floor {row['floor']:.3f}", "images_apart": apart}
-    told = ", ".join(text for name, text in known.items() if pd.notna(row[name]))
-    return f" Printed: {told}." if told else ""
+    note = ", ".join(text for name, text in known.items() if pd.notna(row[name]))
+    return f" Printed: {note}." if note else ""

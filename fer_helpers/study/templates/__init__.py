@@ -54,8 +54,8 @@ def environment() -> jinja2.Environment:
 
 def named(parts: list[str]) -> str:
     """Parts that are not empty, joined by commas, with data sets and files of weights under names that readers know."""
-    told = re.sub("|".join(NAMES), lambda key: NAMES[key[0]], ", ".join(filter(None, parts)))
-    return re.sub(r"(\w+)\.(\S+)\.weights\.h5", r"begun from the body of \1/\2", told)
+    text = re.sub("|".join(NAMES), lambda key: NAMES[key[0]], ", ".join(filter(None, parts)))
+    return re.sub(r"(\w+)\.(\S+)\.weights\.h5", r"begun from the body of \1/\2", text)
 
 
 def number(value: float, unit: str = "share", decimals: int = 3) -> str:

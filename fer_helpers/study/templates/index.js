@@ -46,7 +46,12 @@
       status.textContent = `${rows.filter(row => !row.hidden).length} of ${rows.length} ${status.dataset.noun}`;
     };
     form.hidden = false;
-    form.addEventListener("input", filter);
+    // The form stays under the hand that types, where a link to a row has scrolled and rows vanish.
+    form.addEventListener("input", () => {
+      const { top } = form.getBoundingClientRect();
+      filter();
+      requestAnimationFrame(() => scrollBy(0, form.getBoundingClientRect().top - top));
+    });
     form.addEventListener("reset", () => setTimeout(filter));
     form.addEventListener("submit", event => event.preventDefault());
     filter();

@@ -191,7 +191,7 @@ def test_loss_better_than_the_labels_comes_with_an_accuracy_above_the_floor(pape
     found = checks.check(paper(loss(value), score(accuracy), *counts))
     found = found[found["check"] == "loss_and_accuracy"]
     assert (found["word"] == word).sum() == 2 + (word == "possible")
-    assert found["note"].str.contains("chance of 4 classes").any() == (value == "1.38" and accuracy == "0.26")
+    assert found["note"].str.contains("chance among 4 classes").any() == (value == "1.38" and accuracy == "0.26")
     assert found["note"].str.contains(r"ln 8 = 2\.08").any()
 
 

@@ -177,6 +177,14 @@ def test_run_that_differs_judges_nothing_however_near_and_says_in_what(judged, r
         assert told in found["differs"] and told in found["reason"]
 
 
+def test_an_equalised_copy_is_named_wherever_it_was_found_and_keeps_a_score_from_judging(judged):
+    looked = a_run({"dataset": "jaffe", "metric": "flat_histogram_share", "value": 0.51, "seed": 0}, name="00", seeds=1)
+    found = judged(a_run(ours(0.90)), looked)
+    assert (found["word"], found["differs"]) == ("not tested", "a copy of JAFFE with equalised histograms")
+    looked.results["value"] = 0.5
+    assert judged(a_run(ours(0.90)), looked)["word"] == "reproduced"
+
+
 PARTS = [WHOLE | {"claim": f"sec2.{s}", "value": n, "split": s} for s, n in (("train", "100"), ("test", "50"))]
 COPIES = [(213, [WHOLE], "reproduced"), (209, [WHOLE], "reproduced"), (208, [WHOLE], "not tested")]
 COPIES += [(150, PARTS, "reproduced"), (150, [WHOLE], "not tested")]
@@ -216,6 +224,7 @@ def lite(value: float, named: bool = True, **columns) -> dict:
     [
         ([lite(0.871)], "supported"),  # 0.881 is within 0.90 - 0.02
         ([lite(0.869)], "not tested"),
+        ([lite(0.871), {"dataset": "jaffe", "metric": "flat_histogram_share", "value": 0.51, "seed": 0}], "not tested"),
         ([lite(0.90, model="Lite1")], "not tested"),  # of B1
         ([lite(0.90, init="scratch")], "not tested"),
         ([lite(0.60)], "not tested"),  # one setting is not the most favourable of several
@@ -238,6 +247,10 @@ def test_what_the_nearest_relative_reached_in_its_best_setting_is_told_where_it_
     told += " [0.8400, 0.8600]; 0.9 is printed. In the setting fixed beforehand Lite0, frozen at 48 px has 0.6000"
     told += " [0.5900, 0.6100] (Lite0, not B0)."
     assert reason == f"Weights: no run of B0 began from those of ImageNet. {told}"
+    otherwise = {"name": "a", "seeds": 1, "parameters": {"detector": "none"}}
+    reason = judged(a_run(lite(0.60), **otherwise), a_run(other, name="b"))["reason"]
+    told = "nearest to that fixed beforehand Lite0, frozen at 48 px has 0.6000 [0.5900, 0.6100], one training"
+    assert reason.endswith(f"{told} (Lite0, not B0; detector none, not dlib).")
 
 
 def test_impossible_stays_impossible_when_measured_and_contradiction_names_the_other_side(paper):
