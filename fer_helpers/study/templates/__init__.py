@@ -59,10 +59,10 @@ def named(parts: list[str]) -> str:
 
 
 def number(value: float, unit: str = "share", decimals: int = 3) -> str:
-    """A number as printed: shares in percent, of others above 9,999 the thousands apart, so that years stay whole."""
+    """A number as printed: shares in percent, of others the thousands apart, but of a year, which has no unit."""
     places = int(decimals)
     text = plots.number_text(float(value), f".{max(places - 2, 0)}%" if unit == "share" else f",.{places}f")
-    return text if abs(value) > 9_999 else text.replace(",", "")
+    return text if unit or abs(value) > 9_999 else text.replace(",", "")
 
 
 def sanitised(html: str) -> Markup:
