@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import reprlib
 import zipfile
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -23,7 +24,7 @@ from fer_helpers.datasets.files import FileTree, split_at_container
 
 VARIANTS = (*(f"B{number}" for number in range(8)), "Lite0", "Lite1", "Lite2", "Mini")  # `models` imports Keras
 TYPES = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a dict"}
-NEVER_TWICE = ("seeds", "data_sets", "compared_variants", "cnn_sizes", "trained_sizes")
+NEVER_TWICE = ("profiles", "seeds", "data_sets", "compared_variants", "cnn_sizes", "trained_sizes")
 NEVER_EMPTY = ("seeds", "data_sets", "profiles", "memory_images", "faces_at_once", "call_repeats")
 # What one of 03's `alternatives` may change, with values of these types.
 ALTERNATIVES = dict.fromkeys(("variant", "weights", "detector", "optimizer"), "")
@@ -57,8 +58,13 @@ def _is_detector(value: str) -> bool:
     return value in ("none", "haar") or (value == "dlib" and find_spec("dlib") is not None)
 
 
+def _is_place(folder: Path) -> bool:
+    there = next(up for up in (folder, *folder.parents) if up.exists())
+    return there.is_dir() and os.access(there, os.W_OK)
+
+
 def _is_place_for_csv(file: Path) -> bool:
-    return file.suffix.lower() == ".csv" and (file.is_file() or not file.exists())
+    return file.suffix.lower() == ".csv" and (file.is_file() or not file.exists()) and _is_place(file.parent)
 
 
 # Patterns of names, of one notebook or of all, what a value (or each value of a list) must be, and a test; the first
@@ -82,18 +88,19 @@ RULES: list[tuple[str, str, Callable]] = [
     ("body_in_phase1", *_one_of("frozen", "trained")),
     ("exported", *_one_of("ONNX", "LiteRT")),
     ("image_size", *_at_least(32, 4096)),
+    ("trained_sizes feature_sizes", *_at_least(32, 4096)),
     ("side *_side *_sizes", *_at_least(8, 4096)),
     ("folds", *_at_least(2, 1000)),
     ("seed seeds", *_at_least(0, 2**32 - 1)),
     ("*rate", "above 0", lambda value: value > 0),
     ("shift zoom", "from 0 to below 1", lambda value: 0 <= value < 1),
     ("near_duplicate_correlation", "above 0 and at most 1", lambda value: 0 < value <= 1),
-    ("*_share", "a half, a third ...", lambda value: 0 < value < 1 and abs(value * round(1 / value) - 1) < 0.02),
+    ("*_share", "a half, a third ...", lambda value: 1e-3 < value < 1 and abs(value * round(1 / value) - 1) < 0.02),
     ("*_momentum threshold", "between 0 and 1", lambda value: 0 < value < 1),
     ("profiles", "folders of notebooks/profiles", lambda name: name in os.listdir(paths.notebooks_dir() / "profiles")),
     ("every", "above 0 seconds", lambda value: value > 0),
     ("csv", "empty, or a file that ends in .csv", lambda name: not name or _is_place_for_csv(paths.resolve(name))),
-    ("export_to", "a folder", lambda name: not paths.resolve(name).is_file()),
+    ("export_to", "empty, or a folder", lambda name: not name or _is_place(paths.resolve(name))),
     ("07_your_photos.data", "real, generated, empty, or a path", lambda name: True),
     ("data", "real, generated, or a path", bool),
     ("batch_size trained_epochs baseline_epochs train_images rotation l1 l2 memory_gb shown", *_at_least(0)),
@@ -161,7 +168,8 @@ def _typed(notebook: Path, name: str, value: object, default: object) -> object:
         return _at_home(name, value)
     quoted = isinstance(value, str) and isinstance(default, int | float)
     hint = ": without quotes, and 1e-4 as 1.0e-4, which YAML would read as a text" if quoted else ""
-    raise RunError(f"{notebook.stem}: {name} must be {TYPES[type(default)]}, not {str(value)!r:.80}{hint}")
+    shown = reprlib.repr(value) if isinstance(value, list | dict) else repr(str(value))
+    raise RunError(f"{notebook.stem}: {name} must be {TYPES[type(default)]}, not {shown:.80}{hint}")
 
 
 def _at_home(name: str, value: object) -> object:
@@ -198,15 +206,31 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
             may = ", ".join(ALTERNATIVES)
             raise RunError(f"{notebook.stem}: alternatives: {name} must change some of {may}, not {changes!r:.80}")
         check(notebook, {key: _typed(notebook, key, value, ALTERNATIVES[key]) for key, value in changes.items()})
-    if (parameters.get("variant"), parameters.get("weights")) == ("Mini", "imagenet"):
-        raise RunError(f"{notebook.stem}: Mini, a network for smoke runs, has no ImageNet weights: take Lite0")
-    if both := {*parameters.get("alternatives", {})} & {*parameters.get("compared_variants", [])}:
-        raise RunError(f"{notebook.stem}: {', '.join(sorted(both))} is in compared_variants and alternatives: name one")
+    _check_networks(notebook, parameters)
     by_tensorflow = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
     if parameters.get("export_to") and not (by_tensorflow and parameters.get("precision") == "float32"):
         raise RunError(f"{notebook.stem}: export_to needs precision float32 and TensorFlow as Keras's backend")
     if parameters.get("tested_folds", 0) > parameters.get("folds", math.inf):
         raise RunError(f"{notebook.stem}: tested_folds must be at most folds, which is {parameters['folds']}")
+
+
+def _check_networks(notebook: Path, parameters: dict[str, object]) -> None:
+    """RunError where a network of the run, a compared one or an alternative included, can't have the weights named."""
+    others = [{"variant": name} for name in parameters.get("compared_variants", [])]
+    alternatives = parameters.get("alternatives", {})
+    for change in ({}, *others, *alternatives.values()):
+        variant, weights = ((parameters | change).get(name) for name in ("variant", "weights"))
+        if (variant, weights) == ("Mini", "imagenet"):
+            raise RunError(f"{notebook.stem}: Mini, a network for smoke runs, has no ImageNet weights: take Lite0")
+        if str(weights).endswith(".h5") and variant != parameters.get("variant") and "weights" not in change:
+            raise RunError(
+                f"{notebook.stem}: {weights} fits {parameters.get('variant')} alone, and {variant} is compared"
+            )
+    kept = [name.replace(" ", "_") for name in alternatives]  # as their backups are named
+    if taken := {name for name in kept if name in (*VARIANTS, "frozen") or kept.count(name) > 1}:
+        raise RunError(
+            f"{notebook.stem}: alternatives: {', '.join(sorted(taken))} is another network's name: choose one"
+        )
 
 
 def data_sets(notebook: Path, parameters: dict[str, object]) -> dict[str, bool]:
@@ -240,6 +264,8 @@ def check_links(data: Path) -> None:
 
     for folder, inside, files in os.walk(data, onerror=refuse) if data.is_dir() else ():
         for place in (Path(folder, name) for name in (*inside, *files)):
+            if re.search("[\ud800-\udfff]", place.name):
+                raise ValueError(f"{str(place)!a} has a name that is not UTF-8: unpack or rename it anew")
             if place.is_symlink() and not place.is_file():
                 raise ValueError(f"{place} is a link to a folder or to nothing, which is not read: put its files there")
     archive, names = data if data.is_dir() else split_at_container(str(data))[0], []
@@ -257,7 +283,8 @@ def check_data(notebook: Path, parameters: dict[str, object]) -> None:
         try:
             location = datasets.find(name, parameters["data"])
             check_links(location)
-            FileTree(location)
+            if not FileTree(location).names:
+                raise ValueError(f"{location} holds no file: put {name} there, or remove it")
         except FileNotFoundError as error:
             absent[name] = str(error)
         except (OSError, ValueError) as error:

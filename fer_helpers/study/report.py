@@ -81,7 +81,7 @@ def write_pages(profile: Path) -> None:
 
 def main() -> None:
     """Write the index of the profiles that are named, and what they found into README.md, and print the files."""
-    names, reports = sys.argv[1:], paths.reports_dir()
+    names, reports = [*dict.fromkeys(sys.argv[1:])], paths.reports_dir()
     if not names or (unknown := set(names) - {folder.name for folder in reports.iterdir() if folder.is_dir()}):
         problem = f"no folder in reports/: {', '.join(sorted(unknown))}; as in" if names else "name profiles, as in"
         sys.exit(f"{problem}: python -m fer_helpers.study.report cpu gpu bench")

@@ -57,12 +57,16 @@ _stderr: list[int] = []  # where stderr leads while it is silenced
 
 def run_folder(run_dir: str) -> Path:
     """The folder that a parameter `run_dir` names, relative to the project; RunError if it can't be a run's."""
-    folder = paths.resolve(run_dir).resolve()
+    try:
+        folder = paths.resolve(run_dir).resolve()
+        in_use = folder.exists() and not (folder / "run.json").exists() and (folder.is_file() or any(folder.iterdir()))
+    except (OSError, ValueError) as error:
+        raise RunError(f"run_dir {run_dir!r:.80} can't be a folder ({error}): name another one") from error
     if not Path(run_dir).expanduser().is_absolute() and not folder.is_relative_to(paths.PROJECT.resolve()):
         raise RunError(f"run_dir {run_dir!r} is outside the project: name {folder} absolutely if it is meant")
     if folder.name[:1] == "." or folder.suffix == ".failed" or any((up / "run.json").exists() for up in folder.parents):
         raise RunError(f"run_dir {folder} is kept for another run: name a folder beside it, without .failed")
-    if folder.exists() and not (folder / "run.json").exists() and (folder.is_file() or any(folder.iterdir())):
+    if in_use:
         raise RunError(f"run_dir {folder} holds other files than those of a run: name a new or an empty folder")
     return folder
 
@@ -190,6 +194,8 @@ def read(folder: Path) -> Record:
             raise ValueError(f"{' and '.join(wrong)} can't be what it is")
         if not all("dataset" in {*entry} for entry in about.get("data", [])):
             raise ValueError("an entry of data has no dataset")
+        if about.get("status") == "finished" and not {"notebook", "ended"} <= about.keys():
+            raise ValueError("it has no notebook or no end")
         return Record(folder, about)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RunError(f"{file} is damaged: {error}; restore it from git, or run {folder.name} again") from error
@@ -272,7 +278,8 @@ def start(notebook: str, paper: str, namespace: dict) -> "Run":
     parameters.check_data(file, values)
     folder = run_folder(values.get("run_dir") or f"reports/by_hand/{notebook}")
     about = {"notebook": notebook, "paper": paper, "parameters": values, "fingerprint": fingerprint(file, values)}
-    about |= _weights_read(paths.resolve(str(values.get("weights", ""))))
+    networks = (values, *values.get("alternatives", {}).values())
+    about |= _weights_read({paths.resolve(network["weights"]) for network in networks if network.get("weights")})
     if os.environ.get(RUNNERS_FOLDER) != str(folder):
         begin(folder, about)
     run = Run(folder, read(beside(folder, "running")).about | about | {"data": []}, namespace)
@@ -281,14 +288,14 @@ def start(notebook: str, paper: str, namespace: dict) -> "Run":
     return run
 
 
-def _weights_read(file: Path) -> dict[str, str]:
-    """The SHA-256 of a file of weights; RunError if another run has saved it and it was changed since."""
-    if file.suffix != ".h5":
-        return {}
-    found, (profile, _, name) = paths.file_sha256(file), file.name.removesuffix(".weights.h5").partition(".")
-    if read(paths.reports_dir() / profile / name).about.get("saved_body", found) != found:
-        raise RunError(f"{file} is not what {profile}/{name} saved: run that again, or restore it")
-    return {"weights": found}
+def _weights_read(files: set[Path]) -> dict[str, str]:
+    """The SHA-256 of files of weights; RunError if another run has saved one and it was changed since."""
+    found = {file: paths.file_sha256(file) for file in sorted(files) if file.suffix == ".h5"}
+    for file, digest in found.items():
+        profile, _, name = file.name.removesuffix(".weights.h5").partition(".")
+        if read(paths.reports_dir() / profile / name).about.get("saved_body", digest) != digest:
+            raise RunError(f"{file} is not what {profile}/{name} saved: run that again, or restore it")
+    return {"weights": " ".join(found.values())} if found else {}
 
 
 @dataclass
@@ -491,7 +498,7 @@ def with_interval(rows: pd.DataFrame) -> pd.DataFrame:
 
 def write_csv(frame: pd.DataFrame, target: Path) -> None:
     """Write a table as CSV, gzipped if the name ends in `.gz`, the same bytes for the same table."""
-    text = frame.to_csv(index=False, lineterminator="\n").encode()
+    text = frame.to_csv(index=False, lineterminator="\n").encode(errors="backslashreplace")
     with paths.written_whole(target) as partial:
         partial.write_bytes(gzip.compress(text, mtime=0) if target.suffix == ".gz" else text)
 

@@ -159,13 +159,14 @@ def changed_files(profile: Path, run: str = "") -> Iterator[str]:
         yield f"{gone} is gone: notebooks/profiles defines it, and {MANIFEST} does not list it as absent"
     pathspec = [run, f"{run}.html"] if run else [".", *FRONT]
     listed = ["ls-files", "-v", "--error-unmatch", "--", MANIFEST, "."]
+    front = ["ls-files", "-v", "--", *FRONT]
     status = ["status", "--porcelain", "--untracked-files=all", "--", *pathspec]
     try:
-        files, changes = (
+        files, of_front, changes = (
             subprocess.run(["git", "-C", str(profile), *command], capture_output=True, text=True, check=True).stdout
-            for command in (listed, status)
+            for command in (listed, front, status)
         )
-        unseen = (line[2:] for line in files.splitlines() if line[0].islower() or line[0] == "S")
+        unseen = (line[2:] for line in (files + of_front).splitlines() if line[0].islower() or line[0] == "S")
         yield from (f"git was told not to look at {name}: git update-index --no-assume-unchanged" for name in unseen)
         yield from (f"not as committed: {line}" for line in changes.splitlines())
     except (OSError, subprocess.CalledProcessError) as error:

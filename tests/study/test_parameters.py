@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import zipfile
 from itertools import product
 from pathlib import Path
@@ -97,12 +98,20 @@ OF_ONE_NOTEBOOK = [
     ("04_alam_2022", {"data_sets": ["ckplus", "rafdb"]}, "data_sets must be one of ckplus, jaffe, not 'rafdb'"),
     ("06_speed", {"peer_variants": ["Lite1"]}, "peer_variants must be one of B0, .*, Lite0, not 'Lite1'"),
     ("03_singh_2022", {"alternatives": {"wide": {"hiden": 8}}}, "alternatives: wide must change some of .*hiden"),
-    ("03_singh_2022", {"alternatives": {"B1": {"hidden": 8}}}, "B1 is in compared_variants and alternatives"),
+    ("03_singh_2022", {"alternatives": {"B1": {"hidden": 8}}}, "alternatives: B1 is another network's name"),
+    ("03_singh_2022", {"alternatives": {"a b": {}, "a_b": {}}}, "alternatives: a_b is another network's name"),
+    ("03_singh_2022", {"alternatives": {"x": {"variant": "Mini", "weights": "imagenet"}}}, "Mini, .* no ImageNet"),
+    ("04_alam_2022", {"compared_variants": ["Mini"], "weights": "imagenet"}, "Mini, .* no ImageNet"),
+    ("03_singh_2022", {"trained_sizes": [8]}, "trained_sizes must be at least 32"),
+    ("05_scoreboard", {"profiles": ["cpu", "cpu"]}, "profiles must not name anything twice"),
+    ("02_jiang_2025", {"test_share": 1e-300}, "test_share must be a half, a third"),
+    ("01_huang_2024", {"export_to": "README.md/mine"}, "export_to must be empty, or a folder"),
+    ("07_your_photos", {"csv": "README.md/a.csv"}, "csv must be empty, or a file"),
     ("01_huang_2024", {"export_to": "data/mine", "precision": "mixed_bfloat16"}, "export_to needs precision float32"),
     ("03_singh_2022", {"alternatives": {"wide": 1024}}, "alternatives: wide must change some of .*, not 1024"),
     ("03_singh_2022", {"alternatives": {"../wide": {"hidden": 8}}}, "alternatives: '../wide' must be of letters"),
     ("01_huang_2024", {"data": ""}, "data must be real, generated, or a path, not ''"),
-    ("01_huang_2024", {"export_to": "README.md"}, "export_to must be a folder, not 'README.md'"),
+    ("01_huang_2024", {"export_to": "README.md"}, "export_to must be empty, or a folder, not 'README.md'"),
     ("01_huang_2024", {"variant": "Mini", "weights": "imagenet"}, "Mini, a network for smoke runs, has no ImageNet"),
     ("07_your_photos", {"csv": "a.png"}, r"csv must be empty, or a file that ends in .csv, not 'a.png'"),
     ("06_speed", {"waits": -1}, "waits must be at least 1, not -1"),
@@ -168,6 +177,13 @@ def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_ask
     with pytest.raises(parameters.RunError, match="no jaffe in .*; no ckplus in "):
         parameters.check_data(notebook, parameters.defaults(notebook))
     (project / "data" / "raw" / "CK+48").mkdir(parents=True)
+    with pytest.raises(parameters.RunError, match=r"CK\+48 holds no file: put ckplus there"):
+        parameters.check_data(notebook, parameters.defaults(notebook))
+    latin = project / "data" / "raw" / "CK+48" / os.fsdecode(b"caf\xe9.png")
+    latin.touch()
+    with pytest.raises(parameters.RunError, match=r"caf\\udce9.png' has a name that is not UTF-8"):
+        parameters.check_data(notebook, parameters.defaults(notebook))
+    latin.rename(latin.with_name("cafe.png"))
     parameters.check_data(notebook, parameters.defaults(notebook))
     (project / "data" / "raw" / "CK+48" / "S005").symlink_to(project)
     with pytest.raises(parameters.RunError, match="S005 is a link to a folder or to nothing, which is not read"):
@@ -243,6 +259,10 @@ def test_prose_changes_no_fingerprint_and_any_code_does(project):
 
 def test_weights_of_the_users_own_are_known_by_their_content(project):
     file, weights = write(project, "weights = ''", ""), project / "mine.weights.h5"
+    weights.write_bytes(b"")
+    compared = {"variant": "B0", "compared_variants": ["B0", "B1"], "weights": str(weights)}
+    with pytest.raises(parameters.RunError, match=r"mine\.weights\.h5 fits B0 alone, and B1 is compared"):
+        parameters.check(parameters.notebook_of("04_alam_2022"), compared)
     for given in ({"weights": str(weights)}, {"alternatives": {"mine": {"weights": str(weights)}}}):
         found = [parameters.fingerprint(file, given) for size in (1, 2) if weights.write_bytes(bytes(size))]
         assert found[0] != found[1]

@@ -75,13 +75,16 @@ def test_a_body_that_was_changed_since_its_run_saved_it_is_not_used(project):
     saved.write_bytes(b"body")
     whole_run()
     notebook = project / "notebooks" / "01_small.ipynb"
-    notebook.write_text(notebook.read_text().replace("epochs", r"weights = \"scratch\"\nepochs", 1))
+    declared = r"weights = \"scratch\"\nalternatives = {}\nepochs"
+    notebook.write_text(notebook.read_text().replace("epochs", declared, 1))
     begun = start(run_dir="reports/by_hand/other", weights=str(saved))
     assert begun.about["weights"] == sha256(b"body").hexdigest()
     before = begun.backup_dir("fit")
     saved.write_bytes(b"another body")
     with pytest.raises(runs.RunError, match="by_hand.01_small.weights.h5 is not what by_hand/01_small saved: run that"):
         start(run_dir="reports/by_hand/third", weights=str(saved))
+    with pytest.raises(runs.RunError, match="by_hand.01_small.weights.h5 is not what by_hand/01_small saved: run that"):
+        start(run_dir="reports/by_hand/third", alternatives={"other": {"weights": str(saved)}})
     whole_run(weights="scratch")
     (begun := start()).body_file.write_bytes(b"third body")
     assert saved.read_bytes() == b"another body"  # until a run has finished
@@ -277,11 +280,15 @@ def test_full_disk_at_the_end_is_one_sentence_and_the_cell_can_be_run_again(proj
     assert runs.read(run.folder).about["parameters"]["epochs"] == 4
 
 
-@pytest.mark.parametrize("run_dir", ["../outside", "reports/../../outside", "notebooks", ".", "reports/a.failed"])
+@pytest.mark.parametrize(
+    "run_dir",
+    ["../outside", "reports/../../outside", "notebooks", ".", "reports/a.failed", "a" * 300, "a\0", "/dev/null"],
+)
 def test_folder_outside_the_project_or_with_other_files_is_refused_unless_it_is_named_absolutely(
     project, run_dir, tmp_path_factory
 ):
-    with pytest.raises(runs.RunError, match="is outside the project|holds other files than those of a run|another run"):
+    problem = "is outside the project|holds other files than those of a run|another run|can't be a folder"
+    with pytest.raises(runs.RunError, match=problem):
         start(run_dir=run_dir)
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     assert start(run_dir=str(elsewhere)).folder == elsewhere

@@ -94,6 +94,8 @@ def project(tmp_path_factory) -> Path:
         for name in (*RUNS, "03_absent"):
             (project / f"notebooks/profiles/small/{name}.yaml").touch()
         verify.seal(profile)
+    (project / "data").mkdir()
+    (project / "data" / "claims.csv").touch()
     (project / ".gitignore").write_text("/reports/*/.*\n/cache/\n/notebooks/\n")
     git(project, "init", "--quiet")
     git(project, "add", ".")
@@ -223,6 +225,9 @@ def test_new_files_are_sealed_only_if_their_numbers_are_well(profile):
 def test_what_git_was_told_not_to_look_at_or_does_not_hold_is_not_as_committed(profile):
     git(profile, "update-index", "--assume-unchanged", "01_small/run.json")
     assert list(verify.changed_files(profile)) != [] and "01_small/run.json" in next(verify.changed_files(profile))
+    git(profile, "update-index", "--no-assume-unchanged", "01_small/run.json")
+    git(profile, "update-index", "--skip-worktree", "../../data/claims.csv")
+    assert any("not to look at" in one and "claims.csv" in one for one in verify.changed_files(profile))
     git(profile, "rm", "-r", "--quiet", "--cached", ".")
     git(profile, "commit", "--quiet", "--message", "Nothing here")
     (profile / ".gitignore").write_text("*")

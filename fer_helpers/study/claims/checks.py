@@ -137,7 +137,7 @@ def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> s
     note = f"No whole number of images gives {claim.value}, however it is rounded, of {_listed(totals.items())}: {near}"
     note += _slip(claim, n)
     of_class = class_images(claim, paper)
-    if not of_class or claim.expression:
+    if not sum(of_class.values()) or claim.expression:
         return note
     if claim.value <= 1 - Decimal(4) / n:
         return f"{note}; so many errors can have nearly any average over classes, so that none was tried"

@@ -13,6 +13,7 @@ NEEDED = ("paper", "metric", "value", "decimals")
 SHARES = "(accuracy|precision|recall|f1|share)(_.*)?"  # metrics that without a unit are fractions of 1
 COUNTS = ("images", "errors", "epochs", "sequences", "subjects", "classes")  # metrics, or units of others
 COUNTS += ("epoch", "blocks", "channels", "components", "features", "filters", "folds", "layers", "stages")
+PERCENT = ("%", "percent", "per cent", "pct")
 LARGEST, MOST_DECIMALS, MOST_IMAGES = 1e12, 6, 10_000_000  # more would take checks that try all numbers hours
 
 
@@ -48,7 +49,9 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
         problem = f"no column {', '.join(missing)}{' (no commas?)' * (len(rows.columns) == 1)}"
     if problem:
         raise ValueError(f"{file}: row 1 has {problem}; see python -m fer_helpers.study.claims --help")
-    rows = rows.reindex(columns=list(COLUMNS), fill_value="")
+    rows = rows.reindex(columns=list(COLUMNS), fill_value="").apply(lambda column: column.str.strip())
+    rows["metric"] = rows["metric"].str.lower()
+    rows["unit"] = rows["unit"].where(rows["unit"].str.lower() != "share", "share")
     ids = [row.claim or f"{row.paper}.row{place}" for place, row in enumerate(rows.itertuples(), 2)]
     units = rows["metric"].str.fullmatch(SHARES).map({True: "share", False: ""})
     for name, default in {"claim": ids, "kind": "result", "where": ids, "statement": ids, "unit": units}.items():
@@ -56,7 +59,7 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
     numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in ("value", "decimals", "n")}
     value, decimals, n = numbers.values()
     written, metric = rows["value"].str.partition(".")[2].str.len(), rows["metric"]
-    fraction = ((rows["unit"] != "share") | value.between(0, 1)) & (rows["unit"] != "%")
+    fraction = ((rows["unit"] != "share") | value.between(0, 1)) & ~rows["unit"].str.lower().isin(PERCENT)
     whole = ~(metric.isin(COUNTS) | rows["unit"].isin(COUNTS)) | (value % 1 == 0) & (value >= 0)
     places = decimals.isin(range(MOST_DECIMALS + 1)) & (decimals >= written)
     images = (rows["n"] == "") | n.between(1, MOST_IMAGES) & (n % 1 == 0)

@@ -60,8 +60,10 @@ def finished_runs(profile: Path) -> list[SimpleNamespace]:
 def with_numbers(run: Record) -> SimpleNamespace:
     """A finished run as `judge` takes it: `about`, and `results` and `predictions` as numbers instead of text."""
     predicted = run.folder / "predictions.csv.gz"
-    read = pd.read_csv(predicted, dtype={"group": "string"}, low_memory=False) if predicted.exists() else pd.DataFrame()
-    return SimpleNamespace(about=run.about, results=pd.read_csv(run.folder / "results.csv"), predictions=read)
+    as_written = {"keep_default_na": False, "na_values": [""], "low_memory": False}  # NA is one of JAFFE's people
+    read = pd.read_csv(predicted, dtype={"group": "string"}, **as_written) if predicted.exists() else pd.DataFrame()
+    results = pd.read_csv(run.folder / "results.csv", **as_written)
+    return SimpleNamespace(about=run.about, results=results, predictions=read)
 
 
 def interval(hits: np.ndarray, groups: np.ndarray, trainings: np.ndarray) -> Interval:

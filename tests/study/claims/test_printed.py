@@ -54,6 +54,7 @@ def test_four_papers_print_numbers_that_were_counted_by_hand():
         ("0.9848", "inf", "row 2, column value: 'inf' is not a number, of at most 1,000,000,000,000"),
         (",132", ",1e30", "row 2, column n"),
         ("share", "%", "row 2, column value: '0.9848' is no fraction of 1"),
+        ("share", "Percent", "row 2, column value: '0.9848' is no fraction of 1"),
         (",", ";", "row 1 has no column .*no commas"),
         (",4,", ",x,", "row 2, column decimals"),
         ("a_2020,epochs", ",epochs", "row 3, column paper: '' is empty"),
@@ -82,7 +83,10 @@ def test_claim_of_a_paper_that_the_study_does_not_know_is_named_by_row(tmp_path,
 
 def test_command_judges_anybodys_table_and_refuses_what_is_not_there(tmp_path, capsys):
     file = tmp_path / "mine.csv"
-    file.write_text(GOOD.replace("0.9848", "0.9957") + "a_2020,accuracy,0.91,share,2,,result,\n")
+    file.write_text(
+        GOOD.replace("0.9848,share", " 0.9957 ,Share").replace("accuracy", "Accuracy")
+        + "a_2020,accuracy,0.91,share,2,,result,\n"
+    )
     main([str(file)])
     out = capsys.readouterr().out
     assert "impossible         a_2020.row2 = 0.9957: No whole number of images gives 0.9957" in out

@@ -1,5 +1,6 @@
 """For each word a case that gets it and one just beyond its border that does not; intervals, equivalence, and rates."""
 
+import gzip
 import json
 from types import SimpleNamespace
 
@@ -201,8 +202,11 @@ def test_run_that_can_judge_goes_before_others_and_all_are_listed(tmp_path, pape
     for run, status in zip(several, ("finished", "finished", "failed"), strict=True):
         folder = tmp_path / run.about["run"]
         folder.mkdir()
-        (folder / "run.json").write_text(json.dumps(run.about | {"status": status}))
+        (folder / "run.json").write_text(json.dumps(run.about | {"status": status, "ended": ""}))
         run.results.to_csv(folder / "results.csv", index=False)
+    (tmp_path / "b" / "predictions.csv.gz").write_bytes(gzip.compress(b"image,group\na.tiff,NA\nb.tiff,\n"))
+    assert claims.finished_runs(tmp_path)[1].predictions["group"].fillna("missing").tolist() == ["NA", "missing"]
+    (tmp_path / "b" / "predictions.csv.gz").unlink()
     for of_runs in (several, claims.finished_runs(tmp_path)):
         assert judged(*of_runs)[["run", "word"]].tolist() == ["cpu/b", "not reproduced"]
         listed = claims.measured(paper(SCORE, WHOLE), of_runs)["run"].tolist()
