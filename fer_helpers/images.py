@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ class ImageFiles:
 def reader(table: pd.DataFrame, channels: int, boxed: bool = False) -> Reader:
     """A function that reads the image of a row, or what its box cuts out; a CSV file of images is read here and now."""
     files, boxes = table["path"].tolist(), table["box"].tolist() if boxed else [None] * len(table)
-    if ".csv/" not in files[0].lower():
+    if not re.search(r"\.csv/\d+$", files[0], re.IGNORECASE):
         return lambda row: read(files[row], channels, boxes[row])
     numbers = [int(path.rpartition("/")[2]) for path in files]
     pixels = fer2013.read_csv_pixels(files[0].rpartition("/")[0], set(numbers))
@@ -153,6 +154,8 @@ def decode(content: bytes, channels: int, oriented: bool = True) -> np.ndarray:
         raise ValueError(f"{too_many}: make it smaller, or leave it out")
     if not oriented and header.format == "TIFF" and header.getexif().get(ExifTags.Base.Orientation, 1) != 1:
         raise ValueError("is a turned TIFF, from whose stored pixels no box can be cut: save it upright, its box too")
+    if header.format == "PPM" and header.tile[0][0] == "ppm":
+        raise ValueError("has another brightest value than 255 or 65,535, to which it is not scaled: save it as PNG")
     flags = (cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB) | cv2.IMREAD_ANYDEPTH
     flags |= (not oriented) * cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(content, "uint8"), flags)

@@ -41,6 +41,7 @@ BOX_UP, BOX_ENLARGED = 0.05, 1.1
 DETECTOR = "f3f7aa833fb4a14a46fc48689f45b98d85ef72d6dfaf8bdc012b7d3c522a5426"  # SHA-256 of dlib's, once saved
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".3gp", ".3g2", ".mts", ".flv")
 NOT_READ = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")  # brands of files that hold one picture
+TITLES = ("README", "LICENSE", "COPYING", "CHANGELOG")
 WHOLE = 0.9  # a video with a smaller share of the frames that its header names is damaged
 SAME_FACE = 0.3  # share of their union that two boxes have in common, from one frame looked at to the next
 
@@ -79,7 +80,8 @@ def _files_in(path: Path) -> list[Path]:
     for folder, folders, names in os.walk(path, onerror=lambda error: found.append(Path(error.filename))):
         folders[:] = [name for name in folders if name[0] != "."]
         shown = (Path(folder, name) for name in names if name[0] != ".")
-        found.extend(file for file in shown if file.suffix and file.suffix.lower() not in DOCUMENTS)
+        found.extend(Path(folder, name) for name in folders if Path(folder, name).is_symlink())
+        found.extend(file for file in shown if file.suffix.lower() not in DOCUMENTS and file.name not in TITLES)
     return sorted(found) or [path]
 
 
@@ -100,6 +102,8 @@ def _rows_of(file: Path, every: float) -> list[dict]:
 
 def _photograph(file: Path) -> np.ndarray:
     """A photograph, upright, as RGB; ValueError or OSError that says why there is none."""
+    if file.is_dir() and file.is_symlink():
+        raise ValueError("is a link to a folder, which is not followed: name it itself")
     if file.is_dir() and os.listdir(file) is not None:  # OSError where it can't be looked into
         raise ValueError("holds no photograph and no video")
     content = read_file(str(file))
@@ -112,6 +116,10 @@ def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
     """Second and RGB pixels of a video's frames, one each `every` seconds; ValueError at an end that comes too soon."""
     video = cv2.VideoCapture(str(file))
     rate, frames = video.get(cv2.CAP_PROP_FPS), int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    if video.get(cv2.CAP_PROP_FRAME_WIDTH) * video.get(cv2.CAP_PROP_FRAME_HEIGHT) > images.MOST_PIXELS:
+        raise ValueError(
+            f"has frames of more than {images.MOST_PIXELS:,} pixels, which are not decoded: make it smaller"
+        )
     due = 0.0
     for number in tqdm(count(), file.name, max(frames, 0) or None, unit="frame", delay=2, leave=False):
         if not video.grab():

@@ -18,7 +18,7 @@ def official(table: pd.DataFrame, seed: int = 0, val_share: float = 0.1) -> pd.D
     """
     table = table[table["split"].notna()].reset_index(drop=True)
     table["split"] = table["split"].replace(VAL_OR_TEST, "test")
-    if not (table["split"] == "val").any():
+    if not (table["split"] == "val").any() and (table["split"] == "train").any():
         train = table[table["split"] == "train"]
         drawn = train_test_split(train.index, test_size=val_share, random_state=seed, stratify=train["expression"])[1]
         table.loc[drawn, "split"] = "val"

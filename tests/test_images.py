@@ -47,6 +47,12 @@ def test_grey_image_is_decoded_to_its_pixels_and_repeated_to_three_channels(enco
     np.testing.assert_allclose(decode(content, 1)[..., 0], np.asarray(Image.open(io.BytesIO(content)), int), atol=1)
 
 
+def test_values_up_to_another_maximum_than_that_of_eight_or_sixteen_bits_are_refused():
+    with pytest.raises(ValueError, match="another brightest value than 255 or 65,535"):
+        decode(b"P5 2 1 15 \x0f\x07", 1)
+    assert decode(b"P5 2 1 255 \xff\x07", 1).ravel().tolist() == [255, 7]
+
+
 def modes() -> dict[str, tuple[Image.Image, np.ndarray]]:
     """One image of each mode, and the RGB that Pillow converts it to."""
     colour = np.stack([smooth(seed) for seed in range(3)], axis=2)

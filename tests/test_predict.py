@@ -109,10 +109,23 @@ def test_what_can_t_be_answered_is_a_row_with_the_reason_and_the_rest_is_done(tm
 
 
 def test_in_a_folder_all_that_is_no_document_and_not_hidden_is_looked_at(tmp_path):
-    for name in ("a.dng", "b.MTS", "c/d.png", "e.txt", "f.csv", ".g.jpg", ".trash/h.jpg"):
+    for name in ("a.dng", "b.MTS", "c/d.png", "e.txt", "f.csv", ".g.jpg", ".trash/h.jpg", "README", "scan"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert predict.files_in([tmp_path]) == [tmp_path / "a.dng", tmp_path / "b.MTS", tmp_path / "c" / "d.png"]
+    (tmp_path / "link").symlink_to(tmp_path / "c")
+    found = [tmp_path / name for name in ("a.dng", "b.MTS", "c/d.png", "link", "scan")]
+    assert predict.files_in([tmp_path]) == found
+    with pytest.raises(ValueError, match="is a link to a folder, which is not followed"):
+        predict._photograph(tmp_path / "link")
+
+
+def test_a_film_whose_frames_are_too_large_is_not_decoded(tmp_path, trained, monkeypatch):
+    film = cv2.VideoWriter(str(tmp_path / "large.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 1, (240, 240))
+    film.write(portrait())
+    film.release()
+    monkeypatch.setattr(predict.images, "MOST_PIXELS", 240 * 239)
+    (row,) = predict.predict([tmp_path / "large.avi"], trained).to_dict("records")
+    assert row["note"].startswith("has frames of more than 57,360 pixels, which are not decoded")
 
 
 def test_an_answer_below_the_threshold_is_no_clear_expression(tmp_path, trained):

@@ -101,6 +101,11 @@ def test_what_cannot_be_split_is_an_error_that_names_it(table, by, message):
         splits.folds(table, by, 5)
 
 
+def test_a_copy_without_training_images_is_refused_by_name():
+    with pytest.raises(ValueError, match="the split 'train' holds no image: take a copy of the data set that has one"):
+        splits.official(filmed().assign(split="test"))
+
+
 def test_a_copy_without_test_images_is_refused_before_anything_is_trained():
     table = filmed().assign(split="train")
     table.loc[table.index % 3 == 0, "split"] = "val"

@@ -44,7 +44,7 @@ def load(location: Path, last_frames: int = 3, first_as_neutral: bool = False) -
             found.notes.append("This copy has no first frames, and so no neutral images: cohn-kanade-images have them.")
     sequences = _sequences(found, images, whole)
     labels = _labels(found, _sequences(found, peaks, whole) if whole else sequences)
-    first_frames, cut = int(first_as_neutral and whole), []
+    first_frames, cut, late = int(first_as_neutral and whole), [], []
     needed = first_frames + last_frames
     for sequence in sorted(sequences.keys() | labels.keys()):
         frames, (expression, peak, peak_frame) = sequences.get(sequence, []), labels.get(sequence, ("", "", 0))
@@ -59,6 +59,7 @@ def load(location: Path, last_frames: int = 3, first_as_neutral: bool = False) -
         if any(faults.values()):
             found.skipped.append((sequence.replace("_", "/"), next(filter(faults.get, faults))))
             continue
+        late += [sequence] * (first_frames and frames[0]["frame"] != 1)
         for frame in frames[:first_frames]:
             found.add(expression="neutral", **frame)
         for frame in frames[-last_frames:]:
@@ -67,6 +68,9 @@ def load(location: Path, last_frames: int = 3, first_as_neutral: bool = False) -
     if cut:
         first = f"the first is {cut[0]}: their last frames may not be the peak"
         found.notes.append(f"{len(cut):,} sequences do not end at the frame that their emotion file names, {first}.")
+    if late:
+        first = f"the first is {late[0]}: what is taken as neutral may not be"
+        found.notes.append(f"{len(late):,} sequences do not begin with frame 1, {first}.")
     found.counts |= {"sequences": len(sequences), "subjects": len({name[:4] for name in sequences})}
     labelled = {f"labelled {name}": number for name, number in PUBLISHED_SEQUENCES.items()}
     return found.dataset(published=PUBLISHED | labelled if whole else labelled)

@@ -99,18 +99,20 @@ class Collection:
         return {split: sorted(self.one_copy(found, depth=2).values()) for split, found in files.items()}
 
     def add_folders(self, folders: dict[str, list[str]], prefixes: dict[str, str], spellings=SPELLINGS) -> None:
-        """Add what `split_folders` found, except files whose names begin, up to a `_`, with another split's prefix.
+        """Add what `split_folders` found, but no file whose name begins, up to a `_`, with another split or expression.
 
-        Prefixes are in lower case. The class folder is the label. Where there is no folder of validation images,
-        `test` may hold them.
+        Prefixes of splits, besides the names of their folders, are in lower case. The class folder is the label. Where
+        there is no folder of validation images, `test` may hold them.
         """
         for split, name in ((split, name) for split, names in folders.items() for name in names):
             prefix, expression = name.rpartition("/")[2].partition("_")[0], self.class_of(name, spellings)
-            says = prefixes.get(prefix.lower(), split)
-            if says == split or ((split, says) == ("test", "val") and "val" not in folders):
+            says = (SPLIT_FOLDERS | prefixes).get(prefix.lower(), split)
+            other = prefix.isalpha() and SPELLINGS.get(prefix.lower(), expression) != expression
+            if not other and (says == split or ((split, says) == ("test", "val") and "val" not in folders)):
                 self.add(name, expression, says)
             else:
-                self.skip(name, f"lies in a folder of {split}, but its name says {prefix}: which is right is not told")
+                folder = f"{split}, {expression}" if other else split
+                self.skip(name, f"lies in a folder of {folder}, but its name says {prefix}: which is right is not told")
 
     def class_of(self, name: str, spellings: dict[str, str] = SPELLINGS) -> str:
         """The expression of an image by its class folder, in any case; an unknown one is a `LayoutError`."""

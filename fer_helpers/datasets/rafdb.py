@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_helpers.datasets.collect import SPLIT_FOLDERS, Collection
 from fer_helpers.datasets.files import read_file
-from fer_helpers.datasets.table import FaceDataset
+from fer_helpers.datasets.table import SPELLINGS, FaceDataset
 
 NAME = "rafdb"
 CODES = dict(zip("1234567", ("surprise", "fear", "disgust", "happy", "sad", "anger", "neutral"), strict=True))
@@ -39,7 +39,7 @@ def _read_list(found: Collection, label_name: str) -> None:
         match = IMAGE_NAME.fullmatch(file_name)
         if match and not match[3] and "aligned" not in folders:
             found.passed_over.add(name)  # an image before its alignment
-        elif match and match[3] and SPLIT_FOLDERS.get("".join(folders[-1:]), match[2]) == match[2]:
+        elif match and match[3] and {SPLIT_FOLDERS.get(folder, match[2]) for folder in folders[-2:]} <= {match[2]}:
             aligned.append((f"{match[1]}.jpg", name))
     if not aligned:
         raise found.absent(": no aligned images, as in Image/aligned/: unpack the authors' aligned.zip")
@@ -50,6 +50,7 @@ def _read_list(found: Collection, label_name: str) -> None:
         right = match and not match[3] and label in CODES
         fault = f"{line[:80]!r} is no name and label from 1 to 7, as in 'train_00001.jpg 5'"
         folder = images.get(listed, "").split("/")[-2:][0]
-        other = folder in CODES and folder != label, f"the list says {label[:80]}, its folder {folder}"
+        says = CODES.get(folder) or SPELLINGS.get(folder.lower())
+        other = says and says != CODES.get(label), f"the list says {label[:80]}, its folder {folder}"
         if line.strip() and found.accepts(label_name, number, listed, images, (not right, fault), other):
             found.add(images[listed], CODES[label], match[2])

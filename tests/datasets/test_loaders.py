@@ -239,6 +239,9 @@ TIE, NEW = "data/FER2013Train/a.png", f"{MANUAL}/1/new.jpg"
 LEFT_OUT = [  # what is added to a copy, or with a `-` taken away, and the reasons for which images are left out
     ("fer2013", {"test/happy/Training_77.jpg": b""}, "AT/{} lies in a folder of test, but its name says Training"),
     ("fer2013", {"test/happy/training_77.jpg": b""}, "AT/{} lies in a folder of test, but its name says training"),
+    ("fer2013", {"test/happy/train_7.jpg": b""}, "AT/{} lies in a folder of test, but its name says train:"),
+    ("fer2013", {"train/happy/test_1.jpg": b""}, IN_TRAIN + "test:"),
+    ("fer2013", {"train/happy/Sad_3.jpg": b""}, "AT/{} lies in a folder of train, happy, but its name says Sad:"),
     ("fer2013", {"train/happy/PrivateTest_7.jpg": b""}, IN_TRAIN + "PrivateTest"),
     *(("fer2013", {name: b""}, SUFFIX) for name in ("train/sad/a.heic", "train/sad/a")),
     *(("fer2013", {name: b""}, PLACE) for name in ("train/sad/more/a.jpg", "train/a.jpg", "a.png", "extra/sad/a.jpg")),
@@ -294,6 +297,12 @@ LEFT_OUT = [  # what is added to a copy, or with a `-` taken away, and the reaso
         {RAF_LIST: "\n".join([*RAF_LINES, "train_8.jpg 5"]), "train/7/train_8_aligned.jpg": b""},
         {"train/7/train_8_aligned.jpg": LISTED.format(14, "the list says 5, its folder 7")},
     ),
+    (
+        "rafdb",
+        {RAF_LIST: "\n".join([*RAF_LINES, "train_8.jpg 5"]), "happy/train_8_aligned.jpg": b""},
+        {"happy/train_8_aligned.jpg": LISTED.format(14, "the list says 5, its folder happy")},
+    ),
+    ("rafdb", {"Image/aligned/test/5/train_1_aligned.jpg": b""}, PLACE),
     *(
         ("rafdb", {f"Image/aligned/{name}": b""}, PLACE)
         for name in ("test_9_aligned.jpg", "portrait.jpg", "train_1.jpg", "test/train_1_aligned.jpg")
@@ -441,6 +450,7 @@ def test_copy_that_can_not_be_right_is_refused_with_its_reason(lay_out, key, cha
 FIELD = "on which the field tests, is the split test here"
 COUNTED = "images 7 (213 published), subjects 4 (10 published), neutral 1 (30 published)"
 CUT = "1 sequences do not end at the frame that their emotion file names, the first is S005_001"
+LATE = "1 sequences do not begin with frame 1, the first is S005_001: what is taken as neutral may not be"
 SEQUENCES = "sequences 2 (593 published), subjects 2 (123 .. labelled happy 0 (69 .. labelled disgust 1 (59"
 NOTES = [
     ("fer2013", {}, ()),
@@ -452,6 +462,7 @@ NOTES = [
     ("affectnet npy", {}, (FIELD, "published")),
     ("affectnet folders", {}, ("a selection made by others: whether its Test folder is the offic", "published")),
     ("ckplus", {f"-{FRAMES}/S005/001/S005_001_00000005": 0}, (CUT, SEQUENCES)),
+    ("ckplus, the first", {f"-{FRAMES}/S005/001/S005_001_00000001": 0}, (LATE, "published")),
 ]
 
 
