@@ -5,6 +5,7 @@ A loader has `NAME` (its key), `EXPECTED` (the layouts, in a clause), `FOUND_AS`
 where a copy can't be right. What is wrong with a single file is a row of `skipped`.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,7 +69,9 @@ def _places(name: str, data: str) -> list[Path]:
     if not places and data == "real":
         names = f"put it there under one of the names {', '.join(loader.FOUND_AS)}, as a folder or a .zip"
         advice = "or set FER_DATA_DIR to the folder that holds it; to try without it, pass data=generated"
-        raise FileNotFoundError(f"no {name} in {folder}: {names} (expected {loader.EXPECTED}), {advice}")
+        alike = [entry.name for entry in entries if re.sub(r"\W|_", "", entry.name.lower()).startswith(name)]
+        other = f"; {min(alike)}, which lies there, has another name or is packed otherwise" if alike else ""
+        raise FileNotFoundError(f"no {name} in {folder}: {names} (expected {loader.EXPECTED}), {advice}{other}")
     first, *others = [place for _, place in places] or [folder]
     for other in others:
         one, two = FileTree(first), FileTree(other)

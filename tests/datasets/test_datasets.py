@@ -78,6 +78,9 @@ def test_of_several_those_present_are_loaded_and_the_others_say_what_was_looked_
     assert (list(present), list(absent)) == (["jaffe"], ["ckplus"])
     assert f"no ckplus in {tmp_path}: put it there under one of the names ckplus, CK+," in absent["ckplus"]
     (tmp_path / "jaffe").rename(tmp_path / "gone")
+    (tmp_path / "Jaffe-2.tar.gz").touch()
+    with pytest.raises(FileNotFoundError, match="Jaffe-2.tar.gz, which lies there, has another name or is packed"):
+        datasets.load("jaffe")
     with pytest.raises(FileNotFoundError, match=r"(?s)no ckplus in .*no jaffe in .*or set FER_DATA_DIR"):
         datasets.load_present(["ckplus", "jaffe"])
 
