@@ -86,7 +86,7 @@ def why_stale(run: str) -> str:
     except runs.RunError as error:  # of this run, or of one that it reads
         return str(error)
     later = [other for other in read_by(run) if why_stale(other)]
-    later += [other.name for other in done if other.status == "finished" and other.about["ended"] > started]
+    later += [other.name for other in done if other.status == "finished" and other.about.get("ended", "") > started]
     return reason or (f"reads {later[0]}, which is newer" if later else "")
 
 

@@ -194,8 +194,6 @@ def read(folder: Path) -> Record:
             raise ValueError(f"{' and '.join(wrong)} can't be what it is")
         if not all("dataset" in {*entry} for entry in about.get("data", [])):
             raise ValueError("an entry of data has no dataset")
-        if about.get("status") == "finished" and not {"notebook", "ended"} <= about.keys():
-            raise ValueError("it has no notebook or no end")
         return Record(folder, about)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RunError(f"{file} is damaged: {error}; restore it from git, or run {folder.name} again") from error

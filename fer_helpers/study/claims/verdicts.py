@@ -54,7 +54,7 @@ Verdict = namedtuple("Verdict", "sentence table")  # what a notebook says of its
 def finished_runs(profile: Path) -> list[SimpleNamespace]:
     """The finished runs of `reports/<profile>`, but for the scoreboard, as `with_numbers` gives them."""
     done = [run for run in read_profile(profile) if run.status == "finished"]
-    return [with_numbers(run) for run in done if run.about["notebook"] != SCOREBOARD]
+    return [with_numbers(run) for run in done if run.about.get("notebook") != SCOREBOARD]
 
 
 def with_numbers(run: Record) -> SimpleNamespace:

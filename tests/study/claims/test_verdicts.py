@@ -202,7 +202,7 @@ def test_run_that_can_judge_goes_before_others_and_all_are_listed(tmp_path, pape
     for run, status in zip(several, ("finished", "finished", "failed"), strict=True):
         folder = tmp_path / run.about["run"]
         folder.mkdir()
-        (folder / "run.json").write_text(json.dumps(run.about | {"status": status, "ended": ""}))
+        (folder / "run.json").write_text(json.dumps(run.about | {"status": status}))
         run.results.to_csv(folder / "results.csv", index=False)
     (tmp_path / "b" / "predictions.csv.gz").write_bytes(gzip.compress(b"image,group\na.tiff,NA\nb.tiff,\n"))
     assert claims.finished_runs(tmp_path)[1].predictions["group"].fillna("missing").tolist() == ["NA", "missing"]
