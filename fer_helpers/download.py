@@ -88,10 +88,8 @@ def verify(content: Path, archive: Path) -> None:
     entries = [re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line) for line in lines]
     if None in entries:
         raise DownloadError(f"{manifest} is damaged in line {entries.index(None) + 1}: remove it, or restore it")
-    found, recorded = (
-        paths.file_sha256(content),
-        [entry[1].lower() for entry in entries if Path(entry[2]).name == archive.name],
-    )
+    found = paths.file_sha256(content)
+    recorded = [entry[1].lower() for entry in entries if Path(entry[2]).name == archive.name]
     if {*recorded} == {found}:
         return
     if recorded:

@@ -58,9 +58,13 @@ def _is_detector(value: str) -> bool:
     return value in ("none", "haar") or (value == "dlib" and find_spec("dlib") is not None)
 
 
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest above it that exists."""
+    return next(up for up in (folder, *folder.parents) if up.exists())
+
+
 def _is_place(folder: Path) -> bool:
-    there = next(up for up in (folder, *folder.parents) if up.exists())
-    return there.is_dir() and os.access(there, os.W_OK)
+    return _there(folder).is_dir() and os.access(_there(folder), os.W_OK)
 
 
 def _is_place_for_csv(file: Path) -> bool:
@@ -223,14 +227,12 @@ def _check_networks(notebook: Path, parameters: dict[str, object]) -> None:
         if (variant, weights) == ("Mini", "imagenet"):
             raise RunError(f"{notebook.stem}: Mini, a network for smoke runs, has no ImageNet weights: take Lite0")
         if str(weights).endswith(".h5") and variant != parameters.get("variant") and "weights" not in change:
-            raise RunError(
-                f"{notebook.stem}: {weights} fits {parameters.get('variant')} alone, and {variant} is compared"
-            )
+            problem = f"{weights} fits {parameters.get('variant')} alone, and {variant} is compared"
+            raise RunError(f"{notebook.stem}: {problem}: leave it out, or name weights of its own")
     kept = [name.replace(" ", "_") for name in alternatives]  # as their backups are named
     if taken := {name for name in kept if name in (*VARIANTS, "frozen") or kept.count(name) > 1}:
-        raise RunError(
-            f"{notebook.stem}: alternatives: {', '.join(sorted(taken))} is another network's name: choose one"
-        )
+        names = ", ".join(sorted(taken))
+        raise RunError(f"{notebook.stem}: alternatives: {names} is another network's name: choose one")
 
 
 def data_sets(notebook: Path, parameters: dict[str, object]) -> dict[str, bool]:
@@ -246,7 +248,7 @@ def check_folders() -> None:
     """RunError if a variable of the environment that is to name a folder names none, or one that can't be written."""
     for variable, folder_of in {"FER_DATA_DIR": paths.data_dir, "FER_CACHE_DIR": paths.cache_dir}.items():
         _at_home(variable, os.environ.get(variable, ""))
-        place = next(up for up in (folder_of(), *folder_of().parents) if up.exists())
+        place = _there(folder_of())
         if not place.is_dir():
             raise RunError(f"{variable}: {place} is no folder: name one (a single archive is the parameter data)")
     if not os.access(place, os.W_OK):

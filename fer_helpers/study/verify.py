@@ -166,8 +166,10 @@ def changed_files(profile: Path, run: str = "") -> Iterator[str]:
             subprocess.run(["git", "-C", str(profile), *command], capture_output=True, text=True, check=True).stdout
             for command in (listed, front, status)
         )
-        unseen = (line[2:] for line in (files + of_front).splitlines() if line[0].islower() or line[0] == "S")
-        yield from (f"git was told not to look at {name}: git update-index --no-assume-unchanged" for name in unseen)
+        for mark, name in ((line[0], line[2:]) for line in (files + of_front).splitlines()):
+            if mark.islower() or mark == "S":
+                undo = "--no-skip-worktree" if mark in "Ss" else "--no-assume-unchanged"
+                yield f"git was told not to look at {name}: git update-index {undo} {name}"
         yield from (f"not as committed: {line}" for line in changes.splitlines())
     except (OSError, subprocess.CalledProcessError) as error:
         yield f"nothing confirms {manifest} here: {getattr(error, 'stderr', str(error)).strip()}"

@@ -361,12 +361,16 @@ def said_again(paper: Paper) -> Found:
             yield claim, claim.value == other.value, note, other
 
 
+def two_readings(paper: Paper) -> Found:
+    """A statement that can be read in two ways has a note that says so, which begins with `ambiguous: `."""
+    yield from ((c, AMBIGUOUS, c.note.partition("ambiguous: ")[2]) for c in paper if c.note.startswith("ambiguous: "))
+
+
 def names(paper: Paper) -> Found:
     """A data set of the abstract appears in the rest of the paper, and a number of a class has one name.
 
     The accuracy of a class is its recall, which is its precision only by chance.
     """
-    yield from ((c, AMBIGUOUS, c.note.partition("ambiguous: ")[2]) for c in paper if c.note.startswith("ambiguous: "))
     rest = any(c.dataset and c.where != "abstract" for c in paper)  # a table may hold no more than the abstract
     for claim in [c for c in paper if c.metric in SCORES and c.dataset]:
         if rest and all(c.where == "abstract" for c in pick(paper, dataset=claim.dataset)):
@@ -472,5 +476,5 @@ def published_figure(paper: Paper) -> Found:
 
 CHECKS: tuple[Callable[[Paper], Found], ...] = (
     *(whole_images, one_split_rule, confusion_matrix, loss_and_accuracy, adds_up, official_classes, split_size),
-    *(said_again, names, within_range, bounded, errors, network, published_figure),
+    *(said_again, two_readings, names, within_range, bounded, errors, network, published_figure),
 )
