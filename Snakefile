@@ -63,13 +63,19 @@ def parameters_of(run: str) -> dict:
 RUNS = [config["run"]] if config.get("run") else sorted(file.stem for file in file_of("*").parent.glob("*.yaml"))
 
 
+def bodies_of(run: str) -> list[str]:
+    """What a run and its alternatives name as weights."""
+    settings = [parameters_of(run), *parameters_of(run).get("alternatives", {}).values()]
+    return [str(each["weights"]) for each in settings if isinstance(each, dict) and "weights" in each]
+
+
 def read_by(run: str) -> list[str]:
-    """The runs of this profile that a run reads: a scoreboard all others, any the one whose body its `weights` name."""
+    """The runs of this profile that a run reads: a scoreboard all others, any those whose bodies it names as weights."""
     if "profiles" in parameters_of(run):
         return [other for other in RUNS if other != run and "profiles" not in parameters_of(other)]
-    weights = str(parameters_of(run).get("weights", ""))
-    named = re.fullmatch(rf"data/cache/models/{PROFILE}\.([^/]+)\.weights\.h5", weights)
-    return [named[1]] if named and file_of(named[1]).exists() else []
+    of_this_profile = rf"data/cache/models/{PROFILE}\.([^/]+)\.weights\.h5"
+    named = [found[1] for weights in bodies_of(run) if (found := re.fullmatch(of_this_profile, weights))]
+    return [other for other in dict.fromkeys(named) if file_of(other).exists()]
 
 
 @functools.cache
@@ -92,8 +98,8 @@ def why_stale(run: str) -> str:
 
 def runs_before(wildcards) -> list[str]:
     """Runs that have to be done first, among them one whose saved body is not there."""
-    weights = str(parameters_of(wildcards.run).get("weights", ""))
-    lost = weights.endswith(".weights.h5") and not paths.resolve(weights).exists()
+    bodies = [weights for weights in bodies_of(wildcards.run) if weights.endswith(".weights.h5")]
+    lost = not all(paths.resolve(weights).exists() for weights in bodies)
     before = [run for run in read_by(wildcards.run) if lost or why_stale(run)]
     return [f"{DONE}/{run}" for run in before]
 

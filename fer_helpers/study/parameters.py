@@ -214,6 +214,11 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
     by_tensorflow = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
     if parameters.get("export_to") and not (by_tensorflow and parameters.get("precision") == "float32"):
         raise RunError(f"{notebook.stem}: export_to needs precision float32 and TensorFlow as Keras's backend")
+    halvings = len(parameters.get("cnn_filters", []))
+    if min(parameters.get("cnn_sizes") or [math.inf]) < 2**halvings:
+        raise RunError(
+            f"{notebook.stem}: cnn_sizes must be at least {2**halvings}: each of cnn_filters halves the side"
+        )
     if parameters.get("tested_folds", 0) > parameters.get("folds", math.inf):
         raise RunError(f"{notebook.stem}: tested_folds must be at most folds, which is {parameters['folds']}")
 

@@ -108,6 +108,7 @@ OF_ONE_NOTEBOOK = [
     ("01_huang_2024", {"export_to": "README.md/mine"}, "export_to must be empty, or a folder"),
     ("07_your_photos", {"csv": "README.md/a.csv"}, "csv must be empty, or a file"),
     ("01_huang_2024", {"export_to": "data/mine", "precision": "mixed_bfloat16"}, "export_to needs precision float32"),
+    ("04_alam_2022", {"cnn_sizes": [48, 8], "cnn_filters": [4] * 4}, "cnn_sizes must be at least 16: each of cnn_f"),
     ("03_singh_2022", {"alternatives": {"wide": 1024}}, "alternatives: wide must change some of .*, not 1024"),
     ("03_singh_2022", {"alternatives": {"../wide": {"hidden": 8}}}, "alternatives: '../wide' must be of letters"),
     ("01_huang_2024", {"data": ""}, "data must be real, generated, or a path, not ''"),

@@ -208,9 +208,12 @@ def test_a_run_on_a_saved_body_waits_for_the_run_that_trains_it_and_a_damaged_re
     project.add("03_other.body_of_01", weights="data/cache/models/smoke.01_any.weights.h5")
     project.finish("01_any")
     other = project.finish("03_other")
-    planned = project.planned("run=03_other.body_of_01")
-    assert set(planned) == {"01_any", "03_other.body_of_01"}, "the body is not there"
-    assert planned["03_other.body_of_01"]["input"] == planned["01_any"]["output"]
+    alternatives = {"mine": {"weights": "data/cache/models/smoke.01_any.weights.h5"}, "wrong": 3}
+    project.add("03_other.alternative", declared="alternatives = {}  # by name", alternatives=alternatives)
+    for reader in ("03_other.body_of_01", "03_other.alternative"):
+        planned = project.planned(f"run={reader}")
+        assert set(planned) == {"01_any", reader}, "the body is not there"
+        assert planned[reader]["input"] == planned["01_any"]["output"]
     assert set(project.planned("force=1", "run=03_other")) == {"03_other"}
     other.write_text("{ damaged")
     assert project.planned("run=03_other").keys() == {"03_other"}
