@@ -309,7 +309,10 @@ def _sum(whole: Claim, note: str, parts: Paper) -> tuple:
 
 
 def official_classes(paper: Paper) -> Found:
-    """The count of a class is that of the data set's release, where the split was taken from there; so is their sum."""
+    """The count of a class is that of the data set's release, where the split was taken from there; so is their sum.
+
+    Of parts that the authors drew themselves, the sum is compared with the release's training images of the class.
+    """
     for claim in [c for c in pick(paper, metric="images") if c.expression]:
         total = sum(class_images(claim, paper).values())
         official = published.CLASS_IMAGES.get((claim.dataset, total), {}).get(claim.expression)
@@ -320,6 +323,13 @@ def official_classes(paper: Paper) -> Found:
         elif known and not images(paper, claim.dataset, claim.split) and total not in known:
             source = published.FIGURES[claim.dataset, "images", claim.split, ""].source
             yield claim, FALSE, f"The classes make {total:,}, and there are {' or '.join(map(str, known))} ({source})"
+        elif released := published.FIGURES.get((claim.dataset, "images", "train", claim.expression)):
+            parts = [*images(paper, claim.dataset, "train", claim.expression)]
+            parts += images(paper, claim.dataset, "test", claim.expression)
+            drawn, whole = sum(part.value for part in parts), max(released.values)
+            note = f"Training and test images of the class make {drawn:,}; {name(claim.dataset)} has {whole:,} to train on"
+            if len(parts) == 2 and drawn <= whole:
+                yield claim, POSSIBLE, f"{note}, {whole - drawn} more ({released.source})", *parts
 
 
 def split_size(paper: Paper) -> Found:

@@ -102,6 +102,10 @@ def whole(n: str, dataset: str, train: str = "80", test: str = "20") -> list[dic
     return [images(m, s, dataset=dataset) for s, m in (("all", n), ("train", train), ("test", test))]
 
 
+def contempt(n: str) -> list[dict]:
+    return [images(number, split, "contempt", "affectnet") for split, number in (("train", "2998"), ("test", n))]
+
+
 def tenth(n: str, dataset: str) -> list[dict]:
     return [images(n, "test", dataset=dataset), images("1308", "all", dataset=dataset), share("test", "0.10")]
 
@@ -133,6 +137,7 @@ CASES = [
     ("official_classes", JAFFE, AGREES),
     ("official_classes", [JAFFE[0] | {"value": "29"}, JAFFE[1] | {"value": "30"}, *JAFFE[2:]], FALSE),
     *each("official_classes", "28709 -; 28708 false", lambda n: [images(n, "train", "happy", dataset="fer2013")]),
+    *each("official_classes", "750 yes; 752 yes; 753 -", contempt),  # AffectNet has 3,750 to train on
     *each("split_size", "80 yes; 84 yes; 85 no; 75 no", lambda n: [RATIO, images(n, "train"), images("20", "test")]),
     ("split_size", [RATIO, images("80", "train"), images("0", "test")], None),
     *each(
