@@ -2,19 +2,15 @@
 
 import shutil
 import sys
-from base64 import b64decode, b64encode
-from io import BytesIO
 
 import nbformat
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from PIL import Image
 
 from fer_helpers.plots import table_html
-from fer_helpers.study import cells, report, templates
+from fer_helpers.study import cells, report
 
 GENERATED = {"source": "generated faces", "dataset": "ckplus", "images": 1308, "table_hash": "0123"}
 HOSTILE = "<img src=x onerror=document.title='ran'>.jpg"
@@ -206,17 +202,6 @@ def test_picture_that_matplotlib_shows_by_itself_is_a_figure_too(tmp_path, write
     executed = new_notebook(cells=[new_code_cell("x", outputs=[picture])])
     page = page_of(write_run(tmp_path / "cpu" / "run", executed=executed))
     assert page.figure.img["src"] == "data:image/png;base64,iVBORw0KGgo="
-
-
-def test_pictures_of_a_page_have_the_pixels_of_the_notebooks_in_less_room():
-    (figure := Figure()).subplots().plot([1, 3, 2])
-    figure.savefig(png := BytesIO(), format="png")
-    shown = templates.sanitised(f'<img src="data:image/png;base64,{b64encode(png.getvalue()).decode()}">')
-    assert templates.sanitised(shown) == shown
-    kind, _, webp = BeautifulSoup(shown, "html.parser").img["src"].partition(",")
-    pixels = [Image.open(BytesIO(raw)).convert("RGBA").tobytes() for raw in (png.getvalue(), b64decode(webp))]
-    assert kind == "data:image/webp;base64" and len(b64decode(webp)) < len(png.getvalue())
-    assert pixels[0] == pixels[1]
 
 
 @pytest.mark.parametrize("names", [[], ["--help"], ["cpu", "gpo"], [".."], ["cpu/01_huang_2024"], ["bench"]])

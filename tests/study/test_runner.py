@@ -4,13 +4,17 @@ import json
 import shutil
 import sys
 import tempfile
+from base64 import b64decode, b64encode
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+from matplotlib.figure import Figure
 from nbclient import NotebookClient
+from PIL import Image
 
 from fer_helpers import paths
 from fer_helpers.study import cells, runner, runs
@@ -79,6 +83,16 @@ def test_a_finished_run_leaves_its_notebook_and_what_it_wrote_itself(run_with, p
     assert lines[0].startswith("00_any.told | started ")
     assert lines[1:-1] == ["00_any.told | epoch 1 of 2", "00_any.told | epoch 2 of 2"]
     assert lines[-1].startswith("00_any.told | finished in 0 min ")
+
+
+def test_figures_are_kept_with_their_pixels_in_less_room_and_what_is_no_picture_as_it_is():
+    (figure := Figure()).subplots().plot([1, 3, 2])
+    figure.savefig(png := BytesIO(), format="png")
+    shown, broken = (f"data:image/png;base64,{b64encode(raw).decode()}" for raw in (png.getvalue(), b"no picture"))
+    text = runner.PNG.sub(runner.as_webp, f'"<img src=\\"{shown}\\">", "{broken}"')
+    kept = text.removeprefix('"<img src=\\"data:image/webp;base64,').removesuffix(f'\\">", "{broken}"')
+    pixels = [Image.open(BytesIO(raw)).convert("RGBA").tobytes() for raw in (png.getvalue(), b64decode(kept))]
+    assert pixels[0] == pixels[1] and len(b64decode(kept)) < len(png.getvalue())
 
 
 @pytest.mark.parametrize(

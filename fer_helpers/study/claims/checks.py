@@ -327,7 +327,9 @@ def official_classes(paper: Paper) -> Found:
             parts = [*images(paper, claim.dataset, "train", claim.expression)]
             parts += images(paper, claim.dataset, "test", claim.expression)
             drawn, whole = sum(part.value for part in parts), max(released.values)
-            note = f"Training and test images of the class make {drawn:,}; {name(claim.dataset)} has {whole:,} to train on"
+            note = (
+                f"Training and test images of the class make {drawn:,}; {name(claim.dataset)} has {whole:,} to train on"
+            )
             if len(parts) == 2 and drawn <= whole:
                 yield claim, POSSIBLE, f"{note}, {whole - drawn} more ({released.source})", *parts
 

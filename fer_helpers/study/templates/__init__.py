@@ -5,17 +5,14 @@ Content-Security-Policy allows no style and no script but the page's own, known 
 """
 
 import re
-from base64 import b64decode, b64encode
-from contextlib import suppress
+from base64 import b64encode
 from functools import cache
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 
 import jinja2
 import nh3
 from markupsafe import Markup
-from PIL import Image
 
 from fer_helpers import paths, plots
 from fer_helpers.study.claims.published import NAMES
@@ -82,18 +79,8 @@ def sanitised(html: str) -> Markup:
 def _local(_: str, name: str, value: str) -> str | None:
     """Pictures only as data, and links to anything else."""
     if name == "src":
-        return as_webp(value) if value.startswith(PICTURES) else None
+        return value if value.startswith(PICTURES) else None
     return None if name == "href" and value.lstrip().lower().startswith("data:") else value
-
-
-def as_webp(picture: str) -> str:
-    """A PNG's `data:` address as a WebP's of the same pixels, half as long; what is no whole PNG stays as it is."""
-    kind, _, png = picture.partition(",")
-    with suppress(OSError, ValueError):
-        if kind == "data:image/png;base64":
-            Image.open(BytesIO(b64decode(png))).save(webp := BytesIO(), "webp", lossless=True, quality=50, method=2)
-            return f"data:image/webp;base64,{b64encode(webp.getvalue()).decode()}"
-    return picture
 
 
 def write(template: str, target: Path, **content) -> Path:
