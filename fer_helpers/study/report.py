@@ -95,6 +95,8 @@ def main() -> None:
         print(index.write_index(names, reports), *index.write_readme(names), sep="\n")
     except (RunError, ValueError, OSError) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("stopped by hand: what was not written yet is as it was")
 
 
 if __name__ == "__main__":

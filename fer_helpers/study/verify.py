@@ -212,6 +212,8 @@ def main(arguments: list[str] | None = None) -> int:
         summary, numbers, files = verify(options.folder)
     except FileNotFoundError as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        parser.exit(130, "stopped by hand: nothing was verified, nothing sealed\n")
     if options.seal and (options.folder / "run.json").exists():
         parser.error(f"--seal is for a whole profile: name {options.folder.parent}")
     print(*summary, *numbers, *files, sep="\n")

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from unittest.mock import Mock
 
 import nbformat
 import pandas as pd
@@ -216,4 +217,7 @@ def test_index_of_a_damaged_run_is_refused(tmp_path, monkeypatch, write_run):
     monkeypatch.setattr(report.paths, "reports_dir", lambda: tmp_path)
     monkeypatch.setattr(sys, "argv", ["report", "cpu"])
     with pytest.raises(SystemExit, match=r"gone or damaged: .*results\.csv: restore"):
+        report.main()
+    monkeypatch.setattr(report, "read_profile", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(SystemExit, match="stopped by hand"):
         report.main()

@@ -4,6 +4,7 @@ import gzip
 import shutil
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -220,6 +221,13 @@ def test_new_files_are_sealed_only_if_their_numbers_are_well(profile):
     assert verify.main([str(profile), "--seal"]) == 1
     assert any("02_small/results.csv was changed" in one for one in verify.changed_files(profile))
     assert all(verify.verify(profile / "02_small")[1:]) and not verify.verify(profile / "01_small")[1]
+
+
+def test_ctrl_c_ends_in_a_word_and_seals_nothing(profile, monkeypatch):
+    monkeypatch.setattr(verify, "verify", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(verify, "seal", Mock(side_effect=AssertionError))
+    with pytest.raises(SystemExit, match="130"):
+        verify.main([str(profile), "--seal"])
 
 
 def test_what_git_was_told_not_to_look_at_or_does_not_hold_is_not_as_committed(profile):
