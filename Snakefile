@@ -75,7 +75,7 @@ def read_by(run: str) -> list[str]:
         return [other for other in RUNS if other != run and "profiles" not in parameters_of(other)]
     of_this_profile = rf"data/cache/models/{PROFILE}\.([^/]+)\.weights\.h5"
     named = [found[1] for weights in bodies_of(run) if (found := re.fullmatch(of_this_profile, weights))]
-    return [other for other in dict.fromkeys(named) if file_of(other).exists()]
+    return [other for other in dict.fromkeys(named) if other != run and file_of(other).exists()]
 
 
 @functools.cache

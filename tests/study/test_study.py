@@ -214,6 +214,8 @@ def test_a_run_on_a_saved_body_waits_for_the_run_that_trains_it_and_a_damaged_re
         planned = project.planned(f"run={reader}")
         assert set(planned) == {"01_any", reader}, "the body is not there"
         assert planned[reader]["input"] == planned["01_any"]["output"]
+    project.add("03_other.longer", weights="data/cache/models/smoke.03_other.longer.weights.h5")
+    assert set(project.planned("run=03_other.longer")) == {"03_other.longer"}, "it goes on from its own body"
     assert set(project.planned("force=1", "run=03_other")) == {"03_other"}
     other.write_text("{ damaged")
     assert project.planned("run=03_other").keys() == {"03_other"}
