@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 from matplotlib.figure import Figure
@@ -85,14 +86,14 @@ def test_a_finished_run_leaves_its_notebook_and_what_it_wrote_itself(run_with, p
     assert lines[-1].startswith("00_any.told | finished in 0 min ")
 
 
-def test_figures_are_kept_with_their_pixels_in_less_room_and_what_is_no_picture_as_it_is():
+def test_figures_are_kept_in_less_room_and_what_is_no_picture_as_it_is():
     (figure := Figure()).subplots().plot([1, 3, 2])
     figure.savefig(png := BytesIO(), format="png")
     shown, broken = (f"data:image/png;base64,{b64encode(raw).decode()}" for raw in (png.getvalue(), b"no picture"))
     text = runner.PNG.sub(runner.as_webp, f'"<img src=\\"{shown}\\">", "{broken}"')
     kept = text.removeprefix('"<img src=\\"data:image/webp;base64,').removesuffix(f'\\">", "{broken}"')
-    pixels = [Image.open(BytesIO(raw)).convert("RGBA").tobytes() for raw in (png.getvalue(), b64decode(kept))]
-    assert pixels[0] == pixels[1] and len(b64decode(kept)) < len(png.getvalue())
+    pixels = [np.asarray(Image.open(BytesIO(raw)).convert("RGB"), int) for raw in (png.getvalue(), b64decode(kept))]
+    assert abs(pixels[0] - pixels[1]).max() <= 8 and len(b64decode(kept)) < len(png.getvalue())
 
 
 @pytest.mark.parametrize(
