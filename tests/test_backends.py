@@ -64,6 +64,7 @@ COMPUTED = """
             model.train_on_batch(images, labels)
         model.save_weights(folder / "trained.weights.h5")
     model.load_weights(folder / "trained.weights.h5")
+    model.optimizer.learning_rate = 0.01  # larger steps make much of the last digit in which processors differ
     probabilities = training.predict(model, images)
     losses = [float(model.train_on_batch(images, labels)) for _ in range(3)]
     np.savez(folder / name, devices=training.sharing_devices(), probabilities=probabilities, losses=losses)
@@ -82,7 +83,7 @@ def test_a_network_says_and_loses_the_same_on_tensorflow_and_on_four_devices_of_
     np.testing.assert_allclose(ours["probabilities"], expected["probabilities"], atol=1e-4)
     losses = expected["losses"]
     assert losses[0] > losses[1] + 0.01 > losses[2] + 0.02  # each step shows what the one before it has changed
-    np.testing.assert_allclose(ours["losses"], losses, rtol=1e-3)
+    np.testing.assert_allclose(ours["losses"], losses, rtol=1e-4)
 
 
 SMALL_NETWORK = """
