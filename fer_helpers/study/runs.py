@@ -246,16 +246,22 @@ def why_stale(folder: Path, parameter_file: Path) -> str:
     for entry in run.about.get("data", []) if values.get("data", "generated") != "generated" else []:
         with contextlib.suppress(OSError, ValueError):
             found = datasets.find(entry["dataset"], values["data"])
-            if (found.name, _bytes(found)) not in ((entry["found_as"], entry["bytes"]), (found.name, 0)):
+            now = {"found_as": found.name} | size_and_tables(found)
+            if now["bytes"] and now != {name: entry.get(name, value) for name, value in now.items()}:
                 return f"was run on another {entry['dataset']} than {found}"
     return ""
 
 
-def _bytes(location: Path) -> int:
-    """Size of an archive, also where a path inside it is named, or of all files in a folder; 0 if it is not there."""
+def size_and_tables(location: Path) -> dict[str, object]:
+    """`bytes` of an archive, also where a path inside it is named, or of all files in a folder; 0 if it is not there.
+
+    `tables` is a hash of those outside an archive: a label that was corrected leaves their sizes as they were.
+    """
     archive = next((path for path in (location, *location.parents) if path.is_file()), None)
-    files = [archive] if archive else location.rglob("*")
-    return sum(file.stat().st_size for file in files if file.is_file())
+    files = [archive] if archive else sorted(file for file in location.rglob("*") if file.is_file())
+    tables = [paths.file_sha256(file) for file in files if file.suffix.lower() in (".csv", ".txt")]
+    digest = hashlib.sha256("".join(tables).encode()).hexdigest()[:16]
+    return {"bytes": sum(file.stat().st_size for file in files), "tables": digest}
 
 
 def start(notebook: str, paper: str, namespace: dict) -> "Run":
@@ -340,7 +346,7 @@ class Run(Record):
             "dataset": dataset.name,
             "source": "generated faces" if dataset.generated else "real photographs",
             "found_as": dataset.location.name,
-            "bytes": _bytes(dataset.location),
+            **size_and_tables(dataset.location),
             "images": len(dataset.table),
             "skipped": len(dataset.skipped),
             "table_hash": table_hash(dataset.table),

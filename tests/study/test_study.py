@@ -175,7 +175,7 @@ def test_a_run_is_stale_when_its_notebook_parameters_or_imports_have_changed_and
     assert set(project.planned()) == {"00_any"}
 
 
-def test_a_run_is_stale_when_its_archive_has_another_size(project):
+def test_a_run_is_stale_when_its_archive_has_another_size_or_a_list_of_labels_other_content(project):
     archive = project.folder / "jaffe.zip"
     archive.write_bytes(b"zip")
     project.add("00_any", cell='datasets.load("jaffe", data)', data=str(archive))
@@ -187,6 +187,12 @@ def test_a_run_is_stale_when_its_archive_has_another_size(project):
     assert project.why_stale() == "", "without the data nothing is known of it"
     project.finish("00_any", files={"results.csv": "0" * 64})
     assert "has lost its results.csv" in project.why_stale()
+    (labels := project.folder / "ferplus.csv").write_text("a.png,3\n")
+    project.add("00_any", cell='datasets.load("ferplus", data)', data=str(labels))
+    project.finish("00_any", data=[{"dataset": "ferplus", "found_as": labels.name, **runs.size_and_tables(labels)}])
+    assert project.why_stale() == ""
+    labels.write_text("a.png,4\n")
+    assert "was run on another ferplus" in project.why_stale()
 
 
 def test_runs_wait_for_drawn_faces_and_for_runs_that_they_read_and_ask_for_cores_a_gpu_and_memory(project):
