@@ -126,7 +126,7 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     accuracy that lies furthest above ours, of those that nothing else is wrong with; `copies` the test set with the
     most images; `best` the highest accuracy on the largest test set. Of `printed`, `best` is the highest on the same
     images; of `best`, `of` is how many accuracies there are on them, of exported networks none, and those of two runs
-    once; of both, `without` is that without copies. `shipped` is that of the network that comes with the project.
+    once, and `without` that without copies. `shipped` is that of the network that comes with the project.
     """
     accuracies = results[(results["metric"] == "accuracy") & (results["expression"] == "")]
     scored = accuracies[accuracies["protocol"] == "clean"].sort_values("value", ascending=False, kind="stable")
@@ -146,21 +146,11 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     def highest(**columns) -> list[dict]:
         return scored[(scored[list(columns)] == list(columns.values())).all(axis=1)].head(1).to_dict("records")
 
-    def without_copies(own: dict) -> float:
-        setting = ["run", "dataset", "model", "init", "protocol", "image_size"]
-        rows = accuracies[accuracies["split"] == "test without copies"]
-        return rows.loc[(rows[setting] == [own.get(name) for name in setting]).all(axis=1), "value"].mean()
-
     printed = sorted(against, key=lambda row: row["ours"] - row["printed"])[:1]
     same = ["run", "model", "seed", "image_size"]
     return {
         "split": of_split.head(1).to_dict("records"),
-        "printed": [
-            row
-            | {"best": highest(dataset=row["dataset"], split=row["split"])}
-            | {"without": without_copies(row["own"])}
-            for row in printed
-        ],
+        "printed": [row | {"best": highest(dataset=row["dataset"], split=row["split"])} for row in printed],
         "copies": copies.nlargest(1, "n").to_dict("records"),
         "best": [
             row
