@@ -136,8 +136,8 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     on_test = scored[scored["split"] == "test"].sort_values("n", ascending=False, kind="stable").to_dict("records")
     copies = results[(results["metric"] == "duplicate_of_train") & (results["split"] == "test")]
     of_split = results[(results["metric"] == "optimism_of_random_split") & (results["split"] == "random less subject")]
-    held_against = of_split["model"].isin(results.loc[results["claim"] != "", "model"])
-    of_split = of_split[of_split["init"] == "imagenet"].assign(held_against=held_against)
+    of_split = of_split[of_split["init"] == "imagenet"]
+    of_split = of_split.assign(held_against=of_split["model"].isin(results.loc[results["claim"] != "", "model"]))
     of_split = of_split.sort_values(["n", "held_against"], ascending=False, kind="stable")
 
     shipped = accuracies[(accuracies["notebook"] == "07_your_photos") & (accuracies["split"] == "test")]
