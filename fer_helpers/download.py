@@ -110,17 +110,19 @@ def verify(content: Path, archive: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; ends with one sentence on stderr and exit code 1 where a data set could not be had."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_helpers.download",
-        description=f"Download data sets from Kaggle into {paths.data_dir()} (FER_DATA_DIR).",
-        epilog="\n".join(f"  {key:<20} {SOURCES[key][1]}\n{'':<23}{PAGES[key]}" for key in SOURCES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("keys", nargs="+", choices=SOURCES, metavar="DATASET", help="one or more of those listed below")
     try:
+        parser = argparse.ArgumentParser(
+            prog="python -m fer_helpers.download",
+            description=f"Download data sets from Kaggle into {paths.data_dir()} (FER_DATA_DIR).",
+            epilog="\n".join(f"  {key:<20} {SOURCES[key][1]}\n{'':<23}{PAGES[key]}" for key in SOURCES),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.add_argument("keys", nargs="+", choices=SOURCES, metavar="DATASET", help="one or more of those below")
         for key in parser.parse_args(arguments).keys:
             print(f"{SOURCES[key][1]}\n{PAGES[key]}\nlicence: {SOURCES[key][2]}")
             print(download(key))
+    except RuntimeError as error:  # of `~nobody`
+        sys.exit(f"FER_DATA_DIR begins in no home folder ({error}): write the path out")
     except (DownloadError, KeyboardInterrupt) as error:
         sys.exit(str(error) or "interrupted: what has arrived is kept, and the same command continues from there")
 

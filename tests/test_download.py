@@ -227,5 +227,8 @@ def test_the_command_fails_with_one_sentence_and_its_help_lists_every_source():
     assert failed.returncode == 1
     assert failed.stderr.startswith("Kaggle does not give msambare/fer2013 (401): no or wrong credentials")
     assert failed.stderr.count("\n") == 1
+    nobodys = os.environ | {"FER_DATA_DIR": "~nobody_at_all"}
+    lost = subprocess.run([*command, "fer2013"], capture_output=True, text=True, check=False, cwd=folder, env=nobodys)
+    assert lost.stderr.startswith("FER_DATA_DIR begins in no home folder (") and lost.stderr.count("\n") == 1
     shown = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, cwd=folder).stdout
     assert all(key in shown and page in shown for key, page in download.PAGES.items())

@@ -10,5 +10,5 @@ parser.add_argument("names", nargs="+", choices=layouts.LAYOUTS, metavar="NAME",
 try:
     for name in parser.parse_args().names:
         print(f"{name}: {ensure(name)}")
-except OSError as error:
-    sys.exit(str(error))
+except (OSError, RuntimeError) as error:  # a full disk, or FER_CACHE_DIR in the home folder of nobody
+    sys.exit(f"FER_CACHE_DIR: {error}")
