@@ -69,9 +69,15 @@ def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
     rows["counts"] = rows["claim"].isin(claims.statements(verdicts)["claim"])  # several rows make some statements
     rows = rows.assign(has_ours=rows["ours"].notna(), finer=rows["decimals"].clip(lower=3)).to_dict("records")
     for row in rows:
+        row["because"] = because(row["reason"])
         row["own"] = _nearest_row(row, results) if row["has_ours"] else {}
         row["runs"] = naming[naming["claim"] == row["claim"]].to_dict("records")
     return rows
+
+
+def because(reason: str) -> str:
+    """The first clause of a verdict's reason, for where there is room for no more."""
+    return re.sub(r" \([^)]*\)?|\.$", "", re.split("; |: |, of ", reason)[0])
 
 
 def _nearest_row(verdict: dict, results: pd.DataFrame) -> dict:
