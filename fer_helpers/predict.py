@@ -40,7 +40,18 @@ ENLARGED, SHORTEST_VIEW, LONGEST_VIEW, BORDER = 2.0, 160, 2048, 24
 BOX_UP, BOX_ENLARGED = 0.05, 1.1
 DETECTOR = "f3f7aa833fb4a14a46fc48689f45b98d85ef72d6dfaf8bdc012b7d3c522a5426"  # SHA-256 of dlib's, once saved
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".3gp", ".3g2", ".mts", ".flv")
-NOT_READ = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")  # brands of files that hold one picture
+NOT_READ = (
+    b"heic",
+    b"heix",
+    b"heim",
+    b"heis",
+    b"hevc",
+    b"hevx",
+    b"mif1",
+    b"msf1",
+    b"avif",
+    b"avis",
+)  # brands of files that hold one picture
 TITLES = ("README", "LICENSE", "COPYING", "CHANGELOG")
 WHOLE = 0.9  # a video with a smaller share of the frames that its header names is damaged
 SAME_FACE = 0.3  # share of their union that two boxes have in common, from one frame looked at to the next
@@ -89,7 +100,7 @@ def _rows_of(file: Path, every: float) -> list[dict]:
     """A row for each face in a photograph or a video, and one that says why there are none, or no more."""
     found = []
     try:
-        is_video = file.suffix.lower() in VIDEOS and file.exists()
+        is_video = file.suffix.lower() in VIDEOS and file.is_file()
         pictures = _frames(file, every) if is_video else [(None, _photograph(file))]
         for row in _faces_of(pictures, _detector(threading.get_ident())):
             found.append(row)  # noqa: PERF402, those before an error stay
@@ -106,6 +117,8 @@ def _photograph(file: Path) -> np.ndarray:
         raise ValueError("is a link to a folder, which is not followed: name it itself")
     if file.is_dir() and os.listdir(file) is not None:  # OSError where it can't be looked into
         raise ValueError("holds no photograph and no video")
+    if file.exists() and not file.is_file():
+        raise ValueError("is no file but a pipe or a device")
     content = read_file(str(file))
     if content[4:12] in [b"ftyp" + brand for brand in NOT_READ] or content[:4] == b"GIF8":
         raise ValueError("is a HEIC, AVIF or GIF picture, which is not read: save it as JPEG or PNG")
@@ -193,11 +206,13 @@ def _overlap(first: images.Box, other: images.Box) -> float:
 def main() -> int:
     """Answer from the command line; the exit status is 1 where not one face got an answer."""
     parser = argparse.ArgumentParser(prog="python -m fer_helpers.predict", description=__doc__.partition("\n")[0])
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="photograph, video, or folder of them")
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="photograph, video, or folder of them")
     parser.add_argument("--csv", type=Path, help="write all columns into this file")
     parser.add_argument("--threshold", type=float, default=THRESHOLD, help="confidence that a clear answer needs")
     parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="between frames of a video")
     options = parser.parse_args()
+    if "" in options.photos:
+        parser.error("one PHOTO is empty, which would be every file of this folder: name it")
     if not (0 <= options.threshold <= 1 and 0 < options.every < float("inf")):
         parser.error("--threshold is from 0 to 1, and --every more than 0 seconds")
     if options.csv and os.path.exists(options.csv) and not os.path.isfile(options.csv):
@@ -205,8 +220,9 @@ def main() -> int:
     if options.csv and options.csv.suffix.lower() != ".csv":
         parser.error(f"--csv {options.csv} does not end in .csv")
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what a damaged film lacks is said once, in its row
     try:
-        table = predict(options.photos, network.load(), options.threshold, options.every)
+        table = predict([*map(Path, options.photos)], network.load(), options.threshold, options.every)
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -216,7 +232,7 @@ def main() -> int:
     for row in table.itertuples():
         when = "" if pd.isna(row.second) else f" at {row.second:g} s"
         said = row.note or f"face {row.face:.0f}: {row.answer} ({row.confidence:.0%})"
-        print(f"{row.file}{when}: {said}")
+        print("".join(one if one.isprintable() else ascii(one)[1:-1] for one in f"{row.file}{when}: {said}"))
     try:
         if options.csv:
             with paths.written_whole(options.csv.resolve()) as partial:

@@ -182,10 +182,14 @@ def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_pa
     assert predict.main() == 1
     told = capsys.readouterr()
     assert f"{photo}: face 1: " in told.out and "free some space or name another place" in told.err
-    monkeypatch.setattr(sys, "argv", ["predict", str(tmp_path / "none.jpg")])
+    os.mkfifo(pipe := tmp_path / "a.mp4")
+    monkeypatch.setattr(sys, "argv", ["predict", str(tmp_path / "none\n\x1b.jpg"), str(pipe)])
     assert predict.main() == 1
-    assert "no such file" in capsys.readouterr().out
-    for wrong in (*(f"--csv={t}" for t in (tmp_path, os.devnull, photo, other)), "--every=inf", "--threshold=nan"):
+    none, of_pipe = capsys.readouterr().out.splitlines()
+    assert none.endswith("none\\n\\x1b.jpg: there is no such file") and of_pipe.endswith(
+        "is no file but a pipe or a device"
+    )
+    for wrong in ("", *(f"--csv={t}" for t in (tmp_path, os.devnull, photo, other)), "--every=inf", "--threshold=nan"):
         monkeypatch.setattr(sys, "argv", ["predict", str(photo), str(other), wrong])
         with pytest.raises(SystemExit, match="2"):
             predict.main()
