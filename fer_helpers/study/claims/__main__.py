@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         first = found.loc[row.claim] if chosen.file and row.word == "not tested" else None
         reason = row.reason if first is None else f"{first['word']}. {first['note']}"
         print(f"{row.word:<18} {row.claim} = {row.printed:.{row.decimals}f}: {reason}")
-    print(f"\n{len(judged)} printed numbers. {claims.headline(judged)}")
+    print(f"\n{len(judged)} printed number{'s' * (len(judged) != 1)}. {claims.headline(judged)}")
 
 
 if __name__ == "__main__":

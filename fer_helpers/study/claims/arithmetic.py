@@ -8,6 +8,7 @@ from itertools import combinations_with_replacement, permutations
 
 import numpy as np
 
+USUAL_FOLDS = (5, 10)  # of a cross-validation
 ROUNDINGS = {"rounded up": math.ceil, "rounded": lambda x: math.floor(x + Fraction(1, 2)), "rounded down": math.floor}
 
 
@@ -28,6 +29,16 @@ def counts(value: Decimal, total: int) -> range:
     """
     low, high = value - step(value), value + step(value)
     return range(max(0, math.floor(low * total) + 1), min(total + 1, math.ceil(high * total)))
+
+
+def folds_of_mean(value: Decimal, total: int) -> list[int]:
+    """How many folds, of the usual numbers, of `total` images, can have a mean share that prints so.
+
+    Errors lower the mean most in the smaller folds and least in the larger ones.
+    """
+    low, high = value - step(value), value + step(value)
+    fewest = {folds: math.floor((1 - high) * folds * (total // folds)) + 1 for folds in USUAL_FOLDS}  # errors
+    return [folds for folds, errors in fewest.items() if errors < (1 - low) * folds * -(-total // folds)]
 
 
 def smallest_total(value: Decimal) -> int:

@@ -114,7 +114,11 @@ def whole_images(paper: Paper) -> Found:
             note = f"No whole number of {n:,} images ({totals[n]}) gives {value}"
             yield claim, DOUBTFUL, f"{note}{_slip(claim, n)}; it could be {' or '.join(ways.values())}"
         else:
-            yield claim, IMPOSSIBLE, _impossible(claim, paper, totals, n)
+            wholes = [int(c.value) for c in images(paper, claim.tested, "all", claim.expression)]
+            folds = sorted({count for whole in wholes for count in arithmetic.folds_of_mean(claim.value, whole)})
+            note = f"; nor does a mean over 5 or 10 folds of all {wholes[0]:,}" if wholes else ""
+            note = f"; the mean over {' or '.join(map(str, folds))} folds of all {wholes[0]:,} could" if folds else note
+            yield claim, DOUBTFUL if folds else IMPOSSIBLE, _impossible(claim, paper, totals, n) + note
 
 
 def likely_total(claim: Claim, paper: Paper) -> tuple[int, dict[int, int]]:
@@ -144,7 +148,7 @@ def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> s
     sizes = tuple(round(number * n / sum(of_class.values())) for number in of_class.values())
     found = arithmetic.averages(claim.value, sizes)
     could = " or ".join(average for average, fits in found.items() if fits)
-    note += f"; of {', '.join(found)}, with up to three errors and classes exactly as in the whole, it could be "
+    note += f"; of {', '.join(found)}, with up to three errors, each class having its share of the images, it could be "
     return note + (could or "none")
 
 
@@ -165,7 +169,7 @@ def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     sizes = [(claim.n, STATED)]
     sizes += [(c.value, f"{STATED} in {c.place}") for c in images(paper, claim.tested, split, expression)]
     if crossed:
-        sizes += [(n, f"{STATED} by {note}") for n, note, _ in _frames(claim.tested, paper)]
+        sizes += [(n, f"{STATED} by {note}") for n, note, _ in frames(claim.tested, paper)]
         sizes += [(c.value, f"the whole, {c.place}") for c in images(paper, claim.tested, "all", expression)]
     sizes += [(n, f"the {split} share of the whole, {rule}") for rule, n in _share_sizes(claim, paper).items()]
     either = dict.fromkeys((expression, claim.metric.partition("share_predicted_")[2] or expression))
@@ -180,12 +184,12 @@ def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     return totals
 
 
-def _frames(dataset: str, paper: Paper) -> Iterator[tuple[int, str, Paper]]:
+def frames(dataset: str, paper: Paper) -> Iterator[tuple[int, str, Paper]]:
     """Sequences times the frames taken of each, as the paper states both."""
-    frames = pick(paper, metric="frames_per_sequence", dataset=dataset) if dataset else []
-    for sequences in pick(paper, metric="sequences", dataset=dataset) if frames else []:
-        taken = int(sum(claim.value for claim in frames))
-        yield int(sequences.value) * taken, f"{sequences.value} sequences of {taken} frames", [sequences, *frames]
+    taken = pick(paper, metric="frames_per_sequence", dataset=dataset) if dataset else []
+    for sequences in pick(paper, metric="sequences", dataset=dataset) if taken else []:
+        each = int(sum(claim.value for claim in taken))
+        yield int(sequences.value) * each, f"{sequences.value} sequences of {each} frames", [sequences, *taken]
 
 
 def _share_sizes(claim: Claim, paper: Paper) -> dict[str, int]:
@@ -208,9 +212,12 @@ def one_split_rule(paper: Paper) -> Found:
         fitting = [(mine[rule], rule) for rule, n in theirs.items() if n == other.value and rule in mine]
         needed = [(n, rule) for rule, n in mine.items() if arithmetic.counts(claim.value, n)]
         if fitting and needed:
-            note = f"Divided as {name(other.dataset)} was, for {other.value} images, it is of {_listed(fitting)}"
             word = POSSIBLE if {n for n, _ in fitting} & {n for n, _ in needed} else DOUBTFUL
-            yield claim, word, f"{note}; {claim.value} needs one of {_listed(needed)}, if one rule divides all sets"
+            note = f"By what gives {other.value} images of {name(other.dataset)}, {name(claim.dataset)} has "
+            note += (
+                f"{_listed(fitting)} to test; {claim.value} needs one of {_listed(needed)}, if one rule divides both"
+            )
+            yield claim, word, note
 
 
 def confusion_matrix(paper: Paper) -> Found:
@@ -224,7 +231,8 @@ def confusion_matrix(paper: Paper) -> Found:
         total, precisions = sum(sizes.values()), {c.expression: c for c in pick(alike, metric="precision")}
         if claim.metric == "precision":
             enough = arithmetic.smallest_total(claim.value)
-            note = f"{claim.value} needs {enough} or more images predicted as {claim.expression}, of {total or 'some'}"
+            note = f"{claim.value} needs {enough} or more images predicted as {claim.expression or 'its class'}"
+            note += f", of {total}" if total else "; how many there are is not printed"
             yield claim, IMPOSSIBLE if 0 < total < enough else UNKNOWN, note
         if not sizes or set(precisions) != set(sizes):
             continue
@@ -256,8 +264,9 @@ def loss_and_accuracy(paper: Paper) -> Found:
         if below <= least or not sizes:
             continue
         floor, labels = max(sizes) / sum(sizes), stats.entropy(sizes)
-        note = f"Naming the most frequent class alone is right on {floor:.1%}, knowing the labels' shares alone has a "
-        note += f"loss of {labels:.2f} (without class weights; ln {len(sizes)} = {math.log(len(sizes)):.2f} is chance)"
+        note = f"Naming the most frequent class alone is right on {floor:.1%}, a guess that knows only the labels' "
+        note += f"shares has a loss of {labels:.2f} (without class weights; chance is ln {len(sizes)} = "
+        note += f"{math.log(len(sizes)):.2f})"
         strange = accuracy.value < floor and below < labels
         if strange:
             note += (
@@ -280,7 +289,7 @@ def adds_up(paper: Paper) -> Found:
             yield _sum(whole, f"The {len(classes)} classes of this split", classes)
         if whole.split != "all":
             continue
-        for total, note, sources in _frames(whole.dataset, paper):
+        for total, note, sources in frames(whole.dataset, paper):
             yield whole, total == whole.value, f"{note} make {total:,}", *sources
         parts = [c for c in same if c.split in ("train", "val", "test") and not c.expression]
         rest, splits = whole.value - sum(c.value for c in parts), [c.split for c in parts]
@@ -464,7 +473,9 @@ def published_figure(paper: Paper) -> Found:
             of_network = (claim.what.removesuffix("_low"), metric, f"{metric} than {rival[1] if rival else ''}")
             keys += [("efficientnet", key, "") for key in of_network]
         if claim.metric == "image_size" and "default of EfficientNet" in claim.note:
-            note = f"B0 to B7 were made for {', '.join(map(str, published.SIDES))} pixels ({published.TAN})"
+            note = (
+                f"B0 to B7 were made for {', '.join(map(str, published.SIDES))} pixels, each for one ({published.TAN})"
+            )
             yield claim, AMBIGUOUS if claim.value in published.SIDES else FALSE, note
         figures = [published.FIGURES.get((*key, of)) for key, of in product(keys, ("", claim.model))]
         values, source = next(filter(None, figures), ({}, ""))

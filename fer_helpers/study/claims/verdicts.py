@@ -28,6 +28,9 @@ REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecid
 SUPPORTED, NOT_TESTED, NOTHING = "supported", "not tested", "nothing to test"
 WORDS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, IMPOSSIBLE, CONTRADICTS, DOUBTFUL, SUPPORTED, AMBIGUOUS, FALSE, AGREES)
 WORDS += (NOT_TESTED, NOTHING)
+# Of the words of a statement's rows it gets the first that is among them: it has been reproduced if all of it has.
+GRAVEST = (IMPOSSIBLE, FALSE, CONTRADICTS, NOT_REPRODUCED, DOUBTFUL, AMBIGUOUS, UNDECIDED, NOT_TESTED, SUPPORTED)
+GRAVEST += (REPRODUCED, AGREES, NOTHING)
 OF_SEVERAL = {IMPOSSIBLE: "impossible as printed", CONTRADICTS: "contradict themselves", AGREES: "agree"}
 MARGIN, MARGIN_OF_CLASS = 0.02, 0.05
 FAR = 0.05  # a relative that ends so far below a printed number makes it doubtful
@@ -142,7 +145,7 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
                 differs += [] if (setting["claim"] == claim.claim).any() else ["another setting"]
                 copies = [name for name in row["dataset"].split(" to ") if name in equalised]
                 set_otherwise = [f"a copy of {consistency.name(name)} with equalised histograms" for name in copies]
-                set_otherwise += _set_otherwise(run.about)
+                set_otherwise += _set_otherwise(run.about, of_cnn=row["network"] == "standard CNN")
                 kept = (*map("; ".join, ([*differs, *set_otherwise], differs, set_otherwise)), of_relative)
                 ours = setting["seed"].nunique(), setting["epochs"].max(), *_of_setting(run, setting), row["n"]
                 found.append((claim.claim, *keys, *ours, *kept))
@@ -175,9 +178,14 @@ def _differences(claim: consistency.Claim, row: pd.Series, about: dict, paper: c
     return [*filter(None, differs), *(note for differing, note in pairs if differing)]
 
 
-def _set_otherwise(about: dict) -> list[str]:
-    """The parameters of a run that are not the paper's, which its notebook has as its own."""
+def _set_otherwise(about: dict, of_cnn: bool = False) -> list[str]:
+    """The parameters of a run that are not the paper's, which its notebook has as its own.
+
+    Those that begin `cnn_` are of the standard CNN (`of_cnn`), which has few of the others.
+    """
+    names = ("cnn_", "detector", "folds", "tested_folds", "batch_size") if of_cnn else ""
     passed = {name: value for name, value in about.get("parameters", {}).items() if name not in NO_SETTING.split()}
+    passed = {name: of for name, of in passed.items() if name.startswith(names) and name.startswith("cnn_") <= of_cnn}
     own = parameters.defaults(parameters.notebook_of(about["notebook"])) if passed else {}
     return [f"{name} {value}, not {own[name]}" for name, value in passed.items() if value != own.get(name, value)]
 
@@ -188,7 +196,8 @@ def _of_data(paper: consistency.Paper, dataset: str, entry: dict | None) -> str:
         return entry["source"] if entry else f"no record of the {consistency.name(dataset)} that was read"
     whole, train, val, test = (consistency.images(paper, dataset, split) for split in ("all", "train", "val", "test"))
     parts = [claims[0].value for claims in (train, val, test) if train and test and claims]
-    sizes = sorted({*(claim.value for claim in whole[:1]), *([sum(parts)] if parts else [])})
+    frames = [n for n, *_ in consistency.frames(dataset, paper)]
+    sizes = sorted({*(int(claim.value) for claim in whole[:1]), *([int(sum(parts))] if parts else []), *frames})
     if not sizes or any(abs(entry["images"] / float(size) - 1) <= SAME_SIZE for size in sizes):
         return ""
     return f"{entry['images']:,} images of {consistency.name(dataset)}, not {' or '.join(f'{n:,}' for n in sizes)}"
@@ -220,8 +229,10 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
             or _counted(claim, runs)
             or _from_checks(found, (DOUBTFUL, AGREES))
             or _from_scores(claim, mine)
-            or _not_tested(claim, paper, missing, ours["differs"])
+            or _not_tested(claim, paper, missing, ours)
         )
+        if word == CONTRADICTS and (doubt := _from_checks(found, (DOUBTFUL,))):
+            reason += f" Besides: {doubt[1]}"
         other = _from_checks(also[also["claim"] == claim.claim], (CONTRADICTS,)) if claim.kind == "result" else None
         if other:
             reason += f" Nor can these be true together: {other[1]}"
@@ -281,7 +292,10 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     beforehand = list(relatives[~relatives["apart"].str.contains(";")].head(1).itertuples())
     for fixed in beforehand:
         if not fixed.set_otherwise and fixed.low <= value + m and fixed.high >= value - m:
-            return SUPPORTED, f"The nearest relative, {fixed.model}, has {fixed.shown}; {value} is printed."
+            return (
+                SUPPORTED,
+                f"The nearest relative, {fixed.model} in {fixed.run}, has {fixed.shown}; {value} is printed.",
+            )
     if len(relatives) > 1:
         best = relatives.loc[relatives["high"].idxmax()]
         settings = len(relatives[["model", "image_size"]].drop_duplicates())
@@ -298,9 +312,7 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     return None
 
 
-def _not_tested(
-    claim: consistency.Claim, paper: consistency.Paper, missing: list[str], differs: str | None
-) -> tuple[str, str]:
+def _not_tested(claim: consistency.Claim, paper: consistency.Paper, missing: list, ours: dict) -> tuple[str, str]:
     """Why nothing tests a claim: data under agreement, not printed well enough, weights or hardware."""
     if claim.kind in ("setting", "cited"):
         return NOTHING, "A setting of the authors." if claim.kind == "setting" else "Not measured by this paper."
@@ -314,14 +326,19 @@ def _not_tested(
         why = f"Weights: no run of {claim.model or 'B0 to B7'} began from those of ImageNet"
     else:
         why = "Hardware: no run of these did it"
-    return NOT_TESTED, f"{why}{f'; ours differs: {differs}' if differs else ''}."
+    differs = f"; ours, of {ours['run']}, differs: {ours['differs']}" if ours["differs"] else ""
+    return NOT_TESTED, f"{why}{differs}."
 
 
 def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
-    """What is shown as ours: the score that differs in least from what the claim is about; then the first."""
-    few = scores["apart"].str.count(";") + (scores["apart"] != "")
-    ranked = scores.assign(few=few, as_set=scores["set_otherwise"] != "", other=scores["init"] != paper_init(claim))
-    ranked = ranked.sort_values(["few", "as_set", "other"], kind="stable")
+    """What is shown as ours: the score that differs in least from what the claim is about; then the first.
+
+    Of two settings with as many differences that with the paper's size of images.
+    """
+    few, otherwise = (scores[column].str.count(";") + (scores[column] != "") for column in ("apart", "set_otherwise"))
+    ranked = scores.assign(few=few, otherwise=otherwise, resized=scores["set_otherwise"].str.contains("image_size"))
+    ranked = ranked.assign(other=scores["init"] != paper_init(claim))
+    ranked = ranked.sort_values(["few", "otherwise", "resized", "other"], kind="stable")
     return next(iter(ranked[list(OURS)].rename(columns=OURS).to_dict("records")), dict.fromkeys(OURS.values()))
 
 
@@ -360,7 +377,7 @@ def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
 
 def statements(judged: pd.DataFrame) -> pd.DataFrame:
     """One row for each statement, that with the gravest word: several rows make some, as the channels of a sequence."""
-    gravest = judged.sort_values("word", key=lambda words: words.map(WORDS.index), kind="stable")
+    gravest = judged.sort_values("word", key=lambda words: words.map(GRAVEST.index), kind="stable")
     return gravest.drop_duplicates("statement").sort_index()
 
 
@@ -369,7 +386,8 @@ def headline(judged: pd.DataFrame) -> str:
     once = statements(judged)
     counts = once.loc[once["kind"] == "result", "word"].value_counts()
     counts = counts.reindex([w for w in WORDS if w in counts or w in (REPRODUCED, NOT_REPRODUCED)], fill_value=0)
-    return f"Of {counts.sum()} results, {', '.join(several(word, number) for word, number in counts.items())}."
+    told = ", ".join(several(word, number) for word, number in counts.items())
+    return f"Of {counts.sum()} result{'' if counts.sum() == 1 else 's'}, {told}."
 
 
 def several(word: str, number: int) -> str:

@@ -73,3 +73,13 @@ def test_recalls_narrow_the_accuracies_or_leave_none():
     assert low <= narrow_low <= narrow_high <= high and narrow_high - narrow_low < high - low
     for recall in ("0.8123", "0.10"):  # no whole number of 50; 5 right are neither 5/5 nor 5/6
         assert arithmetic.accuracy_range(images, precisions, (Decimal(recall), None, None)) is None
+
+
+def test_a_mean_over_folds_prints_so_if_some_errors_in_some_folds_make_it():
+    assert [arithmetic.folds_of_mean(Decimal(value), 1308) for value in ("0.9957", "0.9347", "0.9878")] == [
+        [],
+        [10],
+        [5, 10],
+    ]
+    errors = [0] * 8 + [42, 43]  # of 0.9347, in the two folds of 130 images
+    assert sum(1 - wrong / size for wrong, size in zip(errors, [131] * 8 + [130] * 2, strict=True)) / 10 < 0.9348
