@@ -77,7 +77,8 @@ def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
 
 def because(reason: str) -> str:
     """The first clause of a verdict's reason, for where there is room for no more."""
-    return re.sub(r" \([^)]*\)?|\.$", "", re.split("; |: |, of ", reason)[0])
+    clause = re.sub(r" \([^)]*\)?|\.$", "", re.split("; |: |, of ", reason)[0])
+    return clause[:1].lower() + clause[1:]
 
 
 def _nearest_row(verdict: dict, results: pd.DataFrame) -> dict:

@@ -1,5 +1,6 @@
 """The site as a reader has it: what was found comes first, accessible, sortable, traceable; opened in Chromium."""
 
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from fer_helpers import paths
-from fer_helpers.study import claims, index, report, runs
+from fer_helpers.study import claims, index, report, runs, templates
 from fer_helpers.study.claims import verdicts
 
 PHONE, DESK, WIDE = ({"width": width, "height": 800} for width in (360, 1280, 1600))
@@ -121,9 +122,9 @@ def test_the_front_page_begins_with_what_was_found_each_with_number_and_interval
         "C. Huang 2024 : accuracy, happy, printed 90 %, FER-2013, val+test, B7: not tested.",
         "H. Jiang 2025 : accuracy, printed 70 %, AffectNet, train, B4: not tested.",
         "R. Singh et al. 2022 : accuracy, printed 71.02 %, FER-2013, test, B0, ours 45.32 % [43.70, 46.95]",
-        "(B0, frozen, 48 px, 30 epochs): not reproduced (Data under agreement).",
+        "(B0, frozen, 48 px, 30 epochs): not reproduced (data under agreement).",
         "I. N. Alam et al. 2022 : accuracy, printed 99.57 %, CK+, test, B0:",
-        "impossible (No whole number of 132 images <gives> it).",
+        "impossible (no whole number of 132 images <gives> it).",
         f"Of {results} results, 0 reproduced, 1 not reproduced, 1 impossible, {results - 2} not tested.",
         f"1 of all {len(statements)} printed statements can't be true as they stand (1 by arithmetic, 0 against what",
         "was published), and 0 more can't be true together.",
@@ -154,11 +155,19 @@ def test_the_readme_says_the_same_and_its_figure_stands_alone(site, monkeypatch)
     assert "- **A random split of CK+ flatters the accuracy by 15.0 points** [11.0, 19.0] beside" in text
     row = "| R. Singh et al. 2022 | accuracy, FER-2013, test, B0 | 71.02\u202f% | 45.32\u202f% [43.70, 46.95], "
     assert (
-        f"{row}B0, frozen, 48 px, 30 epochs | not reproduced: Data under agreement | 6 not tested, 1 not reproduced |"
+        f"{row}B0, frozen, 48 px, 30 epochs | not reproduced: data under agreement | 6 not tested, 1 not reproduced |"
         in text
     )
     assert ">B0, frozen, 48 px, 30 epochs</text>" in figure.read_text()
     assert ElementTree.parse(figure).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_the_committed_front_page_and_readme_are_what_the_code_makes_of_the_committed_runs():
+    profiles = re.search(r"^PROFILES \?= (.+)", (paths.PROJECT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    found, env = index.content(profiles, paths.reports_dir()), templates.environment()
+    assert env.get_template("readme.md.j2").render(**found) in (paths.PROJECT / "README.md").read_text(), "make index"
+    page = env.get_template("index.html.j2").render(**found, above="", claims_csv="../data/claims.csv")
+    assert page == (paths.reports_dir() / "index.html").read_text(), "make index"
 
 
 def test_each_paper_has_a_card_with_a_word_and_its_rows_and_every_claim_result_and_run_is_listed(site):
