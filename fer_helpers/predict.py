@@ -40,18 +40,8 @@ ENLARGED, SHORTEST_VIEW, LONGEST_VIEW, BORDER = 2.0, 160, 2048, 24
 BOX_UP, BOX_ENLARGED = 0.05, 1.1
 DETECTOR = "f3f7aa833fb4a14a46fc48689f45b98d85ef72d6dfaf8bdc012b7d3c522a5426"  # SHA-256 of dlib's, once saved
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".3gp", ".3g2", ".mts", ".flv")
-NOT_READ = (
-    b"heic",
-    b"heix",
-    b"heim",
-    b"heis",
-    b"hevc",
-    b"hevx",
-    b"mif1",
-    b"msf1",
-    b"avif",
-    b"avis",
-)  # brands of files that hold one picture
+# Brands of files that hold one picture.
+NOT_READ = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
 TITLES = ("README", "LICENSE", "COPYING", "CHANGELOG")
 WHOLE = 0.9  # a video with a smaller share of the frames that its header names is damaged
 SAME_FACE = 0.3  # share of their union that two boxes have in common, from one frame looked at to the next

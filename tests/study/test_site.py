@@ -116,6 +116,9 @@ def test_the_front_page_begins_with_what_was_found_each_with_number_and_interval
     assert float(page.select_one("circle.ours:not([cy='14'])")["cx"]) == pytest.approx(8 + 384 * VALUE, abs=0.1)
     assert "printed 71.02\u202f%, ours 45.32\u202f% [43.70, 46.95]" in page.select_one("svg.findings").get_text()
     found = " ".join(item.get_text(" ", strip=True) for item in page.select(".found li")).replace(" ,", ",")
+    assert "What the words mean : the rule, at the top of the scoreboard." in page.select_one(
+        ".found + .note"
+    ).get_text(" ")
     statements = judged().drop_duplicates("statement")
     results, network = (statements["kind"] == "result").sum(), "FER-2013, test, B0, frozen, scratch, 48 px, seed 0)"
     told = [

@@ -373,7 +373,8 @@ def test_printed_number_stands_beside_its_interval_floor_and_rival(judged):
 
 WORDS_OF_THE_PAPERS = {
     "impossible": "alam_2022.abstract.accuracy.ckplus alam_2022.table3.accuracy_high.ckplus.first",
-    "contradicts itself": "huang_2024.sec3.epochs alam_2022.table3.accuracy_low.ckplus.second",
+    "contradicts itself": "huang_2024.sec3.epochs huang_2024.fig2.best_epoch_loss alam_2022.sec1.phase2.learning_rate "
+    "alam_2022.table3.accuracy_low.ckplus.first alam_2022.table3.accuracy_low.ckplus.second",
     "doubtful": "jiang_2025.fig2.train_loss.first singh_2022.table4.moeffnet alam_2022.table1.jaffe.128",
     "ambiguous": "jiang_2025.sec2.2.3.stem.padding alam_2022.sec4.3.image_size singh_2022.abstract.accuracy.dfew",
     "false": "huang_2024.sec2.2.1.mbconv_blocks jiang_2025.sec2.2.3.channels.stage4 jiang_2025.sec1.release_year",
