@@ -40,8 +40,7 @@ ENLARGED, SHORTEST_VIEW, LONGEST_VIEW, BORDER = 2.0, 160, 2048, 24
 BOX_UP, BOX_ENLARGED = 0.05, 1.1
 DETECTOR = "f3f7aa833fb4a14a46fc48689f45b98d85ef72d6dfaf8bdc012b7d3c522a5426"  # SHA-256 of dlib's, once saved
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".3gp", ".3g2", ".mts", ".flv")
-# Brands of files that hold one picture.
-NOT_READ = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
+PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
 TITLES = ("README", "LICENSE", "COPYING", "CHANGELOG")
 WHOLE = 0.9  # a video with a smaller share of the frames that its header names is damaged
 SAME_FACE = 0.3  # share of their union that two boxes have in common, from one frame looked at to the next
@@ -62,8 +61,8 @@ def predict(where: list[Path], trained: Network, threshold: float = THRESHOLD, e
     table = pd.DataFrame(rows, columns=[*COLUMNS, "crop"]).astype({"second": "float64", "note": "object"})
     crops = table.pop("crop").dropna()
     chances = pd.DataFrame(trained.probabilities(np.array([*crops])), crops.index, trained.card["classes"])
-    confidence = chances.max(axis=1).reindex(table.index)
-    answer = chances.idxmax(axis=1).reindex(table.index).astype(object).mask(confidence < threshold, UNCLEAR)
+    confidence = chances.max(axis=1)
+    answer = chances.idxmax(axis=1).astype(object).mask(confidence < threshold, UNCLEAR)
     table = table.assign(answer=answer, confidence=confidence, note=table["note"].fillna(""))
     return table.join(chances.add_prefix("p_"))
 
@@ -110,7 +109,7 @@ def _photograph(file: Path) -> np.ndarray:
     if file.exists() and not file.is_file():
         raise ValueError("is no file but a pipe or a device")
     content = read_file(str(file))
-    if content[4:12] in [b"ftyp" + brand for brand in NOT_READ] or content[:4] == b"GIF8":
+    if content[4:12] in [b"ftyp" + brand for brand in PICTURE_BRANDS] or content[:4] == b"GIF8":
         raise ValueError("is a HEIC, AVIF or GIF picture, which is not read: save it as JPEG or PNG")
     return images.decode(content, channels=3)
 
@@ -120,9 +119,7 @@ def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
     video = cv2.VideoCapture(str(file))
     rate, frames = video.get(cv2.CAP_PROP_FPS), int(video.get(cv2.CAP_PROP_FRAME_COUNT))
     if video.get(cv2.CAP_PROP_FRAME_WIDTH) * video.get(cv2.CAP_PROP_FRAME_HEIGHT) > images.MOST_PIXELS:
-        raise ValueError(
-            f"has frames of more than {images.MOST_PIXELS:,} pixels, which are not decoded: make it smaller"
-        )
+        raise ValueError(f"has frames of more than {images.MOST_PIXELS:,} pixels, which are not decoded: shrink it")
     due = 0.0
     for number in tqdm(count(), file.name, max(frames, 0) or None, unit="frame", delay=2, leave=False):
         if not video.grab():
