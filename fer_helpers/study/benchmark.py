@@ -7,22 +7,34 @@ import contextlib
 import json
 import multiprocessing
 import os
+import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from unittest import mock
 
+import numpy as np
 import pandas as pd
 
 from fer_helpers import paths
 from fer_helpers.study import runs
 
 
+def process(environment: Mapping[str, str]) -> ProcessPoolExecutor:
+    """One process of its own, started with this environment, whose allocator reads it then; it ends with the pool."""
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    with mock.patch.dict(os.environ, environment, clear=True):
+        pool.submit(os.getpid).result()
+    return pool
+
+
 def peak_memory(work: Callable, *calls: tuple) -> list[float]:
     """The most bytes that a process of its own, with all it imported, had held at once by the end of each call."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return [process.submit(_peak_after, work, arguments).result() for arguments in calls]
+    with process(os.environ) as watched:
+        return [watched.submit(_peak_after, work, arguments).result() for arguments in calls]
 
 
 def _peak_after(work: Callable, arguments: tuple) -> float:
@@ -31,12 +43,38 @@ def _peak_after(work: Callable, arguments: tuple) -> float:
     return float(runs.most_memory())
 
 
+def page_faults() -> int:
+    """How many pages of memory this process has been given since it began, without a read from disk."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
 def stream_once(folder: Path, count: int, side: int, batch_size: int) -> None:
     """Go once through augmented batches of training images of an AffectNet on disk, as a training that streams them."""
     from fer_helpers import datasets, images, training  # here, so that only a process that streams loads Keras
 
     table = datasets.load("affectnet", str(folder)).table.query("split == 'train'").head(count)
     go_through(training.Batches(images.ImageFiles(table, side), table["label"], batch_size, 0, training.Augmentation()))
+
+
+@cache
+def _network(variant: str, side: int):
+    """A network with random weights that is ready to train, built and compiled once a process."""
+    from keras import Sequential, layers
+
+    from fer_helpers import models
+
+    network = Sequential([models.efficientnet(variant, side), layers.Dense(7, activation="softmax")])
+    network.compile(optimizer="sgd", loss="sparse_categorical_crossentropy")
+    return network
+
+
+def train_once(variant: str, count: int, side: int, batch_size: int) -> None:
+    """Train such a network on so many grey images, with the augmentation of a training's own default."""
+    from fer_helpers import training
+
+    pixels = np.random.default_rng(0).integers(0, 256, (count, side, side, 1), "uint8")
+    batches = training.Batches(pixels, np.arange(count) % 7, batch_size, 0, training.Augmentation())
+    _network(variant, side).fit(batches, shuffle=False, verbose=0)
 
 
 def go_through(batches) -> None:

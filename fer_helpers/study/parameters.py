@@ -107,7 +107,8 @@ RULES: list[tuple[str, str, Callable]] = [
     ("export_to", "empty, or a folder", lambda name: not name or _is_place(paths.resolve(name))),
     ("07_your_photos.data", "real, generated, empty, or a path", lambda name: True),
     ("data", "real, generated, or a path", bool),
-    ("batch_size trained_epochs baseline_epochs train_images rotation l1 l2 memory_gb shown", *_at_least(0)),
+    ("batch_size trained_epochs baseline_epochs train_images kept_images", *_at_least(0)),
+    ("rotation l1 l2 memory_gb shown", *_at_least(0)),
     ("*epochs *_folds *_steps *_images *_layers *_filters *_threads", *_at_least(1)),
     ("rounds waits hidden faces_at_once call_repeats", *_at_least(1)),
 ]

@@ -1,5 +1,6 @@
 """A ratio that has fallen is reported, and memory is that which work takes."""
 
+import os
 from unittest.mock import Mock
 
 import cv2
@@ -21,6 +22,13 @@ def test_peak_memory_grows_by_what_is_allocated_although_it_is_given_back():
     assert 190e6 < much - little < 230e6 and again == much
     with pytest.raises(ZeroDivisionError):  # of the watched process
         benchmark.peak_memory(divmod, (1, 0))
+
+
+def test_a_process_has_the_environment_that_it_was_given_and_is_asked_for_its_page_faults():
+    with benchmark.process(os.environ | {"FER_TOLD": "so"}) as told:
+        faults = [told.submit(work).result() for work in (benchmark.page_faults, np.random.rand, benchmark.page_faults)]
+        assert told.submit(os.getenv, "FER_TOLD").result() == "so" and "FER_TOLD" not in os.environ
+    assert 0 < faults[0] <= faults[2]
 
 
 @pytest.mark.slow
