@@ -380,7 +380,8 @@ class Run(Record):
         rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
         groups = None if group_by is None else table[group_by].to_numpy()
         keys = {key: columns.get(key) for key in PREDICTION_KEYS}
-        fold, group = table["fold"].array if "fold" in table else pd.NA, pd.NA if groups is None else groups
+        fold = table["fold"].array if "fold" in table else pd.NA
+        group = pd.NA if groups is None else groups
         frame = pd.DataFrame(keys, index=range(len(table)))
         frame = frame.assign(image=table["image"].array, fold=fold, group=group, label=table["expression"].array)
         frame[[f"p_{name}" for name in classes]] = rounded

@@ -160,7 +160,7 @@ def changed_files(profile: Path, run: str = "") -> Iterator[str]:
     status = ["status", "--porcelain", "--untracked-files=all", "--", *([run, f"{run}.html"] if run else [".", *FRONT])]
     git = {"cwd": profile, "stderr": subprocess.PIPE, "text": True}
     try:
-        files, of_front, changes = (subprocess.check_output(["git", *of], **git) for of in (listed, front, status))
+        files, of_front, changes = (subprocess.check_output(["git", *each], **git) for each in (listed, front, status))
         for mark, name in ((line[0], line[2:]) for line in (files + of_front).splitlines()):
             if mark.islower() or mark == "S":
                 undo = "--no-skip-worktree" if mark in "Ss" else "--no-assume-unchanged"
