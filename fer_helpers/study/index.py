@@ -198,11 +198,10 @@ def write_readme(profiles: list[str]) -> list[Path]:
     found = content(profiles, paths.reports_dir())
     section = templates.environment().get_template("readme.md.j2").render(**found)
     readme = paths.PROJECT / "README.md"
-    begin, end = map(re.escape, README_MARKS)
-    between = re.compile(f"(?<={begin}\n).*(?={end})", re.DOTALL)
-    text, marked = between.subn(lambda _: section, readme.read_text(encoding="utf-8"))
-    if not marked:
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(f"{README_MARKS[0]}\n")
+    _, end, after = rest.rpartition(README_MARKS[1])
+    if not end:
         raise ValueError(f"{readme} has lost its marks {' and '.join(README_MARKS)}: write them where findings belong")
     with paths.written_whole(readme) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(before + begin + section + end + after, encoding="utf-8")
     return [readme, templates.write("findings.svg.j2", paths.reports_dir() / "findings.svg", standalone=True, **found)]
