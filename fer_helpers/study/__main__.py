@@ -22,8 +22,7 @@ PAUSE = 2  # seconds between two looks at which runs have finished
 def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str = "") -> int:
     """Bring the reports of a profile up to date, or of one of its runs; 0 if every one of them has finished.
 
-    RunError: no profile has that name, the profile has no such run, a variable names no folder, or another study is
-    running in this folder.
+    RunError: no profile has that name, the profile has no such run, or a variable names no folder.
     """
     parameters.check_folders()
     files = list((paths.notebooks_dir() / "profiles").glob("*/*.yaml"))

@@ -43,10 +43,7 @@ def read(file: Path) -> NotebookNode:
 
 
 def clarify(executed: NotebookNode, notebook: Path) -> bool:
-    """Give an executed notebook the prose of the notebook as it is today, if all code is the same, and say whether.
-
-    A clearer sentence makes no run outdated, so that it must not wait for the next one.
-    """
+    """Give an executed notebook today's prose if its code is today's, and say whether: prose makes no run outdated."""
     today = reads(notebook.read_text(encoding="utf-8")) if notebook.exists() else executed
     (prose, code), (clearer, same) = (_prose_and_code(each) for each in (executed, today))
     current = code == same and len(prose) == len(clearer)
@@ -89,8 +86,11 @@ class Outline:
     seen: Counter = field(default_factory=lambda: Counter(OWN_IDS))
 
 
-class Prose(IPythonRenderer):
-    """Markdown to HTML: formulas as MathML, headings with JupyterLab's ids, tables in boxes that scroll."""
+class _Prose(IPythonRenderer):
+    """Markdown to HTML: formulas as MathML, headings with JupyterLab's ids, tables in boxes that scroll.
+
+    A relative link is as seen from the page; an empty cell of a table heads nothing.
+    """
 
     def __init__(self, outline: Outline, **options):
         super().__init__(exclude_anchor_links=True, **options)
@@ -110,18 +110,15 @@ class Prose(IPythonRenderer):
         return f'<h{level} id="{escape(slug)}">{text}</h{level}>\n'
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        """A link; a relative one as seen from the page."""
         parts = urlsplit(url)
         if not (parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/")):
             url = parts._replace(path=posixpath.normpath(posixpath.join(NOTEBOOKS, parts.path))).geturl()
         return super().link(text, url, title)
 
     def table(self, text: str) -> str:
-        """A table in a box."""
         return f'<div class="scroll" role="group" aria-label="Table" tabindex="0"><table>\n{text}</table></div>\n'
 
     def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
-        """A cell of a table; an empty one heads nothing."""
         number = ' class="number"' if align == "right" else ""
         return f'<th scope="col"{number}>{text}</th>' if head and text.strip() else f"<td{number}>{text}</td>"
 
@@ -133,13 +130,12 @@ class Prose(IPythonRenderer):
             return f"<code>{escape(body)}</code>"
 
     def block_math(self, body: str) -> str:
-        """A formula on lines of its own."""
         return self.inline_math(body, as_block=True)
 
 
 def markdown(source: str, outline: Outline, **options) -> Markup:
     """Markdown as HTML; HTML in it is shown as text; with `escape=False` it is passed on, to be sanitised later."""
-    return Markup(MarkdownWithMath(Prose(outline, **options)).render(source))
+    return Markup(MarkdownWithMath(_Prose(outline, **options)).render(source))
 
 
 def log_lines(text: str) -> list[str]:
@@ -194,9 +190,7 @@ def _output(output: NotebookNode, outline: Outline) -> tuple[str, object] | None
 def deviations(notebook: NotebookNode, parameters: dict) -> list[tuple[str, str, str, str]]:
     """What a run sets otherwise than its notebook, as (name, the notebook's value, this run's, comment)."""
     declared = "\n".join(cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    rows = []
-    for name, text, comment in re.findall(r"^(\w+) = (.*?)(?:  # (.*))?$", declared, re.MULTILINE):
-        usual = ast.literal_eval(text)
-        if name != "run_dir" and parameters.get(name, usual) != usual:
-            rows.append((name, repr(usual), repr(parameters[name]), comment))
-    return rows
+    found = re.findall(r"^(\w+) = (.*?)(?:  # (.*))?$", declared, re.MULTILINE)
+    rows = [(name, ast.literal_eval(text), parameters.get(name), comment) for name, text, comment in found]
+    set_otherwise = (row for row in rows if row[0] in parameters.keys() - {"run_dir"} and row[1] != row[2])
+    return [(name, repr(usual), repr(own), comment) for name, usual, own, comment in set_otherwise]

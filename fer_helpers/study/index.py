@@ -14,7 +14,7 @@ import pandas as pd
 from fer_helpers import paths
 from fer_helpers.study import claims, templates
 from fer_helpers.study.claims.verdicts import COLUMNS as OF_VERDICT
-from fer_helpers.study.claims.verdicts import NUMBERS, SCOREBOARD, several
+from fer_helpers.study.claims.verdicts import NUMBERS, SCOREBOARD
 from fer_helpers.study.runs import COLUMNS, Record, read_profile
 
 ROWS_OF_A_PAPER = 3  # in its card; in the figure two
@@ -135,38 +135,30 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     images; of `best`, `of` is how many accuracies there are on them, of exported networks none, and those of two runs
     once, and `without` that without copies. `shipped` is that of the network that comes with the project.
     """
-    accuracies = results[(results["metric"] == "accuracy") & (results["expression"] == "")]
-    scored = accuracies[accuracies["protocol"] == "clean"].sort_values("value", ascending=False, kind="stable")
+    accuracies = results.query("metric == 'accuracy' and expression == ''")
+    scored = accuracies.query("protocol == 'clean'").sort_values("value", ascending=False, kind="stable")
     scored = scored[~scored["model"].str.contains("exported")].drop_duplicates(["dataset", "split", "n", "value"])
+    shipped = accuracies[~accuracies["model"].str.contains("package")]
+
+    def first(frame: pd.DataFrame, **columns) -> list[dict]:
+        return frame[(frame[list(columns)] == list(columns.values())).all(axis=1)].head(1).to_dict("records")
+
     known = [row for row in rows if row["kind"] == "result" and row["metric"] == "accuracy" and row["has_ours"]]
     against = [row for row in known if row["word"] in ("not reproduced", "doubtful", "not tested")]
-    on_test = scored[scored["split"] == "test"].sort_values("n", ascending=False, kind="stable").to_dict("records")
-    copies = results[(results["metric"] == "duplicate_of_train") & (results["split"] == "test")]
-    of_split = results[(results["metric"] == "optimism_of_random_split") & (results["split"] == "random less subject")]
-    of_split = of_split[of_split["init"] == "imagenet"]
-    of_split = of_split.assign(held_against=of_split["model"].isin(results.loc[results["claim"] != "", "model"]))
-    of_split = of_split.sort_values(["n", "held_against"], ascending=False, kind="stable")
-
-    shipped = accuracies[(accuracies["notebook"] == "07_your_photos") & (accuracies["split"] == "test")]
-    shipped = shipped[~shipped["model"].str.contains("package")]
-
-    def highest(**columns) -> list[dict]:
-        return scored[(scored[list(columns)] == list(columns.values())).all(axis=1)].head(1).to_dict("records")
-
     printed = sorted(against, key=lambda row: row["ours"] - row["printed"])[:1]
-    same = ["run", "model", "seed", "image_size"]
-    return {
-        "split": of_split.head(1).to_dict("records"),
-        "printed": [row | {"best": highest(dataset=row["dataset"], split=row["split"])} for row in printed],
-        "copies": copies.nlargest(1, "n").to_dict("records"),
-        "best": [
-            row
-            | {"of": sum(row["n"] == other["n"] and row["dataset"] == other["dataset"] for other in on_test)}
-            | {"without": highest(split="test without copies", **{name: row[name] for name in same})}
-            | {"shipped": shipped[shipped["dataset"] == row["dataset"]].head(1).to_dict("records")}
-            for row in on_test[:1]
-        ],
-    }
+    printed = [row | {"best": first(scored, dataset=row["dataset"], split=row["split"])} for row in printed]
+    best = first(scored.sort_values("n", ascending=False, kind="stable"), split="test")
+    for row in best:
+        row["of"] = len(scored.query("split == 'test' and dataset == @row['dataset'] and n == @row['n']"))
+        same = {name: row[name] for name in ("run", "model", "seed", "image_size")}
+        row["without"] = first(scored, split="test without copies", **same)
+        row["shipped"] = first(shipped, notebook="07_your_photos", split="test", dataset=row["dataset"])
+    held_against = results["model"].isin(results.loc[results["claim"] != "", "model"])
+    of_split = results.assign(held_against=held_against).sort_values(["n", "held_against"], ascending=False)
+    optimism = {"metric": "optimism_of_random_split", "split": "random less subject", "init": "imagenet"}
+    largest = results.sort_values("n", ascending=False, kind="stable")
+    copies = first(largest, metric="duplicate_of_train", split="test")
+    return {"split": first(of_split, **optimism), "printed": printed, "copies": copies, "best": best}
 
 
 def other_results(results: pd.DataFrame, verdicts: pd.DataFrame) -> list[dict]:
@@ -188,17 +180,10 @@ def content(profiles: list[str], reports: Path) -> dict:
     rows = claim_rows(verdicts, results)
     files = sorted((paths.notebooks_dir() / "profiles").glob("*/*.yaml"))
     defined = [(file.parent.name, file.stem) for file in files if file.parent.name in profiles]
-    return kinds | {
-        "claims": rows,
-        "several": several,
-        "profiles": profiles,
-        "headline": claims.headline(verdicts) if rows else "",
-        "counts": Counter(row["word"] for row in rows if row["counts"]),
-        "cards": cards(rows, kinds["real"]) if kinds["real"] else [],
-        "findings": findings(rows, results),
-        "others": other_results(results, verdicts),
-        "not_run": [run for run in defined if run not in made],
-    }
+    found = {"profiles": profiles, "claims": rows, "counts": Counter(row["word"] for row in rows if row["counts"])}
+    found |= {"headline": claims.headline(verdicts) if rows else "", "findings": findings(rows, results)}
+    found |= {"cards": cards(rows, kinds["real"]) if kinds["real"] else [], "others": other_results(results, verdicts)}
+    return kinds | found | {"not_run": [run for run in defined if run not in made]}
 
 
 def write_index(profiles: list[str], reports: Path, below: str = "") -> Path:
@@ -213,11 +198,10 @@ def write_readme(profiles: list[str]) -> list[Path]:
     found = content(profiles, paths.reports_dir())
     section = templates.environment().get_template("readme.md.j2").render(**found)
     readme = paths.PROJECT / "README.md"
-    begin, end = map(re.escape, README_MARKS)
-    between = re.compile(f"(?<={begin}\n).*(?={end})", re.DOTALL)
-    text, marked = between.subn(lambda _: section, readme.read_text(encoding="utf-8"))
-    if not marked:
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(f"{README_MARKS[0]}\n")
+    _, end, after = rest.rpartition(README_MARKS[1])
+    if not end:
         raise ValueError(f"{readme} has lost its marks {' and '.join(README_MARKS)}: write them where findings belong")
     with paths.written_whole(readme) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(before + begin + section + end + after, encoding="utf-8")
     return [readme, templates.write("findings.svg.j2", paths.reports_dir() / "findings.svg", standalone=True, **found)]

@@ -91,8 +91,7 @@ RULES: list[tuple[str, str, Callable]] = [
     ("interpolation", *_one_of("nearest", "bilinear", "bicubic", "area", "lanczos")),
     ("body_in_phase1", *_one_of("frozen", "trained")),
     ("exported", *_one_of("ONNX", "LiteRT")),
-    ("image_size", *_at_least(32, 4096)),
-    ("trained_sizes feature_sizes", *_at_least(32, 4096)),
+    ("image_size trained_sizes feature_sizes", *_at_least(32, 4096)),
     ("side *_side *_sizes", *_at_least(8, 4096)),
     ("folds", *_at_least(2, 1000)),
     ("seed seeds", *_at_least(0, 2**32 - 1)),
@@ -179,11 +178,8 @@ def _typed(notebook: Path, name: str, value: object, default: object) -> object:
 
 def _at_home(name: str, value: object) -> object:
     """The value as it is; RunError for a path that begins in the home folder of nobody, as `~nobody/faces`."""
-    if isinstance(value, str) and value.startswith("~"):
-        try:
-            Path(value).expanduser()
-        except RuntimeError as error:
-            raise RunError(f"{name}: {value} begins in no home folder of this machine: write the path out") from error
+    if isinstance(value, str) and os.path.expanduser(value).startswith("~"):
+        raise RunError(f"{name}: {value} begins in no home folder of this machine: write the path out")
     return value
 
 
@@ -198,12 +194,11 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
         rules = (rule for rule in RULES if any(fnmatchcase(n, pattern) for pattern in rule[0].split() for n in names))
         _, allowed, test = next(rules, ("", "", lambda _: True))
         for part in value if isinstance(value, list) else [value]:
-            right = False
             with contextlib.suppress(OSError, ValueError):  # as of a name that no file can have
-                right = test(part)
-            if not right:
-                shown = f"{paths.resolve(part) if name == 'weights' else repr(part)!s:.300}"
-                raise RunError(f"{notebook.stem}: {name} must be {allowed}, not {shown}")
+                if test(part):
+                    continue
+            shown = f"{paths.resolve(part) if name == 'weights' else repr(part)!s:.300}"
+            raise RunError(f"{notebook.stem}: {name} must be {allowed}, not {shown}")
     for name, changes in parameters.get("alternatives", {}).items():
         if not re.fullmatch(r"[\w ,.+-]{1,80}", str(name)):  # a backup is named after it
             raise RunError(f"{notebook.stem}: alternatives: {name!r:.80} must be of letters, digits, blanks and ,.+-")
@@ -215,19 +210,17 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
     by_tensorflow = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
     if parameters.get("export_to") and not (by_tensorflow and parameters.get("precision") == "float32"):
         raise RunError(f"{notebook.stem}: export_to needs precision float32 and TensorFlow as Keras's backend")
-    halvings = len(parameters.get("cnn_filters", []))
-    if min(parameters.get("cnn_sizes") or [math.inf]) < 2**halvings:
-        raise RunError(
-            f"{notebook.stem}: cnn_sizes must be at least {2**halvings}: each of cnn_filters halves the side"
-        )
+    lowest = 2 ** len(parameters.get("cnn_filters", []))
+    if min(parameters.get("cnn_sizes") or [lowest]) < lowest:
+        raise RunError(f"{notebook.stem}: cnn_sizes must be at least {lowest}: each of cnn_filters halves the side")
     if parameters.get("tested_folds", 0) > parameters.get("folds", math.inf):
         raise RunError(f"{notebook.stem}: tested_folds must be at most folds, which is {parameters['folds']}")
 
 
 def _check_networks(notebook: Path, parameters: dict[str, object]) -> None:
     """RunError where a network of the run, a compared one or an alternative included, can't have the weights named."""
-    others = [{"variant": name} for name in parameters.get("compared_variants", [])]
     alternatives = parameters.get("alternatives", {})
+    others = [{"variant": name} for name in parameters.get("compared_variants", [])]
     for change in ({}, *others, *alternatives.values()):
         variant, weights = ((parameters | change).get(name) for name in ("variant", "weights"))
         if (variant, weights) == ("Mini", "imagenet"):
@@ -235,10 +228,9 @@ def _check_networks(notebook: Path, parameters: dict[str, object]) -> None:
         if str(weights).endswith(".h5") and variant != parameters.get("variant") and "weights" not in change:
             problem = f"{weights} fits {parameters.get('variant')} alone, and {variant} is compared"
             raise RunError(f"{notebook.stem}: {problem}: leave it out, or name weights of its own")
-    kept = [name.replace(" ", "_") for name in alternatives]  # as their backups are named
-    if taken := {name for name in kept if name in (*VARIANTS, "frozen") or kept.count(name) > 1}:
-        names = ", ".join(sorted(taken))
-        raise RunError(f"{notebook.stem}: alternatives: {names} is another network's name: choose one")
+    kept = sorted(name.replace(" ", "_") for name in alternatives)  # as their backups are named
+    if taken := dict.fromkeys(name for name in kept if name in (*VARIANTS, "frozen") or kept.count(name) > 1):
+        raise RunError(f"{notebook.stem}: alternatives: {', '.join(taken)} is another network's name: choose one")
 
 
 def data_sets(notebook: Path, parameters: dict[str, object]) -> dict[str, bool]:
@@ -262,10 +254,7 @@ def check_folders() -> None:
 
 
 def check_links(data: Path) -> None:
-    """ValueError where data holds links that are not followed, or members that lead out of an archive.
-
-    OSError for what can't be looked into.
-    """
+    """ValueError where data has links that are not followed or members that leave an archive, OSError if unreadable."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -362,7 +351,6 @@ def fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
     for settings in filter(lambda of: isinstance(of, dict), (parameters, *parameters.get("alternatives", {}).values())):
         weights = paths.resolve(str(settings.get("weights", "")))
         tables += [weights] if weights.is_file() and not any(map(weights.is_relative_to, made)) else []
-    hashes = [paths.file_sha256(table) for table in tables]
     values = {name: value for name, value in parameters.items() if name != "run_dir"}
-    content = [_parsed(_code(notebook)), values, does, hashes]
+    content = [_parsed(_code(notebook)), values, does, [*map(paths.file_sha256, tables)]]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

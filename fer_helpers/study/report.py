@@ -38,7 +38,7 @@ def render(profile: Path) -> list[Path]:
         inputs = hashlib.sha256(made_of.encode()).hexdigest()[:16]
         if not page.exists() or f'content="{inputs}"' not in page.read_text("utf-8", "replace")[:2_000]:
             try:
-                _write_page(run, page, boards=boards, kind=kind, inputs=inputs, files=files)
+                _write_page(run, page, kind, boards, inputs=inputs, files=files)
             except (gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:
                 damaged.append(f"{run.folder} is damaged ({error}): restore it from git, or run it again")
         pages.append(page)
@@ -47,29 +47,18 @@ def render(profile: Path) -> list[Path]:
     return pages
 
 
-def _write_page(run: Record, page: Path, boards: list[Record], kind: str, **content) -> None:
+def _write_page(run: Record, page: Path, kind: str, boards: list[Record], **content) -> None:
     from fer_helpers.study import cells  # loads nbconvert, seconds that a profile without a change is spared
 
     notebook, outline, failed = cells.read(run.folder / EXECUTED), cells.Outline(), run.status != "finished"
-    prose_of_today = cells.clarify(notebook, notebook_of(run.name))
+    content["prose_of_today"] = cells.clarify(notebook, notebook_of(run.name))
     if kind == "real" and run.about.get("paper") and not failed:
         of_all = index.verdicts_of(boards) if boards else None
         run = Record(run.folder, run.about | {"verdict": cells.judge_anew(notebook, run, of_all)})
-    templates.write(
-        "run.html.j2",
-        page,
-        run=run,
-        kind=kind,
-        together=bool(boards),
-        status="failed" if failed else "finished",
-        error=run.about.get("error") or "it stopped before its end and left no message",
-        cells=cells.cells_of(notebook, failed, outline),
-        outline=outline,
-        prose_of_today=prose_of_today,
-        deviations=cells.deviations(notebook, run.about.get("parameters", {})),
-        again=(paths.notebooks_dir() / "profiles" / run.profile / f"{run.name.removesuffix('.failed')}.yaml").exists(),
-        **content,
-    )
+    of_run = paths.notebooks_dir() / "profiles" / run.profile / f"{run.name.removesuffix('.failed')}.yaml"
+    content |= {"cells": cells.cells_of(notebook, failed, outline), "outline": outline, "again": of_run.exists()}
+    content["deviations"] = cells.deviations(notebook, run.about.get("parameters", {}))
+    templates.write("run.html.j2", page, run=run, kind=kind, boards=boards, **content)
 
 
 def write_pages(profile: Path) -> None:

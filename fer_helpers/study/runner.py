@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from base64 import b64decode, b64encode
-from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -55,10 +55,9 @@ def run_notebook(parameter_file: Path, run_dir: str, gpus: int = 0, threads: int
     run's folder relative to the project, is a parameter too. Runs share so many `gpus`, one each; the backend has so
     many `threads`. 0 leaves either choice to the backend.
     """
-    begun, notebook = datetime.now().astimezone(), parameters.notebook_of(parameter_file.name)
-    folder = runs.run_folder(run_dir)
-    say(folder.name, f"started {begun:%H:%M:%S}")
-    error = ""
+    begun, notebook = time.monotonic(), parameters.notebook_of(parameter_file.name)
+    folder, error = runs.run_folder(run_dir), ""
+    say(folder.name, f"started {time.strftime('%H:%M:%S')}")
     try:
         lock = runs.begin(folder, {"notebook": notebook.stem, "paper": "", "parameters": {}, "data": []})
         try:
@@ -78,8 +77,7 @@ def run_notebook(parameter_file: Path, run_dir: str, gpus: int = 0, threads: int
         runs.put_aside(folder, error) if error else runs.put_in_place(folder)
     except (OSError, runs.RunError) as exception:
         error = in_one_sentence(exception)
-    seconds = round((datetime.now().astimezone() - begun).total_seconds())
-    took = f"{seconds // 60} min {seconds % 60} s"
+    took = "{} min {} s".format(*divmod(round(time.monotonic() - begun), 60))
     say(folder.name, f"FAILED after {took}: {error}" if error else f"finished in {took}")
     return error
 
@@ -124,17 +122,11 @@ def execute(notebook: Path, folder: Path, passed: dict, manager: type[AsyncKerne
 
     Raises PapermillExecutionError where a cell raised an exception, DeadKernelError where the kernel died.
     """
-    papermill.execute_notebook(  # which notes both paths in the notebook, where no machine's folders shall be named
-        notebook.relative_to(paths.PROJECT),
-        os.path.relpath(runs.beside(folder, "running") / "executed.ipynb", paths.PROJECT),
-        passed,
-        kernel_name="python3",
-        kernel_manager_class=manager,
-        progress_bar=False,
-        stdout_file=Console(folder.name),
-        autosave_cell_every=30,
-        start_timeout=START_TIMEOUT,
-    )
+    # Papermill notes both paths in the notebook, where no machine's folders shall be named.
+    executed = os.path.relpath(runs.beside(folder, "running") / "executed.ipynb", paths.PROJECT)
+    options = {"kernel_name": "python3", "kernel_manager_class": manager, "stdout_file": Console(folder.name)}
+    options |= {"progress_bar": False, "autosave_cell_every": 30, "start_timeout": START_TIMEOUT}
+    papermill.execute_notebook(notebook.relative_to(paths.PROJECT), executed, passed, **options)
 
 
 def gpu_of_its_own(gpus: int) -> dict[str, str]:
@@ -180,8 +172,7 @@ def _keep_executed(notebook: Path, folder: Path, failed: bool) -> str:
     Its figures are kept as WebP, half as large. That all cells have completed, as papermill notes when a kernel dies,
     is corrected.
     """
-    saved = runs.beside(folder, "running") / "executed.ipynb"
-    where = ""
+    saved, where = runs.beside(folder, "running") / "executed.ipynb", ""
     try:
         executed = nbformat.read(saved if saved.exists() else notebook, as_version=4)
     except (OSError, ValueError):  # why it is no notebook has been said, or the disk was full
@@ -197,8 +188,7 @@ def _keep_executed(notebook: Path, folder: Path, failed: bool) -> str:
             where = f" (in cell [{len(started)}]: {next(iter(started[-1].source.strip().splitlines()), '')})"
     disk_full = contextlib.suppress(OSError) if failed else contextlib.nullcontext()
     with disk_full, paths.written_whole(saved.with_name(runs.EXECUTED)) as partial:
-        text = PNG.sub(as_webp, nbformat.writes(executed))
-        partial.write_bytes(gzip.compress(text.encode(), mtime=0))
+        partial.write_bytes(gzip.compress(PNG.sub(as_webp, nbformat.writes(executed)).encode(), mtime=0))
     saved.unlink(missing_ok=True)
     return where
 

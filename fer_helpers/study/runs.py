@@ -1,10 +1,8 @@
-"""A run's folder and its files: nothing else writes them.
+"""A run's folder and its files, which nothing else writes; no number is in a report that is no row of `results.csv`.
 
 `reports/<profile>/<run>` holds a finished run: `results.csv`, `predictions.csv.gz`, other tables such as `history.csv`,
 `run.json` and `executed.ipynb.gz`. A run that is going on collects in `.<run>.running` beside it and takes its place at
 the end, so that one that fails or is killed leaves the finished one alone; a failed one is kept as `<run>.failed`.
-
-A number that is not a row of `results.csv` is not in a report.
 """
 
 import contextlib
@@ -36,10 +34,8 @@ from fer_helpers.datasets.table import FaceDataset, class_indices, table_hash
 from fer_helpers.study import parameters
 from fer_helpers.study.parameters import RunError, fingerprint
 
-COLUMNS = (
-    *("run", "paper", "claim", "notebook", "dataset", "split", "protocol", "model", "init", "metric", "expression"),
-    *("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "backend", "device", "seconds"),
-)
+COLUMNS = ("run", "paper", "claim", "notebook", "dataset", "split", "protocol", "model", "init", "metric", "expression")
+COLUMNS += ("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "backend", "device", "seconds")
 MEASURED = ("value", "n", "ci_low", "ci_high", "seconds")  # rows that agree in all other columns replace each other
 WHOLE_NUMBERS = ("n", "seed", "image_size", "epochs")
 # As the paper did it; chosen on validation data, no person on both sides, scored once; or something in between.
@@ -77,9 +73,9 @@ def beside(folder: Path, what: str) -> Path:
 
 
 def lock(folder: Path, patience: float | None = None) -> IO:
-    """Keep other processes from running into a folder until the run, or this process with its kernel, has ended.
+    """Keep others out of a folder until the run, or this process with its kernel, has ended; RunError names who has it.
 
-    After so many seconds (by default `PATIENCE`) a RunError names the process that has it.
+    It waits so many seconds, by default `PATIENCE`.
     """
     if folder in _locks:
         return _locks[folder]
@@ -342,16 +338,10 @@ class Run(Record):
 
     def add_data(self, dataset: FaceDataset) -> None:
         """Record in `run.json` which data the numbers are about."""
-        entry = {
-            "dataset": dataset.name,
-            "source": "generated faces" if dataset.generated else "real photographs",
-            "found_as": dataset.location.name,
-            **size_and_tables(dataset.location),
-            "images": len(dataset.table),
-            "skipped": len(dataset.skipped),
-            "table_hash": table_hash(dataset.table),
-            "notes": list(dataset.notes),
-        }
+        source = "generated faces" if dataset.generated else "real photographs"
+        entry = {"dataset": dataset.name, "source": source, "found_as": dataset.location.name}
+        entry |= size_and_tables(dataset.location) | {"images": len(dataset.table), "skipped": len(dataset.skipped)}
+        entry |= {"table_hash": table_hash(dataset.table), "notes": list(dataset.notes)}
         self.about["data"] = [other for other in self.about["data"] if other["dataset"] != dataset.name] + [entry]
         write_about(self.folder, self.about)
 
@@ -361,8 +351,7 @@ class Run(Record):
         Proportions are fractions of 1, `interval` is one of 95 %. `columns` are others of `COLUMNS` (ValueError if
         not); run, paper, notebook, backend and device are filled in.
         """
-        unknown = sorted(set(columns) - set(COLUMNS))
-        if unknown:
+        if unknown := sorted(set(columns) - set(COLUMNS)):
             raise ValueError(f"results.csv has no column {', '.join(unknown)}: its columns are {', '.join(COLUMNS)}")
         if columns.get("protocol", PROTOCOLS[0]) not in PROTOCOLS:
             raise ValueError(f"protocol is one of {', '.join(PROTOCOLS)}, not {columns['protocol']!r}")
@@ -391,13 +380,11 @@ class Run(Record):
         rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
         groups = None if group_by is None else table[group_by].to_numpy()
         keys = {key: columns.get(key) for key in PREDICTION_KEYS}
-        frame = pd.DataFrame(keys, index=range(len(table))).assign(
-            image=table["image"].array,
-            fold=table["fold"].array if "fold" in table else pd.NA,
-            group=pd.NA if groups is None else groups,
-            label=table["expression"].array,
-            **{f"p_{name}": rounded[:, place] for place, name in enumerate(classes)},
-        )
+        fold = table["fold"].array if "fold" in table else pd.NA
+        group = pd.NA if groups is None else groups
+        frame = pd.DataFrame(keys, index=range(len(table)))
+        frame = frame.assign(image=table["image"].array, fold=fold, group=group, label=table["expression"].array)
+        frame[[f"p_{name}" for name in classes]] = rounded
         self._predictions[(*keys.values(), *table["image"])] = frame
         scored = evaluation.scores(class_indices(table, classes).to_numpy(), rounded, classes, groups=groups)
         for row in scored.to_dict("records"):
@@ -548,6 +535,5 @@ def git_commit() -> str:
 def _output_of(*command: str) -> str:
     """What a command prints, run in the project's folder; nothing where it fails or is not installed."""
     with contextlib.suppress(FileNotFoundError):
-        run = subprocess.run(command, cwd=paths.PROJECT, capture_output=True, text=True, check=False)
-        return run.stdout.strip()
+        return subprocess.run(command, cwd=paths.PROJECT, capture_output=True, text=True, check=False).stdout.strip()
     return ""

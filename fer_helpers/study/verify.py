@@ -43,10 +43,9 @@ UNREADABLE = (runs.RunError, OSError, EOFError, ValueError, KeyError, IndexError
 
 def scores(predictions: pd.DataFrame, splits: set[str]) -> dict[tuple[str, ...], dict[str, float]]:
     """Value, n, ci_low and ci_high, by `SCORE`, of all that predictions give, also of single folds in `splits`."""
-    outputs = [f"p_{name}" for name in EXPRESSIONS]  # in the order of a model's
     computed = {}
     for key, rows in predictions.groupby(KEYS, sort=False):
-        classes = [name[2:] for name in outputs if name in rows and (rows[name] != "").any()]
+        classes = [name for name in EXPRESSIONS if f"p_{name}" in rows and (rows[f"p_{name}"] != "").any()]
         folds = rows.assign(split=rows["split"] + " fold " + rows["fold"]) if "fold" in rows else rows.head(0)
         for which, part in ((key, rows), *folds[folds["split"].isin(splits)].groupby(KEYS)):
             for row in _scores_of_one_set(part, classes):
@@ -78,8 +77,7 @@ def _from_other_rows(row: pd.Series, results: pd.DataFrame) -> dict[str, float]:
         return {"value": values.astype(float).agg({"mean": "mean", "sd": "std"}[over[2]]), "n": len(values)}
     given = [name for name in ("dataset", "model", "init", "image_size", "seed") if row[name]]
     same = (results["metric"] == "accuracy") & (results[given] == row[given]).all(axis=1)
-    accuracies = results.loc[same, "value"].astype(float)
-    differences = (a - b for a, b in permutations(accuracies, 2))
+    differences = (a - b for a, b in permutations(results.loc[same, "value"].astype(float), 2))
     return {"value": min(differences, key=lambda it: abs(it - float(row["value"])), default=np.nan)}
 
 
@@ -157,15 +155,12 @@ def changed_files(profile: Path, run: str = "") -> Iterator[str]:
     for line in [] if run else sorted({*_absent(profile)} - {*lines}):
         gone = profile / line.removeprefix("# absent: ")
         yield f"{gone} is gone: notebooks/profiles defines it, and {MANIFEST} does not list it as absent"
-    pathspec = [run, f"{run}.html"] if run else [".", *FRONT]
     listed = ["ls-files", "-v", "--error-unmatch", "--", MANIFEST, "."]
     front = ["ls-files", "-v", "--", *FRONT]
-    status = ["status", "--porcelain", "--untracked-files=all", "--", *pathspec]
+    status = ["status", "--porcelain", "--untracked-files=all", "--", *([run, f"{run}.html"] if run else [".", *FRONT])]
+    git = {"cwd": profile, "stderr": subprocess.PIPE, "text": True}
     try:
-        files, of_front, changes = (
-            subprocess.run(["git", "-C", str(profile), *command], capture_output=True, text=True, check=True).stdout
-            for command in (listed, front, status)
-        )
+        files, of_front, changes = (subprocess.check_output(["git", *each], **git) for each in (listed, front, status))
         for mark, name in ((line[0], line[2:]) for line in (files + of_front).splitlines()):
             if mark.islower() or mark == "S":
                 undo = "--no-skip-worktree" if mark in "Ss" else "--no-assume-unchanged"

@@ -16,23 +16,21 @@ from markupsafe import Markup
 
 from fer_helpers import paths, plots
 from fer_helpers.study.claims.published import NAMES
+from fer_helpers.study.claims.verdicts import several
 
 FOLDER = Path(__file__).parent
 ROWS_SHOWN = 2_500  # of a run's results.csv in its page, which stays below 3 MB
 FILES = sorted(file for file in FOLDER.iterdir() if file.suffix in (".j2", ".css", ".js", ".py"))
 PICTURES = ("data:image/png;", "data:image/jpeg;", "data:image/webp;")
 HTML = {"data", "form", "input", "label", "main", "option", "section", "select"} | nh3.ALLOWED_TAGS
-MATHML = (
-    "math mrow mi mn mo mtext mspace msup msub msubsup mfrac msqrt mroot mover munder munderover mtable mtr mtd mstyle"
-)
-DRAWN = {*MATHML.split(), "svg", "g", "path", "line", "circle", "rect", "text", "tspan", "polygon", "title", "desc"}
-OF_DRAWN = (
-    "mathvariant stretchy accent fence form display displaystyle columnalign width linethickness xmlns "
-    "viewBox x y x1 y1 x2 y2 cx cy r height d transform text-anchor points"
-)
+DRAWN = "svg g path line circle rect text tspan polygon title desc math mrow mi mn mo mtext mspace msup msub msubsup "
+DRAWN += "mfrac msqrt mroot mover munder munderover mtable mtr mtd mstyle"
+OF_DRAWN = "viewBox x y x1 y1 x2 y2 cx cy r width height d transform text-anchor points xmlns mathvariant stretchy "
+OF_DRAWN += "accent fence form display displaystyle columnalign linethickness"
 ATTRIBUTES = {"*": "class id role tabindex scope title lang hidden", "a": "href", "img": "src alt", "details": "open"}
 ATTRIBUTES |= {"data": "value", "option": "value", "input": "type name autocomplete", "select": "name"}
-ATTRIBUTES |= {"td": "colspan rowspan", "th": "colspan rowspan"} | dict.fromkeys(DRAWN, OF_DRAWN)
+ATTRIBUTES |= {"td": "colspan rowspan", "th": "colspan rowspan"} | dict.fromkeys(DRAWN.split(), OF_DRAWN)
+SCHEMES, PREFIXES = {"http", "https", "data"}, {"aria-", "data-"}
 
 
 @cache
@@ -41,11 +39,10 @@ def environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(FOLDER)
     found = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     found.filters |= {"sanitised": sanitised, "number": number, "named": named}
-    found.globals["rows_shown"] = ROWS_SHOWN
-    for name in ("style.css", "index.js"):
-        text = (FOLDER / name).read_text(encoding="utf-8")
-        found.globals[name.partition(".")[0]] = Markup(text)
-        found.globals[f"{name.partition('.')[0]}_hash"] = b64encode(sha256(text.encode()).digest()).decode()
+    found.globals |= {"rows_shown": ROWS_SHOWN, "several": several}
+    for name, file in {"style": "style.css", "index": "index.js"}.items():
+        text = (FOLDER / file).read_text(encoding="utf-8")
+        found.globals |= {name: Markup(text), f"{name}_hash": b64encode(sha256(text.encode()).digest()).decode()}
     return found
 
 
@@ -64,16 +61,9 @@ def number(value: float, unit: str = "share", decimals: int = 3) -> str:
 
 def sanitised(html: str) -> Markup:
     """HTML without what could run or fetch: only known elements and attributes, links, and pictures as data."""
-    clean = nh3.clean(
-        str(html),
-        tags=HTML | DRAWN,
-        attributes={tag: set(names.split()) for tag, names in ATTRIBUTES.items()},
-        generic_attribute_prefixes={"aria-", "data-"},
-        url_schemes={"http", "https", "data"},
-        attribute_filter=_local,
-        link_rel=None,
-    )
-    return Markup(clean)
+    attributes = {tag: set(names.split()) for tag, names in ATTRIBUTES.items()}
+    allowed = {"tags": HTML | {*DRAWN.split()}, "attributes": attributes, "generic_attribute_prefixes": PREFIXES}
+    return Markup(nh3.clean(str(html), **allowed, url_schemes=SCHEMES, attribute_filter=_local, link_rel=None))
 
 
 def _local(_: str, name: str, value: str) -> str | None:
@@ -85,7 +75,6 @@ def _local(_: str, name: str, value: str) -> str | None:
 
 def write(template: str, target: Path, **content) -> Path:
     """Fill a template, write it to a file, and say where."""
-    page = environment().get_template(template).render(**content)
     with paths.written_whole(target) as partial:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(environment().get_template(template).render(**content), encoding="utf-8")
     return target
