@@ -94,8 +94,7 @@ SMALL_NETWORK = """
     from tests import test_training
 
     def train(folder, image_count, epochs):
-        model = test_training.small_network(lambda: keras.optimizers.SGD(0.05, momentum=0.9))
-        model.get_layer("batch_normalization").momentum = 0.8
+        model = test_training.small_network(lambda: keras.optimizers.SGD(0.05, momentum=0.9), momentum=0.8)
         model, backup = test_training.train(folder, epochs, model=model, count=image_count)
         return model, backup, backup.history.drop(columns="seconds").to_dict("list")
 

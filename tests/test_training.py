@@ -33,10 +33,11 @@ def sgd() -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(rate, momentum=0.9)
 
 
-def small_network(optimizer=adamw, **compiled) -> keras.Model:
+def small_network(optimizer=adamw, momentum=0.99, **compiled) -> keras.Model:
     """A network with BatchNorm and Dropout, the same random weights each time."""
     seed_everything(1)
-    below = [layers.Rescaling(1 / 255), layers.Conv2D(4, 3), layers.BatchNormalization(), layers.Flatten()]
+    batchnorm = layers.BatchNormalization(momentum=momentum)
+    below = [layers.Rescaling(1 / 255), layers.Conv2D(4, 3), batchnorm, layers.Flatten()]
     head = [layers.Dropout(0.5), layers.Dense(3, activation="softmax", kernel_regularizer="l2")]
     model = keras.Sequential([keras.Input((8, 8, 3)), *below, *head])
     model.compile(optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"], **compiled)
