@@ -4,9 +4,12 @@ import io
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -48,11 +51,24 @@ def network_is_down(monkeypatch):
             return connect(self, address)
         raise OSError(101, "Network is unreachable")
 
-    def resolve(host, *arguments, **options):
-        raise socket.gaierror(-3, "Temporary failure in name resolution")
-
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    unresolved = socket.gaierror(-3, "Temporary failure in name resolution")
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=unresolved))
+
+
+@pytest.fixture(scope="session")
+def run_python() -> Callable[..., subprocess.CompletedProcess]:
+    """Runs Python in the project's folder: (*arguments, status in which it must end, **more of the environment)."""
+
+    def run(*arguments: object, status: int = 0, **environment: str) -> subprocess.CompletedProcess:
+        where = {"cwd": Path(__file__).parent.parent, "env": os.environ | environment}
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)], **where, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status, done.stdout[-3_000:] + done.stderr[-3_000:]
+        return done
+
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +77,7 @@ def encode() -> Callable[..., bytes]:
 
     def encoded(image: np.ndarray | Image.Image, suffix: str = ".png", **options) -> bytes:
         image = image if isinstance(image, Image.Image) else Image.fromarray(image)
-        content = io.BytesIO()
-        image.save(content, Image.registered_extensions()[suffix], **options)
+        image.save(content := io.BytesIO(), Image.registered_extensions()[suffix], **options)
         return content.getvalue()
 
     return encoded

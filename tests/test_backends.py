@@ -8,8 +8,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
@@ -22,16 +20,16 @@ from fer_helpers import paths
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX: install the extra jax")
 
 FOUR_DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}  # JAX makes four of the processor
-NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None\n"  # importing it fails, as where it is not installed
 
 
-def run_python(code: str, *arguments: object, backend: str = "jax", **environment: str) -> str:
-    """Run code in a new process with that backend, and return what it printed."""
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"} | environment
-    done = subprocess.run(command, cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3_000:]
-    return done.stdout
+@pytest.fixture
+def printed_on_jax(run_python):
+    """Runs code in a new process, by default on JAX, and returns what it printed."""
+
+    def printed(code: str, *arguments: object, **environment: str) -> str:
+        return run_python("-c", textwrap.dedent(code), *arguments, **{"KERAS_BACKEND": "jax"} | environment).stdout
+
+    return printed
 
 
 # Dropout and the blocks that EfficientNet drops are switched off: the backends draw other random numbers from one seed.
@@ -39,10 +37,8 @@ def run_python(code: str, *arguments: object, backend: str = "jax", **environmen
 COMPUTED = """
     import sys
     from pathlib import Path
-
     import keras
     import numpy as np
-
     from fer_helpers import models, training
 
     folder, name = Path(sys.argv[1]), sys.argv[2]
@@ -72,10 +68,10 @@ COMPUTED = """
 
 
 @pytest.mark.slow
-def test_a_network_says_and_loses_the_same_on_tensorflow_and_on_four_devices_of_jax(tmp_path):
+def test_a_network_says_and_loses_the_same_on_tensorflow_and_on_four_devices_of_jax(tmp_path, printed_on_jax):
     answers = {}
     for backend, environment in {"tensorflow": {}, "jax": FOUR_DEVICES}.items():
-        run_python(COMPUTED, tmp_path, backend, backend=backend, **environment)
+        printed_on_jax(COMPUTED, tmp_path, backend, KERAS_BACKEND=backend, **environment)
         answers[backend] = np.load(tmp_path / f"{backend}.npz")
     expected, ours = answers["tensorflow"], answers["jax"]
     assert (expected["devices"], ours["devices"]) == (1, 4)
@@ -90,43 +86,28 @@ SMALL_NETWORK = """
     import json
     import sys
     from pathlib import Path
-
     import keras
-    import numpy as np
-
     from fer_helpers import training
 
     folder, several = Path(sys.argv[1]), sys.argv[2] == "several"
     count = training.use_all_devices() if several else 1
-    layers = keras.layers
-    random = np.random.default_rng(0)
-    images, labels = random.integers(0, 256, (40, 8, 8, 1), dtype="uint8"), random.integers(0, 3, 40)
-
+    from tests import test_training
 
     def train(folder, image_count, epochs):
-        training.seed_everything(1)
-        scaled, convolution = layers.Rescaling(1 / 255), layers.Conv2D(4, 3, use_bias=False)
-        body = [keras.Input((8, 8, 3)), scaled, convolution, layers.BatchNormalization(momentum=0.8), layers.Flatten()]
-        model = keras.Sequential([*body, layers.Dropout(0.5), layers.Dense(3, "softmax")])
-        optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
-        model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-        of_train = images[:image_count], labels[:image_count]
-        batches = training.Batches(*of_train, 8, seed=3, augment=training.Augmentation())
-        val = training.Batches(images[:20], labels[:20], 4)
-        backup = training.EpochBackup(folder, batches, print_every=0)
-        begin = backup.resume(model)
-        model.fit(batches, validation_data=val, epochs=epochs, initial_epoch=begin, callbacks=[backup], verbose=0)
-        return model, batches, backup, backup.history.drop(columns="seconds").to_dict("list")
+        model = test_training.small_network(lambda: keras.optimizers.SGD(0.05, momentum=0.9), momentum=0.8)
+        model, backup = test_training.train(folder, epochs, model=model, count=image_count)
+        return model, backup, backup.history.drop(columns="seconds").to_dict("list")
 
-
-    model, _, backup, history = train(folder / "all", 40, 3)
+    model, backup, history = train(folder / "all", 40, 3)
     answers = {"devices": count, "history": history}
     if several:
+        images, labels = test_training.faces()
         again = training.predict(model, images)
         backup.load(model, 3)
-        _, batches, _, whole = train(folder / "whole", 22, 2)
+        _, unbroken, whole = train(folder / "whole", 22, 2)
         train(folder / "killed", 22, 1)
         killed = train(folder / "killed", 22, 2)[-1]
+        batches = unbroken.train
         batches.begin_epoch(0)
         answers |= {
             "same_after_loading": bool((training.predict(model, images) == again).all()),
@@ -145,10 +126,9 @@ SMALL_NETWORK = """
 
 
 @pytest.mark.slow
-def test_training_on_four_devices_is_that_of_one_with_batchnorm_and_dropout_also_once_it_was_killed(tmp_path):
-    (tmp_path / "one").mkdir()
-    one = json.loads(run_python(SMALL_NETWORK, tmp_path / "one", "one").splitlines()[-1])
-    four = json.loads(run_python(SMALL_NETWORK, tmp_path / "four", "several", **FOUR_DEVICES).splitlines()[-1])
+def test_training_on_four_devices_is_that_of_one_with_batchnorm_and_dropout_also_once_killed(tmp_path, printed_on_jax):
+    one = json.loads(printed_on_jax(SMALL_NETWORK, tmp_path / "one", "one").splitlines()[-1])
+    four = json.loads(printed_on_jax(SMALL_NETWORK, tmp_path / "four", "several", **FOUR_DEVICES).splitlines()[-1])
     assert (one["devices"], four["devices"]) == (1, 4)
     assert len(set(one["history"]["loss"])) == 3
     for column, values in one["history"].items():
@@ -162,19 +142,17 @@ def test_training_on_four_devices_is_that_of_one_with_batchnorm_and_dropout_also
 
 
 @pytest.mark.slow
-def test_training_passes_those_of_its_tests_that_a_backend_can_break_on_jax(tmp_path):
+def test_training_passes_those_of_its_tests_that_a_backend_can_break_on_jax(tmp_path, run_python):
     """Among them: a training that was killed ends exactly where an unbroken one ends."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests")]
-    command += ["tests/test_training.py", "-k", "killed_while or threads or begins or halved or at_once or last"]
-    environment = os.environ | {"KERAS_BACKEND": "jax"}
-    done = subprocess.run(command, cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3_000:]
-    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 8
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", tmp_path, "tests/test_training.py"]
+    command += ["-k", "killed_while or threads or begins or halved or at_once or last"]
+    assert int(re.search(r"(\d+) passed", run_python(*command, KERAS_BACKEND="jax").stdout)[1]) >= 8
 
 
-def test_no_module_of_the_package_needs_tensorflow():
+def test_no_module_of_the_package_needs_tensorflow(printed_on_jax):
     code = """
-        import importlib, pkgutil
+        import importlib, pkgutil, sys
+        sys.modules["tensorflow"] = None  # importing it fails, as where it is not installed
         import fer_helpers
         modules = pkgutil.walk_packages(fer_helpers.__path__, "fer_helpers.")
         names = [module.name for module in modules if not module.name.endswith(("__main__", "study.peers"))]
@@ -186,24 +164,20 @@ def test_no_module_of_the_package_needs_tensorflow():
     """
     python_files = (paths.PROJECT / "fer_helpers").rglob("*.py")  # without `peers`, which PyTorch's Python runs
     files = [file for file in python_files if not file.stem.startswith("__") and file.stem != "peers"]
-    assert int(run_python(NO_TENSORFLOW + textwrap.dedent(code)).splitlines()[-1]) >= len(files)
+    assert int(printed_on_jax(code).splitlines()[-1]) >= len(files)
 
 
 @pytest.mark.slow
-def test_a_notebook_runs_to_its_end_without_tensorflow(tmp_path):
+def test_a_notebook_runs_to_its_end_without_tensorflow(tmp_path, run_python):
     """Notebook 03, smaller than in the profile `smoke`, where importing TensorFlow fails as if it were not there."""
     (tmp_path / "tensorflow.py").write_text("raise ModuleNotFoundError('No module named tensorflow')")
     smoke = paths.PROJECT / "notebooks" / "profiles" / "smoke" / "03_singh_2022.yaml"
-    smaller = {"data_sets": ["ckplus"], "seeds": [0], "epochs": 3, "alternatives": {}, "trained_epochs": 0}
-    smaller["weights"] = "scratch"
-    parameters = tmp_path / "03_singh_2022.yaml"
-    parameters.write_text(yaml.safe_dump(yaml.safe_load(smoke.read_text()) | smaller))
+    values = yaml.safe_load(smoke.read_text()) | {"data_sets": ["ckplus"], "seeds": [0], "epochs": 3}
+    values |= {"alternatives": {}, "trained_epochs": 0, "weights": "scratch"}
+    (parameters := tmp_path / "03_singh_2022.yaml").write_text(yaml.safe_dump(values))
     path = os.pathsep.join([str(tmp_path), str(paths.PROJECT)])
-    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": path}
     run = paths.PROJECT / "data" / "cache" / "without_tensorflow" / "03_singh_2022"  # a run's folder is in the project
-    command = [sys.executable, "-m", "fer_helpers.study.runner", str(parameters), "--run-dir", str(run)]
-    done = subprocess.run(command, cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
+    run_python("-m", "fer_helpers.study.runner", parameters, "--run-dir", run, PYTHONPATH=path, KERAS_BACKEND="jax")
     assert json.loads((run / "run.json").read_text())["status"] == "finished"
     numbers = pd.read_csv(run / "results.csv")
     assert set(numbers["backend"]) == {"jax"} and "accuracy" in set(numbers["metric"])

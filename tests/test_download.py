@@ -4,13 +4,11 @@ import base64
 import hashlib
 import io
 import os
-import subprocess
-import sys
 import threading
 import zipfile
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,46 +18,45 @@ from fer_helpers import download
 
 PAGE = "https://www.kaggle.com/datasets/msambare/fer2013"
 AUTHORIZED = "Basic " + base64.b64encode(b"someone:key-of-someone").decode()
+ADVICE = {
+    401: "save a token from https://www.kaggle.com/settings/api",
+    403: f"accept its terms on its page.*download {PAGE} with a browser",
+    404: r"does not give msambare/fer2013 \(404\).*put the zip at .*fer2013\.zip",
+    500: rf"\(500\): .* run the same command again, .* or download {PAGE} .* put the zip at .*fer2013\.zip",
+}
+WRONG = [
+    {"KAGGLE_KEY": "mistyped"},
+    {"KAGGLE_KEY": "“pasted”"},
+    {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""},
+    {"KAGGLE_USERNAME": ""},
+]
 
 
 def zip_of(seed: int = 0) -> bytes:
     """A zip of 3 MB that does not compress, with one member."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
+    with zipfile.ZipFile(content := io.BytesIO(), "w") as archive:
         archive.writestr("train/happy/Training_1.jpg", np.random.default_rng(seed).bytes(3_000_000))
     return content.getvalue()
-
-
-@dataclass
-class Kaggle:
-    """What the stand-in serves, its next errors, where it cuts its next transfers, and what it was asked."""
-
-    archive: bytes
-    statuses: list[int] = field(default_factory=list)
-    cuts: list[int] = field(default_factory=list)
-    calls: list[str] = field(default_factory=list)
-    ranges: list[str | None] = field(default_factory=list)
 
 
 class Answers(BaseHTTPRequestHandler):
     """Kaggle's two calls that a download makes, and the storage to which the second redirects."""
 
-    kaggle: Kaggle
-
     def do_POST(self):
+        kaggle = self.server.kaggle
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.kaggle.calls.append(self.path)
+        kaggle.calls.append(self.path)
         introspects = self.path.endswith("IntrospectToken")
         status = 200 if self.headers["Authorization"] == AUTHORIZED else 401
-        if status == 200 and self.kaggle.statuses and not introspects:
-            status = self.kaggle.statuses.pop(0)
+        if status == 200 and kaggle.statuses and not introspects:
+            status = kaggle.statuses.pop(0)
         if status != 200 or introspects:
             self._send(status, b'{"active": true, "username": "someone"}', {"Content-Type": "application/json"})
         else:
             self._send(302, b"", {"Location": "/storage/archive.zip"})
 
     def do_GET(self):
-        kaggle, asked = self.kaggle, self.headers["Range"]
+        kaggle, asked = self.server.kaggle, self.headers["Range"]
         kaggle.ranges.append(asked)
         etag = f'"{hashlib.md5(kaggle.archive).hexdigest()}"'
         begin = int(asked[6:-1]) if asked and self.headers["If-Range"] == etag else 0
@@ -70,7 +67,8 @@ class Answers(BaseHTTPRequestHandler):
         for name, value in (headers | {"Content-Length": str(len(content))}).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content[: self.kaggle.cuts.pop(0) if self.command == "GET" and self.kaggle.cuts else None])
+        cuts = self.server.kaggle.cuts if self.command == "GET" else []
+        self.wfile.write(content[: cuts.pop(0) if cuts else None])
 
     def log_message(self, *_):
         """Keep the output of the tests clean."""
@@ -91,15 +89,16 @@ def data(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def kaggle(monkeypatch):
     """A Kaggle on this machine, where we are known; its client does not wait before it tries again."""
-    stand_in = Kaggle(zip_of())
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("AnswersOfStandIn", (Answers,), {"kaggle": stand_in}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    # What it serves, its next errors, where it cuts its next transfers, and what it was asked.
+    server.kaggle = SimpleNamespace(archive=zip_of(), statuses=[], cuts=[], calls=[], ranges=[])
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, address)
     monkeypatch.setenv("KAGGLE_USERNAME", "someone")
     monkeypatch.setenv("KAGGLE_KEY", "key-of-someone")
     monkeypatch.setattr("time.sleep", lambda _: None)
-    yield stand_in
+    yield server.kaggle
     server.shutdown()
     server.server_close()
 
@@ -108,11 +107,10 @@ def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def refused(match: str) -> str:
+def refused(match: str) -> None:
     with pytest.raises(download.DownloadError, match=match) as refusal:
         download.download("fer2013")
     assert "\n" not in str(refusal.value)
-    return str(refusal.value)
 
 
 def test_the_archive_arrives_whole_under_its_name_is_recorded_and_not_asked_for_again(kaggle, data, capsys):
@@ -147,27 +145,11 @@ def test_what_is_no_whole_zip_is_never_named_and_the_next_command_begins_anew(ka
     assert download.download("fer2013").read_bytes() == whole
 
 
-@pytest.mark.parametrize(
-    ("status", "advice"),
-    [
-        (401, "save a token from https://www.kaggle.com/settings/api"),
-        (403, f"accept its terms on its page.*download {PAGE} with a browser"),
-        (404, r"does not give msambare/fer2013 \(404\).*put the zip at .*fer2013\.zip"),
-        (500, rf"\(500\): .* run the same command again, .* or download {PAGE} .* put the zip at .*fer2013\.zip"),
-    ],
-)
-def test_a_refusal_is_one_sentence_that_says_what_to_do(kaggle, data, status, advice):
+@pytest.mark.parametrize("status", ADVICE)
+def test_a_refusal_is_one_sentence_that_says_what_to_do(kaggle, data, status):
     kaggle.statuses = [status] * 20
-    refused(advice)
+    refused(ADVICE[status])
     assert names_in(data) == set()
-
-
-WRONG = [
-    {"KAGGLE_KEY": "mistyped"},
-    {"KAGGLE_KEY": "“pasted”"},
-    {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""},
-    {"KAGGLE_USERNAME": ""},
-]
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
@@ -192,8 +174,7 @@ def test_a_full_disk_is_named(kaggle, data):
 
 
 def test_another_archive_than_the_recorded_one_is_refused_wherever_it_comes_from(kaggle, data):
-    archive = download.download("fer2013")
-    archive.write_bytes(zip_of(seed=1))
+    (archive := download.download("fer2013")).write_bytes(zip_of(seed=1))
     refused(rf"{archive} has the SHA-256 .*remove the file and download it again, or, .* its line in the manifest")
     archive.unlink()
     kaggle.archive = zip_of(seed=1)
@@ -216,19 +197,14 @@ def test_archives_put_in_place_by_hand_are_tested_and_entered(data):
     for name in ("fer2013", "ckplus"):
         (data / f"{name}.zip").write_bytes(zip_of())
         download.download(name)
-    lines = (data / "SHA256SUMS").read_text().splitlines()
-    assert [line.split()[1] for line in lines] == ["fer2013.zip", "ckplus.zip"]
+    assert (data / "SHA256SUMS").read_text().split()[1::2] == ["fer2013.zip", "ckplus.zip"]
 
 
-def test_the_command_fails_with_one_sentence_and_its_help_lists_every_source():
-    command = [sys.executable, "-m", "fer_helpers.download"]
-    folder = Path(download.__file__).parents[1]
-    failed = subprocess.run([*command, "fer2013"], capture_output=True, text=True, check=False, cwd=folder)
-    assert failed.returncode == 1
-    assert failed.stderr.startswith("Kaggle does not give msambare/fer2013 (401): no or wrong credentials")
-    assert failed.stderr.count("\n") == 1
-    nobodys = os.environ | {"FER_DATA_DIR": "~nobody_at_all"}
-    lost = subprocess.run([*command, "fer2013"], capture_output=True, text=True, check=False, cwd=folder, env=nobodys)
-    assert lost.stderr.startswith("FER_DATA_DIR begins in no home folder (") and lost.stderr.count("\n") == 1
-    shown = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, cwd=folder).stdout
+def test_the_command_fails_with_one_sentence_and_its_help_lists_every_source(run_python):
+    failed = run_python("-m", "fer_helpers.download", "fer2013", status=1).stderr
+    assert failed.startswith("Kaggle does not give msambare/fer2013 (401): no or wrong credentials")
+    lost = run_python("-m", "fer_helpers.download", "fer2013", status=1, FER_DATA_DIR="~nobody_at_all").stderr
+    assert lost.startswith("FER_DATA_DIR begins in no home folder (")
+    assert failed.count("\n") == lost.count("\n") == 1
+    shown = run_python("-m", "fer_helpers.download", "--help").stdout
     assert all(key in shown and page in shown for key, page in download.PAGES.items())

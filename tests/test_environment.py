@@ -19,8 +19,10 @@ LOCK, TEST_LOCK, GPU_LOCK, PEERS_LOCK = (
 )
 CONDA = yaml.safe_load((paths.PROJECT / "environment.yml").read_text())["dependencies"]
 EXTRAS = PYPROJECT["optional-dependencies"]
-STUDY_EXTRAS = ("tensorflow", "litert", "dlib")
 TEST_EXTRAS = ("tensorflow", "jax", "export", "dlib", "dev")
+INSTALLED = {"study lab verify": "", "study GPUS=2": "-gpu", "test": "-test", "peers": "-peers"}  # for targets of make
+FULFILLED = {"study": (LOCK, True, ("tensorflow", "litert", "dlib")), "tests": (TEST_LOCK, True, TEST_EXTRAS)}
+FULFILLED |= {"peers": (PEERS_LOCK, False, ["peers"])}
 
 
 def locked_versions(lock: str) -> dict[str, set[str]]:
@@ -31,11 +33,7 @@ def locked_versions(lock: str) -> dict[str, set[str]]:
     return versions
 
 
-@pytest.mark.parametrize(
-    ("lock", "needed", "extras"),
-    [(LOCK, True, STUDY_EXTRAS), (TEST_LOCK, True, TEST_EXTRAS), (PEERS_LOCK, False, ["peers"])],
-    ids=["study", "tests", "peers"],
-)
+@pytest.mark.parametrize(("lock", "needed", "extras"), FULFILLED.values(), ids=FULFILLED)
 def test_a_lock_fulfils_every_requirement_of_pyproject(lock, needed, extras):
     required = PYPROJECT["dependencies"] * needed + [entry for extra in extras for entry in EXTRAS[extra]]
     for requirement in map(Requirement, required):
@@ -61,14 +59,12 @@ def test_every_locked_package_has_hashes_and_no_address_is_named(lock):
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-@pytest.mark.parametrize(
-    ("targets", "more"), [("study lab verify", ""), ("study GPUS=2", "-gpu"), ("test", "-test"), ("peers", "-peers")]
-)
+@pytest.mark.parametrize(("targets", "more"), INSTALLED.items())
 def test_make_installs_what_a_target_needs_and_no_more(targets, more):
     command = ["make", "--dry-run", "--always-make", *targets.split()]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    done = subprocess.run(command, cwd=paths.PROJECT, env=environment, capture_output=True, text=True, check=True)
-    assert set(re.findall(r"--require-hashes -r requirements(\S*)\.lock", done.stdout)) == {"", more}
+    printed = subprocess.check_output(command, cwd=paths.PROJECT, env=environment, text=True)
+    assert set(re.findall(r"--require-hashes -r requirements(\S*)\.lock", printed)) == {"", more}
 
 
 def test_conda_takes_the_extras_that_are_locked_and_the_pythons_that_pyproject_allows():

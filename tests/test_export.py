@@ -1,6 +1,5 @@
 """An exported network says what Keras says, at any number of images, and what can't be exported is told."""
 
-import subprocess
 import sys
 
 import keras
@@ -12,6 +11,7 @@ from fer_helpers import export, models
 
 pytest.importorskip("onnxruntime", reason="the extra export is not installed")
 pytest.importorskip("ai_edge_litert", reason="the extra export is not installed")
+EFFICIENTNETS = [("B0", "block3b_add", 50, [".onnx", ".tflite"], 1e-4), ("Lite0", "avg_pool", 2, [".tflite"], 0.02)]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,6 @@ def network() -> keras.Model:
 
 @pytest.fixture(scope="module", params=[".onnx", ".tflite"])
 def exported(request, network, tmp_path_factory):
-    """The path of the exported network."""
     path = tmp_path_factory.mktemp("export") / f"network{request.param}"
     export.save(network, path)
     return path
@@ -48,7 +47,7 @@ def test_exported_network_says_what_keras_says_of_any_number_of_images_and_leave
     assert list(exported.parent.iterdir()) == [exported]
 
 
-def test_exported_network_runs_without_keras_and_its_backend(exported, images, tmp_path):
+def test_exported_network_runs_without_keras_and_its_backend(exported, images, tmp_path, run_python):
     np.save(tmp_path / "images.npy", images)
     code = """
 import sys, numpy as np
@@ -57,15 +56,11 @@ from fer_helpers import export
 answers = export.load(Path(sys.argv[1]))(np.load(sys.argv[2]))
 print(answers.shape, {"keras", "tensorflow"} & set(sys.modules))
 """
-    command = [sys.executable, "-c", code, str(exported), str(tmp_path / "images.npy")]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "(9, 7) set()"
+    assert run_python("-c", code, exported, tmp_path / "images.npy").stdout.strip() == "(9, 7) set()"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("variant", "last", "scale", "endings", "apart"),
-    [("B0", "block3b_add", 50, [".onnx", ".tflite"], 1e-4), ("Lite0", "avg_pool", 2, [".tflite"], 0.02)],
-)
+@pytest.mark.parametrize(("variant", "last", "scale", "endings", "apart"), EFFICIENTNETS)
 def test_efficientnet_is_exported_and_in_8_bits_nearly_so(variant, last, scale, endings, apart, tmp_path):
     """Three stages of B0 hold every kind of layer that it has: normalisation, squeeze-and-excite, both kernels."""
     keras.utils.set_random_seed(0)
@@ -94,9 +89,8 @@ def test_what_cannot_be_exported_or_loaded_is_an_error_that_says_why(tmp_path):
 
 
 def test_converter_that_fails_leaves_the_old_file_and_its_last_line(network, tmp_path, monkeypatch):
-    path = tmp_path / "network.onnx"
-    path.write_bytes(b"old")
-    failed = subprocess.CompletedProcess([], 1, stderr="Traceback\nKeyError: some operation\n")
+    (path := tmp_path / "network.onnx").write_bytes(b"old")
+    failed = export.subprocess.CompletedProcess([], 1, stderr="Traceback\nKeyError: some operation\n")
     monkeypatch.setattr(export.subprocess, "run", lambda *command, **options: failed)
     with pytest.raises(RuntimeError, match="could not convert small: KeyError: some operation"):
         export.save(network, path)

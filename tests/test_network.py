@@ -7,13 +7,20 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from fer_helpers import datasets, images, network, paths
-from fer_helpers.network import Network, fit_temperature, tempered
+from fer_helpers import datasets, images, network
+
+SHA256 = hashlib.sha256(b"no network").hexdigest()
+HALF = f'{{"sha256": "{SHA256}", "classes": ["happy"], "side": 48}}'.encode()  # a card without a temperature
+DAMAGED = [
+    *((name, None, "restore it from git") for name in ("card.json", "network.tflite")),
+    *(("card.json", content, "is damaged") for content in (b"{", b'{"side": 48}', b"[]", HALF)),
+    ("network.tflite", b"no netw", "is damaged"),
+]
 
 
 def test_a_temperature_divides_logits():
     logits = np.random.default_rng(0).normal(0, 3, (50, 7))
-    assert tempered(softmax(logits, axis=1), 2.5) == pytest.approx(softmax(logits / 2.5, axis=1), abs=1e-6)
+    assert network.tempered(softmax(logits, axis=1), 2.5) == pytest.approx(softmax(logits / 2.5, axis=1), abs=1e-6)
 
 
 @pytest.mark.parametrize("true", [0.6, 1.0, 1.8, 3.0])
@@ -22,7 +29,7 @@ def test_the_temperature_of_simulated_answers_is_found(true):
     random = np.random.default_rng(1)
     logits = random.normal(0, 3, (20_000, 7))
     labels = (log_softmax(logits / true, axis=1) + random.gumbel(size=logits.shape)).argmax(axis=1)
-    assert fit_temperature(labels, softmax(logits, axis=1)) == pytest.approx(true, rel=0.05)
+    assert network.fit_temperature(labels, softmax(logits, axis=1)) == pytest.approx(true, rel=0.05)
 
 
 def test_crops_pass_in_steps_and_grey_whatever_their_number():
@@ -34,10 +41,9 @@ def test_crops_pass_in_steps_and_grey_whatever_their_number():
         share = images.mean(axis=(1, 2, 3)) / 255
         return np.stack([share, 1 - share], axis=1)
 
-    trained = Network({"classes": ["happy", "sad"], "side": 8, "temperature": 1.0}, answer)
+    trained = network.Network({"classes": ["happy", "sad"], "side": 8, "temperature": 1.0}, answer)
     crops = np.random.default_rng(2).integers(1, 255, (2 * network.STEP + 3, 8, 8, 3), "uint8")
-    expected = crops.mean(axis=(1, 2, 3)) / 255
-    assert trained.probabilities(crops)[:, 0] == pytest.approx(expected)
+    assert trained.probabilities(crops)[:, 0] == pytest.approx(crops.mean(axis=(1, 2, 3)) / 255)
     assert [shape[0] for shape in seen] == [network.STEP, network.STEP, 3]
     assert trained.probabilities(crops[:0]).shape == (0, 2)
     trained.probabilities(crops[:5, :4, :4, :1])
@@ -51,30 +57,11 @@ def test_the_network_that_comes_with_the_project_names_drawn_faces_well_above_ch
     assert (answers == drawn.table["expression"]).mean() > 3 / 7
 
 
-# A card of that file, without a temperature
-HALF = b'{"sha256": "%s", "classes": ["happy"], "side": 48}' % hashlib.sha256(b"no network").hexdigest().encode()
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A folder with a card and a file that belongs to it."""
-    (tmp_path / "network.tflite").write_bytes(b"no network")
-    card = {"classes": ["happy"], "side": 48, "temperature": 1.0}
-    card["sha256"] = paths.file_sha256(tmp_path / "network.tflite")
-    (tmp_path / "card.json").write_text(json.dumps(card))
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("file", "content", "told"),
-    [
-        *((name, None, "restore it from git") for name in ("card.json", "network.tflite")),
-        *(("card.json", content, "is damaged") for content in (b"{", b'{"side": 48}', b"[]", HALF)),
-        ("network.tflite", b"no netw", "is damaged"),
-    ],
-)
-def test_a_missing_or_damaged_network_is_named_and_not_used(folder, file, content, told):
-    (folder / file).unlink() if content is None else (folder / file).write_bytes(content)
+@pytest.mark.parametrize(("file", "content", "told"), DAMAGED)
+def test_a_missing_or_damaged_network_is_named_and_not_used(tmp_path, write_files, file, content, told):
+    card = {"classes": ["happy"], "side": 48, "temperature": 1.0, "sha256": SHA256}
+    write_files(tmp_path, {"network.tflite": b"no network", "card.json": json.dumps(card)})
+    (tmp_path / file).unlink() if content is None else (tmp_path / file).write_bytes(content)
     with pytest.raises((FileNotFoundError, ValueError), match=told) as error:
-        network.load(folder)
-    assert str(folder) in str(error.value)
+        network.load(tmp_path)
+    assert str(tmp_path) in str(error.value)

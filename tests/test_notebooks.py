@@ -4,7 +4,6 @@ import ast
 import re
 import statistics
 from collections import Counter
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import nbformat
 import papermill
 import pytest
 import yaml
-from nbformat import NotebookNode
 
 from fer_helpers import paths
 from fer_helpers.study.parameters import defaults, notebook_of
@@ -20,11 +18,6 @@ from fer_helpers.study.parameters import defaults, notebook_of
 FILES = sorted(paths.notebooks_dir().glob("*.ipynb"))
 PROFILES = sorted((paths.notebooks_dir() / "profiles").glob("*/*.yaml"))
 assert FILES and PROFILES, "nothing to test"
-LONGEST_CELL = 30  # lines
-LONGEST_MEDIAN = 6
-MOST_CODE_CELLS_IN_A_ROW = 3
-FIRST_FIGURE = 8  # code cells
-MOST_BOOKKEEPING = 0.1  # of the lines of code
 ABSOLUTE_PATH = re.compile(r"^(~|/[A-Za-z]|[A-Za-z]:[\\/]|\\\\)")
 FOLDERS = "home|Users|root|tmp|work|mnt|media|opt|var|srv|content|kaggle|data"
 PATH_OF_A_MACHINE = re.compile(rf"(?<![\w.:/])(~|/({FOLDERS}))/|[A-Za-z]:\\")
@@ -32,26 +25,19 @@ PATH_OF_A_MACHINE = re.compile(rf"(?<![\w.:/])(~|/({FOLDERS}))/|[A-Za-z]:\\")
 every_notebook = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
-def read(file: Path) -> NotebookNode:
+def read(file: Path) -> nbformat.NotebookNode:
     """A notebook as it lies on disk, not brought up to date by nbformat."""
     return nbformat.read(file, as_version=nbformat.NO_CONVERT)
 
 
-def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """Its code cells in order."""
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def nodes(notebook: NotebookNode) -> Iterator[ast.AST]:
+def nodes(notebook: nbformat.NotebookNode):
     """The nodes of all its code; a cell that is not plain Python, as one with a magic, is a SyntaxError."""
     for cell in code_cells(notebook):
         yield from ast.walk(ast.parse(cell.source))
-
-
-def parameters(notebook: NotebookNode) -> str:
-    """Source of the one cell tagged `parameters`."""
-    (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    return cell.source
 
 
 @every_notebook
@@ -75,7 +61,7 @@ def test_notebook_names_no_path_of_a_machine(file):
 
 @every_notebook
 def test_parameters_are_literals_one_a_line_each_with_its_help_and_papermill_finds_the_same(file):
-    source = parameters(read(file))
+    (source,) = [cell.source for cell in read(file).cells if "parameters" in cell.metadata.get("tags", [])]
     for line, statement in zip(source.splitlines(), ast.parse(source).body, strict=True):
         assert isinstance(statement, ast.Assign) and [type(target) for target in statement.targets] == [ast.Name], line
         assert re.search(r"\S  # \S", line), f"no help behind: {line}"
@@ -96,17 +82,17 @@ def test_run_bears_the_name_of_its_notebook_and_ends_in_the_last_code_cell(file)
 @every_notebook
 def test_cells_are_short_and_few_lines_keep_books(file):
     cells = {cell.id: cell.source.splitlines() for cell in code_cells(read(file))}
-    assert [name for name, lines in cells.items() if not 0 < len(lines) <= LONGEST_CELL] == []
-    assert statistics.median(len(list(filter(str.strip, lines))) for lines in cells.values()) <= LONGEST_MEDIAN
+    assert [name for name, lines in cells.items() if not 0 < len(lines) <= 30] == []
+    assert statistics.median(len(list(filter(str.strip, lines))) for lines in cells.values()) <= 6
     lines = [line.strip() for cell in cells.values() for line in cell if line.strip()]
-    assert sum(line.startswith(("run.", "claims.", "results.")) for line in lines) <= MOST_BOOKKEEPING * len(lines)
+    assert sum(line.startswith(("run.", "claims.", "results.")) for line in lines) <= 0.1 * len(lines)
 
 
 @every_notebook
 def test_a_figure_is_drawn_early_and_in_the_notebook_and_a_paper_s_regime_stands_in_plain_sight(file):
     cells = [cell.source for cell in code_cells(read(file))]
     if file.stem != "05_scoreboard":  # which has data of its own only once all others have run
-        assert any("plots.show(" in source for source in cells[:FIRST_FIGURE])
+        assert any("plots.show(" in source for source in cells[:8])
     assert any("plt." in source or "sns." in source for source in cells)
     if file.stem[:2] in ("01", "02", "03", "04"):
         assert [word for word in (".compile(", ".fit(", "optimizers.") if word not in "\n".join(cells)] == []
@@ -124,7 +110,7 @@ def test_the_only_title_comes_first_and_prose_before_every_step(file):
         if kind == "markdown":
             prose = "\n".join(line for line in cells[-1].source.splitlines() if not line.startswith("#")).strip()
         else:
-            assert len(cells) <= MOST_CODE_CELLS_IN_A_ROW, f"{len(cells)} code cells in a row from {cells[0].id}"
+            assert len(cells) <= 3, f"{len(cells)} code cells in a row from {cells[0].id}"
             assert prose, f"no sentence before {cells[0].id}"
 
 

@@ -9,6 +9,8 @@ import pytest
 from fer_helpers import paths
 
 PROJECT = Path(__file__).resolve().parent.parent
+MEANT = [(name, PROJECT / "data/raw") for name in ("data/raw", "./data/raw", Path("data/raw"))]
+MEANT += [("~/faces", Path.home() / "faces"), ("/somewhere/else", Path("/somewhere/else"))]
 
 
 def write(partial: Path, content: str) -> None:
@@ -48,8 +50,7 @@ def test_interrupted_write_leaves_what_was_there_and_nothing_else(tmp_path, inte
 @pytest.mark.parametrize(("cache", "advice"), [(".", "set FER_CACHE_DIR"), ("elsewhere", "name another place")])
 def test_full_disk_names_the_file_and_the_next_step_and_leaves_the_old_file(tmp_path, monkeypatch, cache, advice):
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / cache))
-    target = tmp_path / "faces.npy"
-    target.write_text("old")
+    (target := tmp_path / "faces.npy").write_text("old")
     message = rf"could not write {target}: No space left on device; free some space or {advice}"
     with pytest.raises(OSError, match=message) as caught, paths.written_whole(target) as partial:
         partial.write_text("half")
@@ -61,11 +62,7 @@ def test_full_disk_names_the_file_and_the_next_step_and_leaves_the_old_file(tmp_
         pass  # a file is where the folder should be
 
 
-@pytest.mark.parametrize(
-    ("text", "meant"),
-    [(name, PROJECT / "data/raw") for name in ("data/raw", "./data/raw", Path("data/raw"))]
-    + [("~/faces", Path.home() / "faces"), ("/somewhere/else", Path("/somewhere/else"))],
-)
+@pytest.mark.parametrize(("text", "meant"), MEANT)
 def test_relative_path_starts_at_the_project_wherever_one_works(monkeypatch, tmp_path, text, meant):
     monkeypatch.chdir(tmp_path)
     assert paths.resolve(text) == meant

@@ -9,11 +9,20 @@ from matplotlib import pyplot as plt
 from fer_helpers import plots
 
 HOSTILE = '"><img src=x onerror=alert(1)>.jpg'
+SHARES = {"value": [0.53, 1.0, 7178.0], "difference": [0.021, -0.25, -12.0], "n": [12345, 1, 0]}
+OTHERS = {"value": [-0.5, np.nan], "text": ["<b>", None], "ends": [(0.25, 0.75), None], "holds": [True, False]}
+WRITTEN = [
+    (OTHERS, ".2f", [["\u22120.50", "<b>", "[0.25, 0.75]", "yes"], ["–", "–", "–", "no"]]),
+    (
+        SHARES,
+        {"value": ".1%", "difference": "+.1%"},  # counts stay whole in a column of shares
+        [["53.0 %", "+2.1 %", "12,345"], ["100.0 %", "\u221225.0 %", "1"], ["7,178", "\u221212", "0"]],
+    ),
+]
 
 
 @pytest.fixture
 def displayed(monkeypatch) -> list[BeautifulSoup]:
-    """The HTML of everything that was displayed."""
     shown = []
     monkeypatch.setattr(plots, "display", lambda html: shown.append(BeautifulSoup(html.data, "html.parser")))
     return shown
@@ -24,8 +33,7 @@ def table(frame: pd.DataFrame, *arguments) -> BeautifulSoup:
 
 
 def test_a_figure_is_a_picture_with_alternative_text_and_caption_and_is_closed(displayed):
-    figure = plt.figure(figsize=(4, 3))
-    plots.show(figure, "A rising line", "Loss.")
+    plots.show(figure := plt.figure(figsize=(4, 3)), "A rising line", "Loss.")
     assert displayed[0].img["src"].startswith("data:image/png;base64,iVBOR")
     assert (displayed[0].img["alt"], displayed[0].figcaption.get_text()) == ("A rising line", "Loss.")
     assert not plt.fignum_exists(figure.number)
@@ -49,18 +57,6 @@ def test_numbers_keep_their_exact_values_and_are_written_for_readers():
     assert numbers == [("0.3333333333333333", "33.3\u202f%"), ("12271", "12,271")]
 
 
-SHARES = {"value": [0.53, 1.0, 7178.0], "difference": [0.021, -0.25, -12.0], "n": [12345, 1, 0]}
-OTHERS = {"value": [-0.5, np.nan], "text": ["<b>", None], "ends": [(0.25, 0.75), None], "holds": [True, False]}
-WRITTEN = [
-    (OTHERS, ".2f", [["\u22120.50", "<b>", "[0.25, 0.75]", "yes"], ["–", "–", "–", "no"]]),
-    (
-        SHARES,
-        {"value": ".1%", "difference": "+.1%"},  # counts stay whole in a column of shares
-        [["53.0 %", "+2.1 %", "12,345"], ["100.0 %", "\u221225.0 %", "1"], ["7,178", "\u221212", "0"]],
-    ),
-]
-
-
 @pytest.mark.parametrize(("columns", "formats", "written"), WRITTEN)
 def test_cells_are_written_as_readers_know_them(columns, formats, written):
     rows = table(pd.DataFrame(columns), "T", formats).select("tbody tr")
@@ -77,8 +73,7 @@ def test_columns_of_numbers_are_marked_by_the_writer_and_headings_say_what_they_
     assert rows == [("CK+", "row"), ("happy", "row")]
     filtered = pd.DataFrame({"value": [1.5, 2.5, 3.5]}).iloc[[0, 2]]  # whose row numbers say nothing
     assert not table(filtered, "T").select("tbody th") and len(table(filtered.rename_axis("fold"), "T")("th")) == 4
-    assert table(frame, "T", None, True).select("table.results")
-    assert not table(frame, "T", None, False).select("table.results")
+    assert [len(table(frame, "T", None, is_result).select("table.results")) for is_result in (True, False)] == [1, 0]
 
 
 def test_a_table_needs_a_caption_and_a_format_a_column():
@@ -92,15 +87,13 @@ def test_a_mean_face_is_the_mean_and_blank_where_too_few_people_are_in_it():
     labels = np.array([0] * plots.FEWEST_FACES + [1] * (plots.FEWEST_FACES - 1))
     pixels = np.where(labels == 0, 40, 200).astype("uint8")[:, None, None, None] * np.ones((1, 2, 2, 1), "uint8")
     happy, sad, *_ = plots.mean_faces(pixels, labels, ["happy", "sad"]).axes
-    assert np.all(happy.images[0].get_array() == 40)
-    assert np.all(sad.images[0].get_array() == 255)
+    assert np.all(happy.images[0].get_array() == 40) and np.all(sad.images[0].get_array() == 255)
     assert "too few" in sad.get_title()
 
 
 def test_reliability_draws_the_filled_bins_where_they_are_with_their_intervals():
     bins = pd.DataFrame({"n": [0, 8], "confidence": [0.1, 0.7], "accuracy": [0.0, 0.5], "ci_low": 0.2, "ci_high": 0.8})
-    axis = plots.reliability(bins, "JAFFE", "B0").axes[0]
-    points, _, (bar,) = axis.containers[0]
+    points, _, (bar,) = plots.reliability(bins, "JAFFE", "B0").axes[0].containers[0]
     assert points.get_xydata().tolist() == [[0.7, 0.5]]
     assert np.allclose(bar.get_segments(), [[[0.7, 0.2], [0.7, 0.8]]])
     plt.close()

@@ -1,7 +1,6 @@
 """Photographs, folders and videos of one's own: every face a row, every file without one a row that says why."""
 
 import os
-import subprocess
 import sys
 from unittest.mock import Mock
 
@@ -14,13 +13,12 @@ from sklearn.datasets import load_sample_image
 
 from fer_helpers import network, paths, predict
 from fer_helpers.drawn.drawing import draw_face, draw_identity
-from fer_helpers.network import Network
 
 
-def portrait(seed=0, expression="happy", side=240):
+def portrait(seed=0, side=240):
     """A drawn portrait in RGB."""
     random = np.random.default_rng(seed)
-    return draw_face(draw_identity(random), expression, 1.0, side, random, 3, "portrait")[0]
+    return draw_face(draw_identity(random), "happy", 1.0, side, random, 3, "portrait")[0]
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ def trained():
         share = crops.mean(axis=(1, 2, 3)) / 255
         return np.stack([share, 1 - share], axis=1)
 
-    return Network({"classes": ["happy", "sad"], "side": 96, "temperature": 1.0}, answer)
+    return network.Network({"classes": ["happy", "sad"], "side": 96, "temperature": 1.0}, answer)
 
 
 def written(path, pixels):
@@ -60,8 +58,7 @@ def test_the_small_faces_of_a_group_are_found(tmp_path, trained):
 
 def test_the_same_face_is_found_in_every_kind_of_file(tmp_path, trained):
     """Colour and grey, with transparency, 16 bits, and a photograph that its EXIF data turns upright."""
-    picture = portrait()
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(picture := portrait(), cv2.COLOR_RGB2GRAY)
     written(tmp_path / "a.png", picture)
     written(tmp_path / "b_grey.png", grey)
     written(tmp_path / "c_deep.png", grey.astype("uint16") * 257)
@@ -82,39 +79,29 @@ def test_a_damaged_copy_of_the_detector_is_replaced(tmp_path, monkeypatch):
     assert paths.file_sha256(tmp_path / "dlib_frontal_face_detector.svm") == predict.DETECTOR
 
 
-def test_what_can_t_be_answered_is_a_row_with_the_reason_and_the_rest_is_done(tmp_path, trained):
-    for name in ("folder", "album"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "._a.jpg").touch()  # as macOS leaves them
+def test_what_can_t_be_answered_is_a_row_with_the_reason_and_the_rest_is_done(tmp_path, trained, write_files):
     wrong = {"text.jpg": b"not a photograph", "empty.png": b"", "film.mp4": b"no film" * 100}
-    for name, content in (wrong | {"album/a.HEIC": b"\x00\x00\x00\x18ftypheic" + bytes(64)}).items():
-        (tmp_path / name).write_bytes(content)
+    wrong |= {"album/a.HEIC": b"\x00\x00\x00\x18ftypheic" + bytes(64)}
+    write_files(tmp_path, wrong | {"folder/._a.jpg": b"", "album/._a.jpg": b""})  # as macOS leaves them
     for name, size in {"huge.png": (10_000, 10_000), "wide.png": (40_000, 2)}.items():
         Image.new("1", size).save(tmp_path / name)  # some kilobytes
     written(tmp_path / "sky.png", load_sample_image("china.jpg"))
     (tmp_path / "cut.jpg").write_bytes(written(tmp_path / "whole.jpg", portrait()).read_bytes()[:300])
     told = {"folder": "no photograph", "missing.jpg": "no such file", "album": "HEIC", "film.mp4": "no video"}
-    told |= {
-        "huge.png": "pixels",
-        "wide.png": "pixels",
-        "sky.png": "no face",
-        "cut.jpg": "damaged",
-        "text.jpg": "no image",
-        "empty.png": "",
-    }
+    told |= {"huge.png": "pixels", "wide.png": "pixels", "sky.png": "no face"}
+    told |= {"cut.jpg": "damaged", "text.jpg": "no image", "empty.png": ""}
     table = predict.predict([tmp_path / name for name in [*told, "whole.jpg"]], trained)
     notes = table.set_index(table["file"].str.removeprefix(f"{tmp_path}/").str.partition("/")[0])["note"]
     assert {name: text for name, text in told.items() if not notes[name] or text not in notes[name]} == {}
     assert notes["whole.jpg"] == "" and table["face"].notna().sum() == 1
 
 
-def test_in_a_folder_all_that_is_no_document_and_not_hidden_is_looked_at(tmp_path):
-    for name in ("a.dng", "b.MTS", "c/d.png", "e.txt", "f.csv", ".g.jpg", ".trash/h.jpg", "README", "scan"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
+def test_in_a_folder_all_that_is_no_document_and_not_hidden_is_looked_at(tmp_path, write_files):
+    names = ("a.dng", "b.MTS", "c/d.png", "e.txt", "f.csv", ".g.jpg", ".trash/h.jpg", "README", "scan")
+    write_files(tmp_path, dict.fromkeys(names, b""))
     (tmp_path / "link").symlink_to(tmp_path / "c")
-    found = [tmp_path / name for name in ("a.dng", "b.MTS", "c/d.png", "link", "scan")]
-    assert predict.files_in([tmp_path]) == found
+    looked_at = ("a.dng", "b.MTS", "c/d.png", "link", "scan")
+    assert predict.files_in([tmp_path]) == [tmp_path / name for name in looked_at]
     with pytest.raises(ValueError, match="is a link to a folder, which is not followed"):
         predict._photograph(tmp_path / "link")
 
@@ -164,10 +151,9 @@ def test_a_face_keeps_its_number_through_a_film_and_another_gets_its_own(tmp_pat
     assert cut["face"].notna().any() and "frames that it names: it is damaged" in cut["note"].iloc[-1]
 
 
-def test_from_the_shell_a_table_is_written_and_no_backend_imported(tmp_path):
+def test_from_the_shell_a_table_is_written_and_no_backend_imported(run_python):
     code = "import sys, fer_helpers.predict; print({'keras', 'tensorflow', 'jax', 'matplotlib'} & set(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], cwd=paths.PROJECT, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "set()"
+    assert run_python("-c", code).stdout.strip() == "set()"
 
 
 def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_path, trained, monkeypatch, capsys):
@@ -186,9 +172,8 @@ def test_the_command_answers_and_says_by_its_status_when_nothing_could_be(tmp_pa
     monkeypatch.setattr(sys, "argv", ["predict", str(tmp_path / "none\n\x1b.jpg"), str(pipe)])
     assert predict.main() == 1
     none, of_pipe = capsys.readouterr().out.splitlines()
-    assert none.endswith("none\\n\\x1b.jpg: there is no such file") and of_pipe.endswith(
-        "is no file but a pipe or a device"
-    )
+    assert none.endswith("none\\n\\x1b.jpg: there is no such file")
+    assert of_pipe.endswith("is no file but a pipe or a device")
     for wrong in ("", *(f"--csv={t}" for t in (tmp_path, os.devnull, photo, other)), "--every=inf", "--threshold=nan"):
         monkeypatch.setattr(sys, "argv", ["predict", str(photo), str(other), wrong])
         with pytest.raises(SystemExit, match="2"):

@@ -1,5 +1,7 @@
 """Official splits, and those made here: who trains, who chooses, who is scored, and who stands on both sides."""
 
+from itertools import product
+
 import pandas as pd
 import pytest
 
@@ -9,13 +11,9 @@ from fer_helpers.datasets.table import VAL_OR_TEST, make_table
 
 def table_of(**images: int) -> pd.DataFrame:
     """A table with so many images of happy and of sad each in the named splits."""
-    rows = [
-        {"image": f"{split}/{expression}/{number}.png", "path": "", "expression": expression, "split": split}
-        for split, count in images.items()
-        for expression in ("happy", "sad")
-        for number in range(count)
-    ]
-    return make_table(rows)
+    places = [(split, face, n) for split in images for face in ("happy", "sad") for n in range(images[split])]
+    rows = [{"image": f"{split}/{face}/{n}.png", "expression": face, "split": split} for split, face, n in places]
+    return make_table([row | {"path": ""} for row in rows])
 
 
 def test_the_authors_own_splits_are_kept_as_they_are_without_images_that_have_none():
@@ -34,20 +32,10 @@ def test_where_the_test_halves_are_hidden_validation_is_drawn_from_training_by_t
     assert first.equals(again) and not first.equals(other)
 
 
-def test_a_split_that_lacks_an_expression_is_an_error_that_names_both():
-    table = table_of(train=5, val=5, test=5)
-    with pytest.raises(ValueError, match="'val' holds no image of sad"):
-        splits.official(table[(table["split"] != "val") | (table["expression"] != "sad")])
-
-
 def filmed(subjects: int = 20, expressions=("happy", "sad", "anger"), frames: int = 3) -> pd.DataFrame:
     """Each subject shows each expression in a sequence of so many frames."""
-    names = [
-        {"subject": f"S{subject:03}", "sequence": f"S{subject:03}_{name}", "expression": name, "frame": frame}
-        for subject in range(subjects)
-        for name in expressions
-        for frame in range(frames)
-    ]
+    shown = product([f"S{subject:03}" for subject in range(subjects)], expressions, range(frames))
+    names = [{"subject": who, "sequence": f"{who}_{name}", "expression": name, "frame": n} for who, name, n in shown]
     return make_table([row | {"image": f"{row['sequence']}_{row['frame']}", "path": ""} for row in names])
 
 
@@ -70,8 +58,8 @@ def test_folds_depend_on_the_seed_alone_and_as_many_as_subjects_leave_one_out_at
     first, again, other = (splits.folds(filmed(), "subject", 5, seed=seed) for seed in (3, 3, 4))
     assert first.equals(again) and (first != other).any()
     table = filmed(subjects=4)
-    assigned = splits.folds(table, "subject", 4)
-    assert sorted(assigned.groupby(table["subject"]).unique().map(list)) == [[0], [1], [2], [3]]
+    of_subject = splits.folds(table, "subject", 4).groupby(table["subject"])
+    assert sorted(of_subject.unique().map(list)) == [[0], [1], [2], [3]]
 
 
 def test_validation_people_come_out_of_the_training_set_and_are_nobody_else():
@@ -93,6 +81,12 @@ UNSPLIT = [
     (RARE, "subject", "anger has 1 subjects, too few for 5 folds by subject"),
     (RARE, "random", "anger has 3 images, too few for 5 folds by random"),
 ]
+OFFICIAL, NONE = table_of(train=5, val=5, test=5), "holds no image: take a copy of the data set that has one"
+LACKING = [
+    (OFFICIAL[(OFFICIAL["split"] != "val") | (OFFICIAL["expression"] != "sad")], "'val' holds no image of sad"),
+    (TABLE.assign(split="test"), f"the split 'train' {NONE}"),
+    (TABLE.assign(split=["val", "train", "train"] * 60), f"the split 'test' {NONE}"),
+]
 
 
 @pytest.mark.parametrize(("table", "by", "message"), UNSPLIT)
@@ -101,15 +95,9 @@ def test_what_cannot_be_split_is_an_error_that_names_it(table, by, message):
         splits.folds(table, by, 5)
 
 
-def test_a_copy_without_training_images_is_refused_by_name():
-    with pytest.raises(ValueError, match="the split 'train' holds no image: take a copy of the data set that has one"):
-        splits.official(filmed().assign(split="test"))
-
-
-def test_a_copy_without_test_images_is_refused_before_anything_is_trained():
-    table = filmed().assign(split="train")
-    table.loc[table.index % 3 == 0, "split"] = "val"
-    with pytest.raises(ValueError, match="the split 'test' holds no image: take a copy of the data set that has one"):
+@pytest.mark.parametrize(("table", "message"), LACKING)
+def test_a_split_that_lacks_all_images_or_an_expression_is_refused_by_name_before_a_training(table, message):
+    with pytest.raises(ValueError, match=message):
         splits.official(table)
 
 

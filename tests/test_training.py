@@ -15,7 +15,7 @@ from keras import layers
 from fer_helpers import training
 from fer_helpers.training import Augmentation, Batches, EpochBackup, as_rgb, batch_that_fits, predict, seed_everything
 
-NEVER_FITS = 2**50  # numbers, four petabytes
+BEST = [("val_accuracy", 2), ("val_loss", 3), (("accuracy", "val_loss"), 4), ((), 5)]  # epochs, by columns to keep
 
 
 def faces(count: int = 40, side: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -33,20 +33,20 @@ def sgd() -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(rate, momentum=0.9)
 
 
-def small_network(optimizer=adamw, **compiled) -> keras.Model:
+def small_network(optimizer=adamw, momentum=0.99, **compiled) -> keras.Model:
     """A network with BatchNorm and Dropout, the same random weights each time."""
     seed_everything(1)
-    below = [layers.Rescaling(1 / 255), layers.Conv2D(4, 3), layers.BatchNormalization(), layers.Flatten()]
+    batchnorm = layers.BatchNormalization(momentum=momentum)
+    below = [layers.Rescaling(1 / 255), layers.Conv2D(4, 3), batchnorm, layers.Flatten()]
     head = [layers.Dropout(0.5), layers.Dense(3, activation="softmax", kernel_regularizer="l2")]
     model = keras.Sequential([keras.Input((8, 8, 3)), *below, *head])
-    loss, metrics = "sparse_categorical_crossentropy", ["accuracy"]
-    model.compile(optimizer=optimizer(), loss=loss, metrics=metrics, **compiled)
+    model.compile(optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"], **compiled)
     return model
 
 
-def train(folder: Path, epochs: int, keep=("val_accuracy", "val_loss", "first"), before=(), model=None, **network):
+def train(folder, epochs, keep=("val_accuracy", "val_loss", "first"), before=(), model=None, count=40, **network):
     """Train a new network for so many epochs in all, or go on with what is in the folder, as the notebooks do."""
-    model, (images, labels) = model or small_network(**network), faces()
+    model, (images, labels) = model or small_network(**network), faces(count)
     batches = Batches(images, labels, batch_size=8, seed=3, augment=Augmentation())
     backup = EpochBackup(folder, batches, keep)
     first = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(first=-epoch))  # best at once
@@ -55,14 +55,13 @@ def train(folder: Path, epochs: int, keep=("val_accuracy", "val_loss", "first"),
     return model, backup
 
 
-def same_numbers(first, second) -> bool:
-    """Weights, BatchNorm statistics, states of random generators and the optimiser's variables are equal."""
-    pairs = zip(state_of(first), state_of(second), strict=True)
-    return all(np.array_equal(ours, theirs) for ours, theirs in pairs)
-
-
 def state_of(model: keras.Model) -> list[np.ndarray]:
+    """Weights, BatchNorm statistics, states of random generators and the optimiser's variables."""
     return [keras.ops.convert_to_numpy(variable) for variable in (*model.variables, *model.optimizer.variables)]
+
+
+def equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+    return all(np.array_equal(ours, theirs) for ours, theirs in zip(first, second, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +80,7 @@ def test_training_that_was_killed_while_it_wrote_an_epoch_ends_exactly_where_an_
     resumed, backup = train(tmp_path / "killed", 3, **network)
     pd.testing.assert_frame_equal(backup.history[:2], killed, check_exact=True)  # seconds, too, are of the first time
     assert backup.history.drop(columns="seconds").equals(unbroken.history.drop(columns="seconds"))
-    assert same_numbers(resumed, whole)
+    assert equal(state_of(resumed), state_of(whole))
 
 
 def test_training_in_16_bits_that_was_killed_ends_where_an_unbroken_one_ends(tmp_path):
@@ -93,7 +92,7 @@ def test_training_in_16_bits_that_was_killed_ends_where_an_unbroken_one_ends(tmp
         assert predict(resumed, faces()[0]).dtype == np.float32
     finally:
         keras.config.set_dtype_policy("float32")
-    assert same_numbers(resumed, whole)
+    assert equal(state_of(resumed), state_of(whole))
 
 
 def test_a_step_is_traced_once(tmp_path, monkeypatch):
@@ -109,26 +108,26 @@ def test_damaged_backup_is_removed_and_the_training_ends_where_an_unbroken_one_e
     folder = shutil.copytree(original, tmp_path / "training")
     best = min(unbroken.best_by(column) for column in unbroken.keep)
     assert best < 4  # so that there is another one to lose
+    last = folder / "epoch_0004.npz"
     if which == "last":
-        content = bytearray((folder / "epoch_0004.npz").read_bytes())
+        content = bytearray(last.read_bytes())
         content[len(content) // 2] ^= 1  # one bit
-        (folder / "epoch_0004.npz").write_bytes(content)
+        last.write_bytes(content)
     elif which == "best":
         (folder / f"epoch_{best:04d}.npz").unlink()
     elif which == "history":
-        np.savez(folder / "epoch_0004.npz", **training._read(folder / "epoch_0004.npz") | {"history": "{"})
+        np.savez(last, **training._read(last) | {"history": "{"})
     resumed, backup = train(folder, 4)
     assert backup.history.drop(columns="seconds").equals(unbroken.history.drop(columns="seconds"))
     assert (backup.history["seconds"].tolist() == unbroken.history["seconds"].tolist()) or which != "none"
-    assert same_numbers(resumed, network)
+    assert equal(state_of(resumed), state_of(network))
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in original.iterdir())
 
 
 def test_any_flipped_bit_of_a_backup_is_noticed_and_such_an_epoch_is_not_loaded(finished, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "training")
     file, backup = folder / "epoch_0004.npz", EpochBackup(folder, Batches(*faces(), 8, seed=3))
-    content = file.read_bytes()
-    expected = training._read(file)
+    content, expected = file.read_bytes(), training._read(file)
     for place in np.random.default_rng(0).integers(0, len(content), 40).tolist():
         file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
         kept = training._read(file)  # but for dates and the like, which decide nothing
@@ -167,8 +166,7 @@ def test_scores_of_a_callback_before_join_the_history_and_one_line_an_epoch_is_p
         scores = model.evaluate(Batches(images[20:], labels[20:], 8), verbose=0, return_dict=True)
         logs |= {f"test_{metric}": score for metric, score in scores.items()}
 
-    scoring = [keras.callbacks.LambdaCallback(on_epoch_end=score_test)]
-    _, backup = train(tmp_path, 2, "test_accuracy", scoring, model)
+    _, backup = train(tmp_path, 2, "test_accuracy", [keras.callbacks.LambdaCallback(on_epoch_end=score_test)], model)
     right = predict(model, images[20:]).argmax(axis=1) == labels[20:]
     assert backup.history["test_accuracy"].iloc[-1] == pytest.approx(right.mean())
     assert backup.best == backup.best_by("test_accuracy")
@@ -180,9 +178,7 @@ def test_scores_of_a_callback_before_join_the_history_and_one_line_an_epoch_is_p
     assert all(re.fullmatch(pattern.format(number), line) for number, line in enumerate(lines, 1))
 
 
-@pytest.mark.parametrize(
-    ("keep", "expected"), [("val_accuracy", 2), ("val_loss", 3), (("accuracy", "val_loss"), 4), ((), 5)]
-)
+@pytest.mark.parametrize(("keep", "expected"), BEST)
 def test_best_epoch_is_the_first_with_the_highest_score_or_the_lowest_loss_or_the_last(tmp_path, keep, expected):
     backup = EpochBackup(tmp_path, Batches(*faces(), 8), keep)
     scores = {"val_accuracy": [0.5, 0.7, 0.7, 0.6, 0.1], "val_loss": [1.1, 0.9, 0.8, 0.8, 0.8]}
@@ -196,14 +192,13 @@ def test_best_epoch_is_the_first_with_the_highest_score_or_the_lowest_loss_or_th
 def test_loss_that_is_not_a_number_stops_the_training_at_once(tmp_path, together):
     """The third step of the second epoch makes it infinite; the first epoch stays."""
     model, (images, labels) = small_network(sgd, steps_per_execution=together), faces()
-    features = as_rgb(images).astype("float32")
 
     class Broken(Batches):
         def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
             inputs, targets = super().__getitem__(step)
             return np.full_like(inputs, np.inf) if (self.epoch, step) == (1, 2) else inputs, targets
 
-    batches = Broken(features, labels, 8, seed=3)
+    batches = Broken(as_rgb(images).astype("float32"), labels, 8, seed=3)
     batches.workers = 1
     backup = EpochBackup(tmp_path, batches, keep=())
     step = -(-3 // together) * together
@@ -245,14 +240,6 @@ def test_order_and_augmentation_depend_on_seed_and_epoch_alone():
     assert not np.array_equal(whole_epoch(first, 5)[0], whole_epoch(other_seed, 5)[0])
 
 
-class Slow(Batches):
-    """Batches of which some take longer, so that threads overtake one another."""
-
-    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        time.sleep(0.01 * (step % 3 == 0))
-        return super().__getitem__(step)
-
-
 @pytest.mark.parametrize("options", [{}, {"shuffle": False}])
 def test_keras_gets_the_same_batches_in_the_same_order_from_any_number_of_threads(tmp_path, monkeypatch, options):
     """Through `fit` itself, over epochs: nothing of one epoch may be prepared with the order of another."""
@@ -264,9 +251,14 @@ def test_keras_gets_the_same_batches_in_the_same_order_from_any_number_of_thread
         fed.extend(np.array(part).tobytes() for part in given[-1][:2])
         return learn(self, *given)
 
+    def some_slowly(batches: Batches, step: int, read=Batches.__getitem__):
+        time.sleep(0.01 * (step % 3 == 0))  # so that threads overtake one another
+        return read(batches, step)
+
     monkeypatch.setattr(type(model), "train_step", watched)
+    monkeypatch.setattr(Batches, "__getitem__", some_slowly)
     for workers in (1, 5):
-        batches = Slow(*faces(), 8, seed=3, augment=Augmentation())
+        batches = Batches(*faces(), 8, seed=3, augment=Augmentation())
         batches.workers = workers
         backup = EpochBackup(tmp_path / f"{workers}", batches, keep=())
         model.fit(batches, epochs=3, initial_epoch=backup.resume(model), callbacks=[backup], verbose=0, **options)
@@ -303,8 +295,7 @@ def test_augmentation_writes_what_a_flipped_copy_and_a_warp_of_its_own_would_be(
         matrix = cv2.getRotationMatrix2D((5.5, 5.5), angle, scale)
         matrix[:, 2] += random.uniform(-0.1, 0.1, 2) * 12
         image = np.ascontiguousarray(image[:, ::-1]) if random.random() < 0.5 else image
-        warped = cv2.warpAffine(image, matrix, (12, 12), borderMode=cv2.BORDER_REFLECT_101)
-        expected.append(warped.reshape(image.shape))
+        expected.append(cv2.warpAffine(image, matrix, (12, 12), borderMode=cv2.BORDER_REFLECT_101).reshape(image.shape))
     augmented = Augmentation()(images, np.random.default_rng(5))
     assert np.array_equal(augmented, expected) and augmented.dtype == np.uint8
     np.testing.assert_array_equal(images, before)
@@ -318,22 +309,16 @@ def test_a_compiled_network_begins_again_as_it_was_with_its_optimiser(tmp_path):
     begin_again()
     assert not np.array_equal(model.get_weights()[0], learnt[0])
     train(tmp_path / "second", 2, model=model)
-    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(state_of(model), learnt, strict=True))
+    assert equal(state_of(model), learnt)
 
 
-@pytest.fixture(scope="module")
-def exhausted() -> Exception:
-    """What the backend itself raises for more memory than there is; TensorFlow waits ten seconds before."""
-    with pytest.raises(Exception, match=r"OOM when allocating|Out of memory allocating") as caught:
-        keras.ops.zeros(NEVER_FITS)
-    return caught.value
-
-
-def test_batch_is_halved_until_it_fits_and_the_model_is_left_as_it_was_also_by_any_other_error(exhausted):
+def test_batch_is_halved_until_it_fits_and_the_model_is_left_as_it_was_also_by_any_other_error():
     model, (images, labels), tried = small_network(sgd), faces(), []
     model.run_eagerly = True
     model.train_on_batch(as_rgb(images[:6]), labels[:6])  # an optimiser with a past
     step, before = model.train_on_batch, state_of(model)
+    with pytest.raises(Exception, match=r"OOM when allocating|Out of memory allocating") as exhausted:
+        keras.ops.zeros(2**50)  # numbers, four petabytes; TensorFlow waits ten seconds
 
     def limited(inputs, targets):
         """Steps of more images than there is memory for fail after they have changed the model."""
@@ -342,13 +327,13 @@ def test_batch_is_halved_until_it_fits_and_the_model_is_left_as_it_was_also_by_a
         if len(inputs) > most:
             raise error
 
-    model.train_on_batch, error = limited, exhausted
+    model.train_on_batch, error = limited, exhausted.value
     for most in (4, 6, 1):
         tried.clear()
         fits = batch_that_fits(model, 6)
         assert fits == {4: 3, 6: 6, 1: 1}[most]
         assert tried == [size for size in (6, 3, 1) if size >= fits]
-        assert all(np.array_equal(now, then) for now, then in zip(state_of(model), before, strict=True))
+        assert equal(state_of(model), before)
     most = 0
     message = r"does not fit the memory of .*:0 with a batch of 1: take a smaller variant or image_size, or precision="
     with pytest.raises(MemoryError, match=message):
@@ -356,7 +341,7 @@ def test_batch_is_halved_until_it_fits_and_the_model_is_left_as_it_was_also_by_a
     error = ValueError("shapes")
     with pytest.raises(ValueError, match="shapes"):
         batch_that_fits(model, 6)
-    assert all(np.array_equal(now, then) for now, then in zip(state_of(model), before, strict=True))
+    assert equal(state_of(model), before)
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX can: see test_backends")

@@ -8,16 +8,6 @@ from fer_helpers import datasets, drawn, paths
 from fer_helpers.datasets.table import LayoutError
 
 JAFFE = {"KA.AN1.39.tiff": b"", "KL.HA2.159.tiff": b"x"}
-CK48 = {f"CK+48/happy/S010_004_{number:08d}.png": b"" for number in range(3)}
-
-
-@pytest.fixture
-def place(monkeypatch, tmp_path, write_files):
-    """Write files under a name into the folder of the real data sets."""
-    monkeypatch.setenv("FER_DATA_DIR", str(tmp_path))
-    return lambda name, files: write_files(tmp_path / name, files)
-
-
 NAMES = {
     "fer2013": "fer2013 fer2013.zip fer2013.csv icml_face_data.csv",
     "ferplus": "ferplus ferplus.zip",
@@ -26,6 +16,13 @@ NAMES = {
     "rafdb": "rafdb RAF-DB.zip raf-db-dataset.zip DATASET",
     "affectnet": "affectnet AffectNet.zip",
 }
+
+
+@pytest.fixture
+def place(monkeypatch, tmp_path, write_files):
+    """Write files under a name into the folder of the real data sets."""
+    monkeypatch.setenv("FER_DATA_DIR", str(tmp_path))
+    return lambda name, files: write_files(tmp_path / name, files)
 
 
 @pytest.mark.parametrize(("key", "name"), [(key, name) for key in NAMES for name in NAMES[key].split()])
@@ -69,7 +66,7 @@ def test_two_places_that_differ_are_refused_by_name(place, other):
 
 
 def test_of_several_those_present_are_loaded_and_the_others_say_what_was_looked_for(place, tmp_path):
-    archive = place("other.zip", CK48)
+    archive = place("other.zip", {f"CK+48/happy/S010_004_{number:08d}.png": b"" for number in range(3)})
     assert len(datasets.load("ckplus", f"{archive}/CK+48").table) == 3
     present, _ = datasets.load_present(["ckplus"], str(archive), options={"ckplus": {"last_frames": 2}})
     assert present["ckplus"].table["frame"].tolist() == [1, 2]

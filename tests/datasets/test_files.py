@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import struct
 import tarfile
 import tracemalloc
@@ -24,8 +25,7 @@ FILES = {
 
 
 def zipped(files: dict[str, bytes | str], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", method) as archive:
+    with zipfile.ZipFile(content := io.BytesIO(), "w", method) as archive:
         for name, member in files.items():
             archive.writestr(name, member)
     return content.getvalue()
@@ -57,8 +57,8 @@ def test_path_of_a_file_leads_back_to_its_bytes_lines_and_rows(lay_out):
 @pytest.mark.parametrize("written", ["./{}", "{}", "/{}"])
 @pytest.mark.parametrize("slash", ["/", "\\"])
 def test_names_of_members_are_read_however_a_program_wrote_them(tmp_path, written, slash):
-    archive = tmp_path / "data.ZIP"
-    archive.write_bytes(zipped({written.format(name).replace("/", slash): content for name, content in FILES.items()}))
+    files = {written.format(name).replace("/", slash): content for name, content in FILES.items()}
+    (archive := tmp_path / "data.ZIP").write_bytes(zipped(files))
     tree = FileTree(archive)
     assert tree.names == sorted(FILES)
     assert [read_file(tree.path(name)) for name in tree.images] == [b"a", b"b", b"c", b"d"]
@@ -87,6 +87,7 @@ TAR = io.BytesIO()
 with tarfile.open(fileobj=TAR, mode="w") as opened:
     opened.addfile(tarfile.TarInfo("train/happy/a.png"))
 DEFLATE64 = changed_entry(zipped({"a.png": b"a"}), 10, struct.pack("<H", 9))
+NO_TEXTS = {"bytes": b"\xff\xfe\0", "field": b'a,b\n"' + b"x" * 200_000, "cut": b"a,b\n\0" + b"\xc3"}
 
 
 @pytest.mark.parametrize(
@@ -150,11 +151,9 @@ def test_damaged_member_is_an_error_that_names_it_and_the_others_are_read_as_the
                 read(f"{archive}/a.csv")
 
 
-@pytest.mark.parametrize(
-    "content", [b"\xff\xfe\0", b'a,b\n"' + b"x" * 200_000, b"a,b\n\0" + b"\xc3"], ids=["bytes", "field", "cut"]
-)
-def test_text_that_is_none_is_an_error_that_names_it(lay_out, content):
-    tree = FileTree(lay_out({"a.csv": content}))
+@pytest.mark.parametrize("kind", NO_TEXTS)
+def test_text_that_is_none_is_an_error_that_names_it(lay_out, kind):
+    tree = FileTree(lay_out({"a.csv": NO_TEXTS[kind]}))
     with pytest.raises(LayoutError, match=r"a\.csv is damaged or no text .*: remove it and download it again"):
         list(read_rows(tree.path("a.csv"), ("a", "b")))
 
@@ -178,10 +177,8 @@ def test_member_that_hides_its_size_does_not_fill_memory(tmp_path):
 
 
 def test_image_that_went_away_is_an_error_that_names_it_and_the_next_step(lay_out, tmp_path, write_files):
-    location = lay_out(FILES)
-    location.rename(tmp_path / "elsewhere")
-    with pytest.raises(FileNotFoundError, match=r"no such file: .*a\.png; .* load the data set again"):
-        read_file(f"{location}/train/happy/a.png")
+    (location := lay_out(FILES)).rename(tmp_path / "elsewhere")
     archive = write_files(tmp_path / "other.zip", FILES)
-    with pytest.raises(FileNotFoundError, match=r"no such file: .*other\.zip/gone\.png; .* load the data set again"):
-        read_file(f"{archive}/gone.png")
+    for gone in (f"{location}/train/happy/a.png", f"{archive}/gone.png"):
+        with pytest.raises(FileNotFoundError, match=rf"no such file: {re.escape(gone)}; .* load the data set again"):
+            read_file(gone)

@@ -17,18 +17,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fer_helpers.datasets import LOADERS
-from fer_helpers.datasets.affectnet import read_number
+from fer_helpers.datasets import LOADERS, affectnet
 from fer_helpers.datasets.files import METHODS, FileTree, read_file, read_rows
 from fer_helpers.datasets.table import LayoutError
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", 40))
+SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 FIXED = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=EXAMPLES,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    derandomize=True, database=None, deadline=None, max_examples=EXAMPLES, suppress_health_check=SUPPRESSED
 )
 OF_THE_PROJECT = (LayoutError, FileNotFoundError)
 
@@ -44,6 +40,7 @@ FORMATS = [
     ("rafdb", "aligned/train_00001_aligned.jpg", "list_patition_label.txt", "train_00001.jpg 5\n"),
     ("affectnet", "Manually_Annotated_Images/1/a.jpg", "training.csv", BOXES),
 ]
+VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=5)
 
 
 @st.composite
@@ -51,9 +48,7 @@ def damaged(draw, content: bytes) -> bytes:
     """Bytes of which some were replaced, lost or added at a few places."""
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(content)))
-        piece = draw(
-            st.one_of(st.binary(max_size=8), st.sampled_from([b'"', b",", b"\0", b"\r", b"\n\n", b"nan", b"9" * 4301]))
-        )
+        piece = draw(st.binary(max_size=8) | st.sampled_from([b'"', b",", b"\0", b"\r", b"\n\n", b"nan", b"9" * 4301]))
         content = content[:start] + piece + content[start + draw(st.integers(0, 8)) :]
     return content
 
@@ -67,17 +62,12 @@ def test_text_of_any_bytes_ends_in_a_data_set_or_an_error_of_ours(name, image, t
         assert set(LOADERS[name].load(write_files(Path(folder) / "data", files)).table["image"]) <= {image}
 
 
-VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=5)
-
-
 @FIXED
 @given(st.lists(st.lists(VALUES, min_size=2, max_size=3), max_size=5))
 def test_rows_are_those_that_an_independent_parser_reads(rows):
-    text = io.StringIO()
-    csv.writer(text).writerows([["a", "b"], *rows])
+    csv.writer(text := io.StringIO()).writerows([["a", "b"], *rows])
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.csv"
-        path.write_text(text.getvalue(), newline="")
+        (path := Path(folder) / "a.csv").write_text(text.getvalue(), newline="")
         read = [values for _, values in read_rows(str(path), ("a", "b"))]
     assert read == [[value.strip() for value in row[:2]] for row in rows]
 
@@ -85,14 +75,12 @@ def test_rows_are_those_that_an_independent_parser_reads(rows):
 @FIXED
 @given(st.data())
 def test_numpy_file_of_any_bytes_is_a_number_or_an_error_that_names_it(data):
-    whole = io.BytesIO()
-    np.save(whole, np.array(data.draw(st.sampled_from([3, 0.5, "7"]))))
+    np.save(whole := io.BytesIO(), np.array(data.draw(st.sampled_from([3, 0.5, "7"]))))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path = Path(folder) / "1_exp.npy"
-        path.write_bytes(data.draw(damaged(whole.getvalue())))
+        (path := Path(folder) / "1_exp.npy").write_bytes(data.draw(damaged(whole.getvalue())))
         try:
-            assert np.isfinite(read_number(str(path)))
+            assert np.isfinite(affectnet.read_number(str(path)))
         except ValueError as error:
             assert str(error).startswith(f"{path} does not hold one number (")  # noqa: PT017
 
@@ -101,13 +89,11 @@ def test_numpy_file_of_any_bytes_is_a_number_or_an_error_that_names_it(data):
 @FIXED
 @given(st.data())
 def test_zip_of_any_bytes_gives_its_members_nothing_or_an_error_of_the_project(method, data):
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", method) as archive:
+    with zipfile.ZipFile(whole := io.BytesIO(), "w", method) as archive:
         archive.writestr("a.png", b"first" * 20)
         archive.writestr("b/c.csv", "a,b\n1,2\n" * 20)
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(*OF_THE_PROJECT):
-        path = Path(folder) / "data.zip"
-        path.write_bytes(data.draw(damaged(whole.getvalue())))
+        (path := Path(folder) / "data.zip").write_bytes(data.draw(damaged(whole.getvalue())))
         tree = FileTree(path)
         for name in tree.names:
             with contextlib.suppress(LayoutError):

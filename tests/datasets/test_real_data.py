@@ -13,8 +13,7 @@ def by_expression(names: str, *numbers: int) -> dict[str, int]:
 
 
 def test_real_fer2013_has_the_published_number_of_images_of_each_split_and_class(real_data):
-    dataset = fer2013.load(real_data("fer2013"))
-    table = dataset.table
+    table = (dataset := fer2013.load(real_data("fer2013"))).table
     assert (len(dataset.skipped), dataset.notes) == (0, ())
     assert Counter(table["split"]) == {"train": 28_709, "val": 3_589, "test": 3_589} == fer2013.PUBLISHED_COUNTS
     for split, counts in (  # of the challenge's CSV, in the order of its codes
@@ -24,9 +23,9 @@ def test_real_fer2013_has_the_published_number_of_images_of_each_split_and_class
     ):
         told = by_expression("anger disgust fear happy sad surprise neutral", *counts)
         assert Counter(table.loc[table["split"] == split, "expression"]) == told
-    halves = Counter(table.loc[table["split"] != "train", "expression"])  # as huang_2024 prints them
-    printed = (958, 111, 1_024, 1_774, 1_233, 1_247, 831)
-    assert halves == by_expression("anger disgust fear happy neutral sad surprise", *printed)
+    printed = (958, 111, 1_024, 1_774, 1_233, 1_247, 831)  # of both halves, by huang_2024
+    halves = by_expression("anger disgust fear happy neutral sad surprise", *printed)
+    assert Counter(table.loc[table["split"] != "train", "expression"]) == halves
 
 
 def authors_majority(votes: list[str]) -> int | None:
@@ -37,8 +36,7 @@ def authors_majority(votes: list[str]) -> int | None:
 
 
 def test_real_ferplus_has_the_counts_that_its_csv_gives_by_the_rule(real_data):
-    location = real_data("ferplus")
-    dataset = ferplus.load(location)
+    dataset = ferplus.load(location := real_data("ferplus"))
     with zipfile.ZipFile(location) as archive:
         text = archive.read("fer2013new.csv").decode()
     rows = [row for row in csv.reader(io.StringIO(text)) if row[1].strip()][1:]
@@ -48,7 +46,6 @@ def test_real_ferplus_has_the_counts_that_its_csv_gives_by_the_rule(real_data):
     assert Counter(dataset.table["split"]) == {"train": 25_060 - 3, "val": 3_199, "test": 3_153}
     assert dataset.skipped["reason"].str.contains("named a second time").sum() == 3
     assert len(dataset.table) + len(dataset.skipped) == 35_887
-
     folders = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}
     order = ["neutral", "happy", "surprise", "sad", "anger", "disgust", "fear", "contempt"]
     expected = {f"data/{folders[row[0]]}/{row[1]}": order[authors_majority(row[2:])] for row in reversed(labelled)}
@@ -57,13 +54,11 @@ def test_real_ferplus_has_the_counts_that_its_csv_gives_by_the_rule(real_data):
 
 def test_real_ck48_has_three_frames_of_each_published_sequence(real_data):
     location = real_data("ckplus48")
-    dataset = ckplus.load(location)
-    table = dataset.table
+    table = (dataset := ckplus.load(location)).table
     assert (len(table), table["sequence"].nunique(), table["subject"].nunique()) == (981, 327, 118)
     assert set(table.groupby("sequence").size()) == {3}
-    numbers = (45, 18, 59, 25, 69, 28, 83)  # Lucey et al. 2010
-    published = by_expression("anger contempt disgust fear happy sad surprise", *numbers)
-    assert Counter(table.drop_duplicates("sequence")["expression"]) == published
+    published = by_expression("anger contempt disgust fear happy sad surprise", 45, 18, 59, 25, 69, 28, 83)
+    assert Counter(table.drop_duplicates("sequence")["expression"]) == published  # Lucey et al. 2010
     assert (dataset.notes, len(dataset.skipped)) == ((), 0)
     frames = table.groupby("sequence")["frame"]
     assert (frames.max() - frames.min() == 2).all()

@@ -52,9 +52,6 @@ def test_hash_is_the_sha256_of_images_expressions_and_splits_as_text():
 
 def test_counts_are_those_made_by_hand():
     rows = [row("1", "sad"), row("2", "sad"), row("3"), row("4", "sad", "test"), row("5", "happy", None)]
-    counts = count_images(make_table(rows))
-    assert counts.to_dict("index") == {
-        "none": {"happy": 1, "sad": 0},
-        "test": {"happy": 0, "sad": 1},
-        "train": {"happy": 1, "sad": 2},
-    }
+    counts = count_images(make_table(rows)).to_dict("split")
+    assert (counts["index"], counts["columns"]) == (["none", "test", "train"], ["happy", "sad"])
+    assert counts["data"] == [[1, 0], [0, 1], [1, 2]]

@@ -1,14 +1,12 @@
 """Drawn faces are the same from the same seed, and no part of a drawn data set is ever taken for the whole."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from fer_helpers import datasets, drawn, paths
+from fer_helpers import datasets, drawn
 from fer_helpers.drawn import layouts
 from fer_helpers.drawn.drawing import ACTIONS, draw_face, draw_identity
 
@@ -73,8 +71,6 @@ def test_the_first_of_two_processes_that_draw_the_same_data_set_wins(quick, monk
     assert list(folder.parent.iterdir()) == [folder]
 
 
-def test_all_that_can_be_loaded_can_be_drawn_and_the_command_draws_what_is_named_and_says_where():
+def test_all_that_can_be_loaded_can_be_drawn_and_the_command_draws_what_is_named_and_says_where(run_python):
     assert layouts.LAYOUTS.keys() == datasets.LOADERS.keys()
-    command = [sys.executable, "-m", "fer_helpers.drawn", "jaffe"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=paths.PROJECT).stdout
-    assert printed == f"jaffe: {drawn.ensure('jaffe')}\n"
+    assert run_python("-m", "fer_helpers.drawn", "jaffe").stdout == f"jaffe: {drawn.ensure('jaffe')}\n"

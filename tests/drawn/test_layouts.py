@@ -1,6 +1,7 @@
 """The real loaders read each drawn data set, its flaws are there, and unseen people's expressions can be learned."""
 
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -8,25 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn import linear_model, model_selection, pipeline, preprocessing
 
 from fer_helpers import datasets, drawn
 from fer_helpers.drawn import layouts
-
-OPTIONS = {"ckplus": {"first_as_neutral": True}}
-
-
-@cache
-def loaded(name: str) -> datasets.FaceDataset:
-    return datasets.load(name, "generated", **OPTIONS.get(name, {}))
-
-
-def pictures(table: pd.DataFrame) -> list[np.ndarray | None]:
-    return [cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in table["path"]]
-
 
 SIZES = {  # images of each split; skipped files, expressions, people
     "fer2013": ({"train": 800 + 6 + 2 + 2 + 1, "val": 160 + 4, "test": 160 + 5 + 3}, 0, 7, 0),
@@ -35,6 +21,15 @@ SIZES = {  # images of each split; skipped files, expressions, people
     "jaffe": ({}, 0, 7, 10),
     "ckplus": ({}, 10, 8, 21),
 }
+
+
+@cache
+def loaded(name: str) -> datasets.FaceDataset:
+    return datasets.load(name, "generated", **({"first_as_neutral": True} if name == "ckplus" else {}))
+
+
+def pictures(table: pd.DataFrame) -> list[np.ndarray | None]:
+    return [cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in table["path"]]
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -52,9 +47,8 @@ def cut(picture: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
 
 @pytest.mark.parametrize("name", layouts.LAYOUTS)
 def test_the_same_bytes_are_drawn_twice(name):
-    folder = drawn.ensure(name)
-    for _, (path, content) in zip(range(40), layouts.LAYOUTS[name](), strict=False):
-        assert (folder / path).read_bytes() == content
+    for path, content in islice(layouts.LAYOUTS[name](), 40):
+        assert (drawn.ensure(name) / path).read_bytes() == content
 
 
 def test_fer2013_has_copies_within_and_across_splits_brighter_ones_and_what_shows_nothing():
@@ -84,10 +78,9 @@ def test_rafdb_faces_at_the_boxes_of_original_images_are_the_aligned_images():
     table = loaded("rafdb").table.head(30)
     for path, aligned in zip(table["path"], pictures(table), strict=True):
         original = Path(path.replace("aligned/", "original/").replace("_aligned", ""))
-        whole = cv2.imread(str(original), cv2.IMREAD_GRAYSCALE)
         box_file = original.parents[2] / "Annotation/boundingbox" / f"{original.stem}_boundingbox.txt"
         left, top, right, bottom = map(float, box_file.read_text().split())
-        face = cut(whole, (left, top, right - left, bottom - top))
+        face = cut(cv2.imread(str(original), cv2.IMREAD_GRAYSCALE), (left, top, right - left, bottom - top))
         assert np.abs(cv2.resize(face, (100, 100)).astype(float) - aligned).mean() < 4  # compressed twice
 
 
@@ -104,7 +97,8 @@ def test_a_linear_classifier_learns_the_expressions_of_people_it_has_not_seen(na
     boxes = [box] * len(table) if box else table["box"]
     hog = cv2.HOGDescriptor((48, 48), (16, 16), (8, 8), (8, 8), 9)
     features = [hog.compute(cv2.resize(cut(*face), (48, 48))) for face in zip(table["pixels"], boxes, strict=True)]
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-    people = table["subject"] if name == "jaffe" else table["split"]
-    accuracy = cross_val_score(model, np.array(features), table["label"], groups=people, cv=GroupKFold(2)).mean()
+    logistic = linear_model.LogisticRegression(C=0.01, max_iter=500)
+    model = pipeline.make_pipeline(preprocessing.StandardScaler(), logistic)
+    given = {"groups": table["subject" if name == "jaffe" else "split"], "cv": model_selection.GroupKFold(2)}
+    accuracy = model_selection.cross_val_score(model, np.array(features), table["label"], **given).mean()
     assert accuracy > 0.6 > 2.5 * table["label"].value_counts(normalize=True).max()

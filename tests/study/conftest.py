@@ -101,8 +101,7 @@ def write_run() -> Callable[..., Path]:
         content = ABOUT | {"run": folder.name, "profile": folder.parent.name, "data": [PHOTOGRAPHS]} | about
         (folder / "run.json").write_text(json.dumps(content))
         always = {"run": folder.name, "notebook": content["notebook"]}
-        results = pd.DataFrame([always | row for row in rows], columns=list(COLUMNS))
-        results.to_csv(folder / "results.csv", index=False)
+        pd.DataFrame([always | row for row in rows], columns=list(COLUMNS)).to_csv(folder / "results.csv", index=False)
         (folder / "executed.ipynb.gz").write_bytes(gzip.compress(nbformat.writes(executed or everything()).encode()))
         return folder
 

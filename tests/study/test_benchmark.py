@@ -44,8 +44,7 @@ def test_streaming_four_times_as_many_files_takes_no_more_memory(tmp_path):
 def test_a_peer_does_one_thing_after_the_other_and_says_so_if_it_has_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark.paths, "PROJECT", tmp_path)
     assert benchmark.peer() is None
-    python = tmp_path / ".venv-peers" / "bin" / "python"
-    python.parent.mkdir(parents=True)
+    (python := tmp_path / ".venv-peers" / "bin" / "python").parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\nread line && echo "$1 has done $line"\n')
     python.chmod(0o755)
     ask = benchmark.peer()

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import zipfile
 from itertools import product
 from pathlib import Path
 
@@ -55,41 +54,6 @@ REFUSED = [
     ({"flip": 1}, "flip must be True or False, not '1'"),
     ({"data_sets": ["fer2014"]}, "data_sets must be one of fer2013, ferplus"),
 ]
-UNREADABLE = [
-    *((of_none, "holds no parameters: write one `name: value` a line") for of_none in (b"- B0", b"[]", b"0")),
-    (b"a: b: c", "as YAML: .* line 1, column 5"),
-    (b"a: &b [*b]", "has no parameter a"),
-    (b"epochs: 2\nepochs: 3", "as YAML: epochs stands in it twice"),
-    (b"epochs: !!bool maybe", "as YAML"),
-    (b"\xff", "as YAML"),
-]
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
-    """A project of its own, without data."""
-    monkeypatch.setattr(paths, "PROJECT", tmp_path)
-    monkeypatch.delenv("FER_DATA_DIR", raising=False)
-    return tmp_path
-
-
-def write(project: Path, *cells: str) -> Path:
-    """A notebook whose first cell is tagged `parameters`, and its first cell of Markdown."""
-    content = [{"cell_type": "code", "source": [source], "metadata": {}} for source in cells]
-    content[0]["metadata"]["tags"] = ["parameters"]
-    (project / "notebooks").mkdir(exist_ok=True)
-    file = project / "notebooks" / "01_small.ipynb"
-    file.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": "# A", "metadata": {}}, *content]}))
-    return file
-
-
-@pytest.mark.parametrize(("passed", "sentence"), REFUSED, ids=str)
-def test_what_a_parameter_can_not_be_is_said_with_its_name(project, passed, sentence):
-    notebook = write(project, DECLARED)
-    with pytest.raises(parameters.RunError, match=sentence):
-        parameters.check(notebook, parameters.resolved(notebook, passed))
-
-
 OF_ONE_NOTEBOOK = [
     ("00_datasets", {"dataset": "jaffe"}, "dataset must be one of fer2013, ferplus, not 'jaffe'"),
     ("01_huang_2024", {"schedule": "staircase"}, "schedule must be one of constant, cosine, not"),
@@ -120,6 +84,46 @@ OF_ONE_NOTEBOOK = [
     ("03_singh_2022", {"alternatives": {"wide": {"hidden": 0}}}, "hidden must be at least 1, not 0"),
     ("03_singh_2022", {"alternatives": {"other": {"optimizer": "adamw"}}}, "optimizer must be one of adam, sgd, not"),
 ]
+MODULES = dict.fromkeys(("__init__", "d", "sets/__init__", "sets/two", "scores", "study/__init__"), "") | {
+    "a": "from fer_helpers.sets.one import load",
+    "b": "def late():\n    from fer_helpers import c",
+    "c": "import fer_helpers.a",
+    "sets/one": "import numpy",
+    "study/runs": "from fer_helpers import scores\nfrom fer_helpers.study import judged",
+    "study/judged": "from fer_helpers import d",
+    "drawn/__init__": "from fer_helpers import d",
+}
+UNREADABLE = [
+    *((of_none, "holds no parameters: write one `name: value` a line") for of_none in (b"- B0", b"[]", b"0")),
+    (b"a: b: c", "as YAML: .* line 1, column 5"),
+    (b"a: &b [*b]", "has no parameter a"),
+    (b"epochs: 2\nepochs: 3", "as YAML: epochs stands in it twice"),
+    (b"epochs: !!bool maybe", "as YAML"),
+    (b"\xff", "as YAML"),
+]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr(paths, "PROJECT", tmp_path)
+    monkeypatch.delenv("FER_DATA_DIR", raising=False)
+    return tmp_path
+
+
+def write(project: Path, *cells: str) -> Path:
+    """A notebook whose first cell is tagged `parameters`, and its first cell of Markdown."""
+    content = [{"cell_type": "code", "source": [source], "metadata": {}} for source in cells]
+    content[0]["metadata"]["tags"] = ["parameters"]
+    (file := project / "notebooks" / "01_small.ipynb").parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": "# A", "metadata": {}}, *content]}))
+    return file
+
+
+@pytest.mark.parametrize(("passed", "sentence"), REFUSED, ids=str)
+def test_what_a_parameter_can_not_be_is_said_with_its_name(project, passed, sentence):
+    notebook = write(project, DECLARED)
+    with pytest.raises(parameters.RunError, match=sentence):
+        parameters.check(notebook, parameters.resolved(notebook, passed))
 
 
 @pytest.mark.parametrize(("notebook", "passed", "sentence"), OF_ONE_NOTEBOOK, ids=str)
@@ -143,10 +147,9 @@ def test_good_values_pass_and_a_whole_number_is_a_number(project):
 
 
 def test_parameters_that_are_no_plain_values_are_refused_in_a_sentence(project):
+    more = "01_small.ipynb: the cell tagged parameters holds more than names"
     for declared in ("folds = 2 * 5", "l1, l0 = 1, 2", "folds ="):
-        with pytest.raises(
-            parameters.RunError, match="01_small.ipynb: the cell tagged parameters holds more than names"
-        ):
+        with pytest.raises(parameters.RunError, match=more):
             parameters.defaults(write(project, declared))
     with pytest.raises(parameters.RunError, match="photos must be a text, not '2024'"):
         parameters.resolved(write(project, "photos = []"), {"photos": [2024]})
@@ -167,68 +170,51 @@ def test_a_file_that_holds_no_parameters_is_refused(project, content, sentence):
         parameters.resolved(write(project, DECLARED), parameters.read(project / "01_small.yaml"))
 
 
-def test_missing_data_is_said_with_the_folder_and_only_where_photographs_are_asked_for(project, monkeypatch):
-    loading = "%matplotlib inline\nfound = datasets.load(dataset, data)\n"
+def test_missing_data_is_said_with_its_folder_and_only_where_photographs_are_needed(project, monkeypatch, write_files):
+    def check(**changed: object) -> None:
+        parameters.check_data(notebook, parameters.defaults(notebook) | changed)
+
+    def check_refused(match: str, **changed: object) -> None:
+        with pytest.raises(parameters.RunError, match=match):
+            check(**changed)
+
+    raw, loading = project / "data" / "raw", "%matplotlib inline\nfound = datasets.load(dataset, data)\n"
     notebook = write(project, 'dataset = "fer2013"\ndata = "real"', loading, "x = 1 +")
-    with pytest.raises(parameters.RunError, match=f"no fer2013 in {project}/data/raw: "):
-        parameters.check_data(notebook, parameters.defaults(notebook))
-    parameters.check_data(notebook, parameters.defaults(notebook) | {"data": "generated"})
+    check_refused(f"no fer2013 in {raw}: ")
+    check(data="generated")
     several = "present, absent = datasets.load_present(data_sets, data, options)"  # of which one is enough
     notebook = write(project, 'data_sets = ["jaffe", "ckplus"]\ndata = "real"', several)
-    with pytest.raises(parameters.RunError, match="no jaffe in .*; no ckplus in "):
-        parameters.check_data(notebook, parameters.defaults(notebook))
-    (project / "data" / "raw" / "CK+48").mkdir(parents=True)
-    with pytest.raises(parameters.RunError, match=r"CK\+48 holds no file: put ckplus there"):
-        parameters.check_data(notebook, parameters.defaults(notebook))
-    latin = project / "data" / "raw" / "CK+48" / os.fsdecode(b"caf\xe9.png")
-    latin.touch()
-    with pytest.raises(parameters.RunError, match=r"caf\\udce9.png' has a name that is not UTF-8"):
-        parameters.check_data(notebook, parameters.defaults(notebook))
+    check_refused("no jaffe in .*; no ckplus in ")
+    (raw / "CK+48").mkdir(parents=True)
+    check_refused(r"CK\+48 holds no file: put ckplus there")
+    (latin := raw / "CK+48" / os.fsdecode(b"caf\xe9.png")).touch()
+    check_refused(r"caf\\udce9.png' has a name that is not UTF-8")
     latin.rename(latin.with_name("cafe.png"))
-    parameters.check_data(notebook, parameters.defaults(notebook))
-    (project / "data" / "raw" / "CK+48" / "S005").symlink_to(project)
-    with pytest.raises(parameters.RunError, match="S005 is a link to a folder or to nothing, which is not read"):
-        parameters.check_data(notebook, parameters.defaults(notebook) | {"data_sets": ["ckplus"]})
-    (project / "data" / "raw" / "CK+48" / "S005").unlink()
-    (project / "data" / "raw" / "jaffe.zip").write_text("<html>")
-    with pytest.raises(parameters.RunError, match=r"jaffe.zip is not a zip but a web page"):  # though one is enough
-        parameters.check_data(notebook, parameters.defaults(notebook))
-    with zipfile.ZipFile(project / "data" / "raw" / "jaffe.zip", "w") as archive:
-        archive.writestr("jaffe/KA.AN1.tiff", "")
-    parameters.check_data(notebook, parameters.defaults(notebook) | {"data_sets": ["jaffe"]})
-    parameters.check_data(notebook, parameters.defaults(notebook) | {"data": ""})
-    with zipfile.ZipFile(project / "data" / "raw" / "jaffe.zip", "w") as archive:
-        archive.writestr("jaffe/../../KA.AN1.tiff", "")
-    with pytest.raises(parameters.RunError, match=r"jaffe.zip holds jaffe/../../KA.AN1.tiff, which leads out of it"):
-        parameters.check_data(notebook, parameters.defaults(notebook) | {"data_sets": ["jaffe"]})
+    check()
+    (raw / "CK+48" / "S005").symlink_to(project)
+    check_refused("S005 is a link to a folder or to nothing, which is not read", data_sets=["ckplus"])
+    (raw / "CK+48" / "S005").unlink()
+    (raw / "jaffe.zip").write_text("<html>")
+    check_refused(r"jaffe.zip is not a zip but a web page")  # though one is enough
+    write_files(raw / "jaffe.zip", {"jaffe/KA.AN1.tiff": ""})
+    check(data_sets=["jaffe"])
+    check(data="")
+    write_files(raw / "jaffe.zip", {"jaffe/../../KA.AN1.tiff": ""})
+    check_refused(r"jaffe.zip holds jaffe/../../KA.AN1.tiff, which leads out of it", data_sets=["jaffe"])
     with pytest.raises(parameters.RunError, match="data: ~nobody-here/faces begins in no home folder of this machine"):
         parameters.resolved(notebook, {"data": "~nobody-here/faces"})
     wrong = {"FER_DATA_DIR": str(notebook), "FER_CACHE_DIR": f"{notebook}/cache"}
     for (variable, place), told in product(wrong.items(), (f"{notebook} is no folder", "~nobody-here begins in no")):
-        with monkeypatch.context() as patched, pytest.raises(parameters.RunError, match=f"{variable}: {told}"):
+        with monkeypatch.context() as patched:
             patched.setenv(variable, "~nobody-here" if "~" in told else place)
-            parameters.check_data(notebook, parameters.defaults(notebook))
+            check_refused(f"{variable}: {told}")
     notebook.write_text("{")
     with pytest.raises(parameters.RunError, match="01_small.ipynb can't be read as a notebook"):
         parameters.defaults(notebook)
 
 
-MODULES = dict.fromkeys(("__init__", "d", "sets/__init__", "sets/two", "scores", "study/__init__"), "") | {
-    "a": "from fer_helpers.sets.one import load",
-    "b": "def late():\n    from fer_helpers import c",
-    "c": "import fer_helpers.a",
-    "sets/one": "import numpy",
-    "study/runs": "from fer_helpers import scores\nfrom fer_helpers.study import judged",
-    "study/judged": "from fer_helpers import d",
-    "drawn/__init__": "from fer_helpers import d",
-}
-
-
-def test_modules_are_found_through_what_modules_import_and_those_that_draw_faces_count_where_they_are_drawn(project):
-    package = project / "fer_helpers"
-    for name, text in MODULES.items():
-        (package / f"{name}.py").parent.mkdir(parents=True, exist_ok=True)
-        (package / f"{name}.py").write_text(text)
+def test_modules_are_found_through_imports_and_those_that_draw_faces_count_where_they_are_drawn(project, write_files):
+    package = write_files(project / "fer_helpers", {f"{name}.py": text for name, text in MODULES.items()})
     file = write(project, "n = 1", "from fer_helpers import b, drawn\nfrom fer_helpers.study import judged, runs")
     found = [str(module.relative_to(package).with_suffix("")) for module in parameters.imported_modules(file)]
     assert found == ["__init__", "a", "b", "c", "scores", "sets/__init__", "sets/one"]
@@ -238,14 +224,11 @@ def test_modules_are_found_through_what_modules_import_and_those_that_draw_faces
     assert {data for data in before if before[data] != after[data]} == {"generated"}
 
 
-def test_prose_changes_no_fingerprint_and_any_code_does(project):
+def test_prose_changes_no_fingerprint_and_any_code_does(project, write_files):
     code = 'def double(n, /):\n    """Twice."""\n    return [2 * n]'
-    for module in ("__init__", "a"):
-        (project / "fer_helpers").mkdir(exist_ok=True)
-        (project / "fer_helpers" / f"{module}.py").write_text("")
 
     def fingerprint(cell: str = "from fer_helpers import a", module: str = code, markdown: str = "# A") -> str:
-        (project / "fer_helpers" / "a.py").write_text(module)
+        write_files(project / "fer_helpers", {"__init__.py": "", "a.py": module})
         file = write(project, "n = 1", cell)
         file.write_text(file.read_text().replace("# A", markdown))
         return parameters.fingerprint(file, {"data": "real"})

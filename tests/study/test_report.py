@@ -22,6 +22,12 @@ HOSTILE_HTML = [
 ]
 CLAIMS = pd.DataFrame({"value": [0.9957, 0.9545], "n": pd.array([132, None], dtype="Int64")})
 RESULTS = pd.DataFrame({"value": [0.4532101, 0.97], "ci_low": [0.41, None], "ci_high": [0.4969, None], "n": [510, 132]})
+TRACED = [
+    ({"accuracy": [0.4532101], "interval": [(0.41, 0.4969)], "n": [510]}, []),
+    ({"interval": [(0.41, 0.5)], "n": [511]}, ["interval: 0.5", "n: 511.0"]),
+    ({"paper": [0.9545], "ours": [0.9545]}, ["ours: 0.9545"]),
+    ({"paper": [0.9957], "ours": [0.97], "difference": [0.97 - 0.9545]}, ["difference: 0.015499999999999958"]),
+]
 
 
 def failed_notebook() -> nbformat.NotebookNode:
@@ -38,15 +44,14 @@ def failed_notebook() -> nbformat.NotebookNode:
 
 
 def page_of(folder) -> BeautifulSoup:
-    """The page of a run."""
     report.render(folder.parent)
     return BeautifulSoup(folder.with_name(f"{folder.name}.html").read_text(encoding="utf-8"), "html.parser")
 
 
 @pytest.fixture(scope="module")
 def soup(tmp_path_factory, write_run) -> BeautifulSoup:
-    rows = [{"metric": "accuracy", "value": 0.4532101, "n": 510, "ci_low": 0.41, "ci_high": 0.4969}]
-    return page_of(write_run(tmp_path_factory.mktemp("reports") / "cpu" / "run", rows))
+    row = {"metric": "accuracy", "value": 0.4532101, "n": 510, "ci_low": 0.41, "ci_high": 0.4969}
+    return page_of(write_run(tmp_path_factory.mktemp("reports") / "cpu" / "run", [row]))
 
 
 def test_page_names_what_was_run_on_what_with_what(soup):
@@ -63,10 +68,9 @@ def test_page_names_what_was_run_on_what_with_what(soup):
 
 
 def test_run_on_generated_faces_and_one_that_only_compares_such_runs_say_so_first(tmp_path, write_run):
-    drawn = write_run(tmp_path / "smoke" / "drawn", data=[GENERATED])
-    compares = write_run(tmp_path / "smoke" / "scoreboard", data=[])
-    for folder in (drawn, compares):
-        body = page_of(folder).body.get_text(" ", strip=True).removeprefix("Skip to the content ")
+    for name, data in {"drawn": [GENERATED], "scoreboard": []}.items():
+        page = page_of(write_run(tmp_path / "smoke" / name, data=data))
+        body = page.body.get_text(" ", strip=True).removeprefix("Skip to the content ")
         assert body.startswith("Generated faces: this run checks that the code works; it says nothing about the paper")
 
 
@@ -78,8 +82,7 @@ def test_failed_run_shows_its_error_and_the_notebook_up_to_the_traceback(tmp_pat
     assert told == f"This run failed: {error or 'it stopped before its end and left no message'}"
     assert page.select_one(".traceback").get_text().strip() == "Traceback\nno faces <here>"
     assert page.select("article details")[-1].has_attr("open")
-    assert "What comes after" not in page.get_text()
-    assert "An Exception" not in page.get_text()
+    assert "What comes after" not in page.get_text() and "An Exception" not in page.get_text()
 
 
 def test_code_and_logs_are_folded_and_a_log_keeps_both_ends(soup):
@@ -99,8 +102,8 @@ def test_formulas_are_mathml_headings_are_listed_once_and_links_lead_from_the_pa
     listed = [(item["class"][0], item.a["href"]) for item in soup.select(".beside li")]
     assert listed[:3] == [("level-2", "#The-data"), ("level-3", "#Training"), ("level-2", "#The-data-2")]
     assert [heading.get_text() for heading in soup.find_all("h1")] == ["A title"]
-    links = [link["href"] for link in soup.select(".prose a")]
-    assert links == ["#The-data", "../../data/claims.csv", "https://doi.org/1"]
+    links = ["#The-data", "../../data/claims.csv", "https://doi.org/1"]
+    assert [link["href"] for link in soup.select(".prose a")] == links
     assert soup.select_one("table.results > caption a")["href"] == "#provenance"
     (source,) = soup.select("figure a.source")
     assert "show()" in soup.select_one(source["href"]).get_text()
@@ -121,11 +124,10 @@ def test_nothing_that_comes_from_data_runs_or_is_fetched(tmp_path, write_run, op
         new_output("error", ename="E", evalue=HOSTILE, traceback=[HOSTILE]),
     ]
     cells = [new_markdown_cell(f"# {HOSTILE}\n\n## {HOSTILE}"), new_code_cell(f"# {HOSTILE}", outputs=outputs)]
-    executed = new_notebook(cells=cells)
     about = {"verdict": HOSTILE, "error": HOSTILE, "commit": HOSTILE, "parameters": {HOSTILE: HOSTILE}}
     data = GENERATED | {"source": "real photographs", "notes": [HOSTILE], "found_as": HOSTILE, "dataset": HOSTILE}
-    folder = write_run(tmp_path / "cpu" / "run", executed=executed, status="failed", **about, data=[data])
-    page = page_of(folder)
+    about |= {"executed": new_notebook(cells=cells), "status": "failed", "data": [data]}
+    page = page_of(write_run(tmp_path / "cpu" / "run", **about))
     assert not page.select("script, iframe, [onerror], [onload], [href^=javascript], img[src^=http]")
     assert f"Left out: {HOSTILE}" in page.get_text()
     assert open_page(tmp_path / "cpu" / "run.html").title() != "ran"
@@ -151,9 +153,8 @@ def test_a_page_is_written_again_only_if_its_inputs_have_changed(tmp_path, write
 
 @pytest.mark.parametrize(("code", "shown"), [("x = 1", "Clear."), ("x = 2", "Unclear.")])
 def test_prose_is_as_it_is_today_where_the_code_is_the_same(tmp_path, code, shown):
-    executed = new_notebook(cells=[new_markdown_cell("Unclear."), new_code_cell("x = 1")])
     injected = new_code_cell("x = 3", metadata={"tags": ["injected-parameters"]})
-    executed.cells.insert(1, injected)
+    executed = new_notebook(cells=[new_markdown_cell("Unclear."), injected, new_code_cell("x = 1")])
     today = new_notebook(cells=[new_markdown_cell("Clear."), new_code_cell(code)])
     (tmp_path / "a.ipynb").write_text(nbformat.writes(today))
     assert cells.clarify(executed, tmp_path / "a.ipynb") is (shown == "Clear.")
@@ -183,14 +184,6 @@ def test_pages_results_and_the_profiles_own_index_are_written_number_by_number(t
     (smoke / "one" / "results.csv").write_text("run,value\nold,1\n")
     with pytest.raises(ValueError, match=r"one.results\.csv has the columns run, value, not run, paper"):
         report.write_pages(smoke)
-
-
-TRACED = [
-    ({"accuracy": [0.4532101], "interval": [(0.41, 0.4969)], "n": [510]}, []),
-    ({"interval": [(0.41, 0.5)], "n": [511]}, ["interval: 0.5", "n: 511.0"]),
-    ({"paper": [0.9545], "ours": [0.9545]}, ["ours: 0.9545"]),
-    ({"paper": [0.9957], "ours": [0.97], "difference": [0.97 - 0.9545]}, ["difference: 0.015499999999999958"]),
-]
 
 
 @pytest.mark.parametrize(("columns", "expected"), TRACED)

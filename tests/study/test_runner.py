@@ -5,7 +5,6 @@ import shutil
 import sys
 import tempfile
 from base64 import b64decode, b64encode
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -23,23 +22,26 @@ from fer_helpers.study import cells, runner, runs
 NOTEBOOK = Path(__file__).parent.parent / "fixtures" / "ends_as_told.ipynb"
 RUN_DIR = "reports/smoke/00_any.told"
 DEAD = "DeadKernelError: the kernel died, out of memory, killed from outside or crashed in compiled code"
+ERRORS = {
+    "raised": 'ValueError: this notebook was told to fail (in cell [5]: if ending == "raised":)',
+    "killed": f'{DEAD} (in cell [7]: if ending == "killed":)',
+    "silent": "the notebook ended without writing its results: run.json says 'running', not 'finished'",
+}
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
+def project(tmp_path, monkeypatch, write_files) -> Path:
     """A project that holds one notebook, which ends as its parameter `ending` says."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(paths.PROJECT / "fer_helpers", tmp_path / "fer_helpers", ignore=ignored)
     monkeypatch.setattr(paths, "PROJECT", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "00_any.ipynb").write_bytes(NOTEBOOK.read_bytes())
-    return tmp_path
+    return write_files(tmp_path, {"notebooks/00_any.ipynb": NOTEBOOK.read_bytes()})
 
 
 @pytest.fixture
-def run_with(project) -> Callable[..., str]:
+def run_with(project):
     """Run the notebook with some parameters; returns what went wrong."""
 
     def run_with(parameters: dict, **options: int) -> str:
@@ -50,22 +52,19 @@ def run_with(project) -> Callable[..., str]:
 
 
 def about(folder: Path) -> tuple[str, str]:
-    """What `run.json` says of how a run ended."""
     content = json.loads((folder / "run.json").read_text())
     return content["status"], content.get("error", "")
 
 
-def test_a_finished_run_leaves_its_notebook_and_what_it_wrote_itself(run_with, project, capsys, monkeypatch):
+def test_a_finished_run_leaves_its_notebook_and_what_it_wrote(run_with, project, capsys, monkeypatch, write_files):
     kernel = {"argv": ["/bin/false"], "display_name": "the user's own", "language": "python"}
-    (project / "kernels" / "python3").mkdir(parents=True)
-    (project / "kernels" / "python3" / "kernel.json").write_text(json.dumps(kernel))
+    write_files(project, {"kernels/python3/kernel.json": json.dumps(kernel)})
     monkeypatch.setenv("JUPYTER_PATH", str(project))
     assert run_with({"epochs": 2}, threads=1) == ""
     folder = project / RUN_DIR
     assert about(folder) == ("finished", "")
     assert sorted(file.name for file in folder.iterdir()) == ["executed.ipynb.gz", "results.csv", "run.json"]
     assert [file.name for file in folder.parent.iterdir() if "lock" not in file.name] == ["00_any.told"]
-
     notebook, written = cells.read(folder / runs.EXECUTED), json.loads((folder / "run.json").read_text())
     count = len(nbformat.read(NOTEBOOK, as_version=4).cells) + 1  # with that of the injected parameters
     assert [cell.metadata.papermill.status for cell in notebook.cells] == ["completed"] * count
@@ -97,14 +96,7 @@ def test_figures_are_kept_in_less_room_and_what_is_no_picture_as_it_is(colour, m
     assert abs(pixels[0] - pixels[1]).max() <= most and len(b64decode(kept)) < len(png.getvalue())
 
 
-@pytest.mark.parametrize(
-    ("ending", "error"),
-    [
-        ("raised", 'ValueError: this notebook was told to fail (in cell [5]: if ending == "raised":)'),
-        ("killed", f'{DEAD} (in cell [7]: if ending == "killed":)'),
-        ("silent", "the notebook ended without writing its results: run.json says 'running', not 'finished'"),
-    ],
-)
+@pytest.mark.parametrize(("ending", "error"), ERRORS.items(), ids=ERRORS)
 def test_a_run_that_fails_says_why_in_one_sentence_and_keeps_its_notebook(run_with, project, ending, error):
     assert run_with({"ending": ending}) == error
     failed = project / f"{RUN_DIR}.failed"

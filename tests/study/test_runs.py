@@ -5,10 +5,10 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -22,15 +22,15 @@ from fer_helpers.study import runs
 SCORED = {"dataset": "fer2013", "model": "B0", "init": "scratch", "protocol": "clean", "split": "test"}
 SCORED |= {"seed": 1, "image_size": 48}
 CLASSES = ["happy", "sad", "fear"]
+NO_RUNS = ("../outside", "reports/../../outside", "notebooks", ".", "reports/a.failed", "a" * 300, "a\0", "/dev/null")
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
+def project(tmp_path, monkeypatch, write_files) -> Path:
     """A project of its own with one notebook, `01_small`, and an empty cache."""
     declared = 'run_dir = ""\nepochs = 3\nrate = 0.001\nclasses = ["happy", "sad"]'
     cell = {"cell_type": "code", "source": declared, "metadata": {"tags": ["parameters"]}}
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "01_small.ipynb").write_text(json.dumps({"cells": [cell]}))
+    write_files(tmp_path, {"notebooks/01_small.ipynb": json.dumps({"cells": [cell]})})
     monkeypatch.setattr(paths, "PROJECT", tmp_path)
     monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(runs, "_locks", {})
@@ -70,8 +70,7 @@ def whole_run(**changed) -> runs.Run:
 
 
 def test_a_body_that_was_changed_since_its_run_saved_it_is_not_used(project):
-    saved = project / "cache" / "models" / "by_hand.01_small.weights.h5"
-    saved.parent.mkdir(parents=True)
+    (saved := project / "cache" / "models" / "by_hand.01_small.weights.h5").parent.mkdir(parents=True)
     saved.write_bytes(b"body")
     whole_run()
     notebook = project / "notebooks" / "01_small.ipynb"
@@ -81,10 +80,10 @@ def test_a_body_that_was_changed_since_its_run_saved_it_is_not_used(project):
     assert begun.about["weights"] == sha256(b"body").hexdigest()
     before = begun.backup_dir("fit")
     saved.write_bytes(b"another body")
-    with pytest.raises(runs.RunError, match="by_hand.01_small.weights.h5 is not what by_hand/01_small saved: run that"):
-        start(run_dir="reports/by_hand/third", weights=str(saved))
-    with pytest.raises(runs.RunError, match="by_hand.01_small.weights.h5 is not what by_hand/01_small saved: run that"):
-        start(run_dir="reports/by_hand/third", alternatives={"other": {"weights": str(saved)}})
+    changed = "by_hand.01_small.weights.h5 is not what by_hand/01_small saved: run that"
+    for used in ({"weights": str(saved)}, {"alternatives": {"other": {"weights": str(saved)}}}):
+        with pytest.raises(runs.RunError, match=changed):
+            start(run_dir="reports/by_hand/third", **used)
     whole_run(weights="scratch")
     (begun := start()).body_file.write_bytes(b"third body")
     assert saved.read_bytes() == b"another body"  # until a run has finished
@@ -165,31 +164,28 @@ def test_record_of_a_run_says_what_ran_when_on_what(project):
     assert about["files"]["history.csv"] == sha256((run.folder / "history.csv").read_bytes()).hexdigest()
 
 
-def test_commit_is_that_of_the_project_and_says_when_the_code_differs(project, monkeypatch):
+def test_commit_is_that_of_the_project_and_says_when_the_code_differs(project, monkeypatch, write_files):
     assert runs.git_commit() == "unknown"
     monkeypatch.setenv("FER_COMMIT", "1234567")
     assert runs.git_commit() == "1234567", "of a copy without git"
-    (project / "fer_helpers").mkdir()
-    (project / "fer_helpers" / "code.py").write_text("1")
+    write_files(project, {"fer_helpers/code.py": "1"})
     identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     for command in (["init"], ["add", "fer_helpers", "notebooks"], ["commit", "--no-verify", "-m", "Begin"]):
         subprocess.run(["git", *identity, *command], cwd=project, check=True, capture_output=True)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project, check=True, capture_output=True, text=True)
-    commit = head.stdout[:12]
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=project, text=True)[:12]
     (project / "reports.txt").write_text("what a run writes is no change of the code")
     assert runs.git_commit() == commit
     (project / "fer_helpers" / "code.py").write_text("2")
     assert runs.git_commit() == f"{commit}+changes"
 
 
-def test_error_is_one_sentence_in_a_notebook_and_no_backend_was_imported(project, capsys):
+def test_error_is_one_sentence_in_a_notebook_and_no_backend_was_imported(project, capsys, run_python):
     for text in ("{", "[1]", "\x00"):
         (project / "run.json").write_text(text)
         with pytest.raises(runs.RunError, match=f"{project}/run.json is damaged: .*; restore it from git, or run "):
             runs.read(project)
     code = "from fer_helpers.study import runs; import sys; print({'keras', 'tensorflow', 'jax'} & set(sys.modules))"
-    python, folder = [sys.executable, "-c", code], Path(runs.__file__).parents[2]
-    assert subprocess.run(python, cwd=folder, capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert run_python("-c", code).stdout == "set()\n"
     shell = InteractiveShell()
     shell.user_ns |= namespace(epochs=0) | {"runs": runs}
     shell.run_cell("runs.start('01_small', '', dict(run_dir='', epochs=0, rate=0.1, classes=['sad']))")
@@ -268,10 +264,7 @@ def test_second_run_into_a_folder_is_refused_and_the_process_named(project, monk
 def test_full_disk_at_the_end_is_one_sentence_and_the_cell_can_be_run_again(project, monkeypatch):
     run = whole_run()
     before, second = contents(run.folder), start(epochs=4)
-
-    def full(frame, target):
-        raise OSError(errno.ENOSPC, f"could not write {target}: No space left on device")
-
+    full = Mock(side_effect=OSError(errno.ENOSPC, "could not write results.csv: No space left on device"))
     with monkeypatch.context() as patch, pytest.raises(runs.RunError, match="No space left .* run this cell again"):
         patch.setattr(runs, "write_csv", full)
         second.finish()
@@ -281,13 +274,8 @@ def test_full_disk_at_the_end_is_one_sentence_and_the_cell_can_be_run_again(proj
     assert runs.read(run.folder).about["parameters"]["epochs"] == 4
 
 
-@pytest.mark.parametrize(
-    "run_dir",
-    ["../outside", "reports/../../outside", "notebooks", ".", "reports/a.failed", "a" * 300, "a\0", "/dev/null"],
-)
-def test_folder_outside_the_project_or_with_other_files_is_refused_unless_it_is_named_absolutely(
-    project, run_dir, tmp_path_factory
-):
+@pytest.mark.parametrize("run_dir", NO_RUNS)
+def test_folder_outside_the_project_or_with_other_files_is_refused_unless_absolute(project, run_dir, tmp_path_factory):
     problem = "is outside the project|holds other files than those of a run|another run|can't be a folder"
     with pytest.raises(runs.RunError, match=problem):
         start(run_dir=run_dir)

@@ -20,10 +20,10 @@ from fer_helpers.study.runs import COLUMNS, joined_results
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * 2_100 + 300)]
 
+UNCOMMITTED = ("smoke", "by_hand")  # profiles
 RUNS = sorted(file.stem for file in (paths.notebooks_dir() / "profiles" / "smoke").glob("*.yaml"))
-COMMITTED = [
-    run for run in sorted(paths.reports_dir().glob("*/*/run.json")) if run.parts[-3] not in ("smoke", "by_hand")
-]
+COMMITTED = [about for about in sorted(paths.reports_dir().glob("*/*/run.json")) if about.parts[-3] not in UNCOMMITTED]
+joined = cache(lambda profile: joined_results(profile).to_csv(index=False))
 PATIENCE = 2_100  # seconds; the study takes a fraction of them on two idle cores
 
 
@@ -31,18 +31,16 @@ def start_study(project: Path, log: Path, *arguments: str) -> subprocess.Popen:
     """`make study` without the installation, in a session of its own."""
     environment = os.environ | {"PYTHONPATH": str(project), "FER_CACHE_DIR": str(project / "data" / "cache")}
     command = [sys.executable, "-m", "fer_helpers.study", "--profile", "smoke", "--cores", str(os.cpu_count())]
-    command += arguments
     with open(log, "w") as output:
         where = {"cwd": project, "env": environment, "stdout": output, "stderr": output}
-        return subprocess.Popen(command, **where, start_new_session=True)
+        return subprocess.Popen([*command, *arguments], **where, start_new_session=True)
 
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory) -> tuple[Path, list[str]]:
     """A copy of the tracked project whose study was killed in its first training, and taken up again; both logs."""
     project = tmp_path_factory.mktemp("clean") / "project"
-    list_tracked = ["git", "ls-files", "-z"]
-    tracked = subprocess.run(list_tracked, cwd=paths.PROJECT, capture_output=True, text=True, check=True).stdout
+    tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=paths.PROJECT, text=True)
     for name in filter(None, tracked.split("\0")):
         if not name.startswith("reports/"):
             (project / name).parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +57,7 @@ def studied(tmp_path_factory) -> tuple[Path, list[str]]:
     for process in [*psutil.Process(first.pid).children(recursive=True), psutil.Process(first.pid)]:
         process.kill()  # kernels included, with no chance to clean up
     first.wait()
-    status = start_study(project, logs[1]).wait(PATIENCE)
-    assert status == 0, logs[1].read_text()[-5_000:]
+    assert start_study(project, logs[1]).wait(PATIENCE) == 0, logs[1].read_text()[-5_000:]
     return project, [log.read_text() for log in logs]
 
 
@@ -91,16 +88,13 @@ def untraced(untraced_numbers):
     """Numbers in the tables of a page that are not in the run's results.csv, in claims.csv, or a target."""
 
     def untraced(run: Path) -> list[str]:
-        targets = benchmark.targets().rename(columns={"target": "value"})
-        numbers = pd.concat([pd.read_csv(run / "results.csv"), targets])
+        numbers = pd.concat([pd.read_csv(run / "results.csv"), benchmark.targets().rename(columns={"target": "value"})])
         return untraced_numbers(run.with_name(f"{run.name}.html").read_text(), numbers, claims.load())
 
     return untraced
 
 
-def test_every_number_in_the_tables_is_in_the_results_or_the_claims_and_pages_open_without_a_network(
-    studied, untraced, open_page
-):
+def test_every_number_in_the_tables_is_in_the_results_or_claims_and_pages_open_offline(studied, untraced, open_page):
     smoke = studied[0] / "reports" / "smoke"
     assert {run: numbers for run in RUNS if (numbers := untraced(smoke / run))} == {}
     for file in [smoke / "index.html", *(smoke / f"{run}.html" for run in RUNS)]:
@@ -113,9 +107,6 @@ def assert_page_is_whole(file: Path, open_page) -> None:
     figure = "image => [image.naturalWidth > 0, image.alt.trim() !== '']"
     figures = open_page(file).locator("img").evaluate_all(f"all => all.map({figure})")
     assert all(drawn and described for drawn, described in figures)
-
-
-joined = cache(lambda profile: joined_results(profile).to_csv(index=False))
 
 
 @pytest.mark.parametrize("about", COMMITTED, ids=lambda file: f"{file.parts[-3]}/{file.parts[-2]}")

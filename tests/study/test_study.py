@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,115 +34,12 @@ def write_pages(folder):
         time.sleep(0.1)
     (folder / "index.html").write_text(" ".join(sorted(file.parent.name for file in folder.glob("[!.]*/run.json"))))
 """
-
-
-@dataclass(frozen=True)
-class Project:
-    """A copy of the project."""
-
-    folder: Path
-
-    def add(self, run: str, declared: str = "", cell: str = "", **passed: object) -> None:
-        """Add a run to the profile `smoke`; its notebook ends as it is told, and may declare or do more than others."""
-        self.file_of(run).parent.mkdir(parents=True, exist_ok=True)
-        self.file_of(run).write_text(yaml.safe_dump(passed))
-        notebook = json.loads((FIXTURES / "ends_as_told.ipynb").read_text())
-        parameters = next(cell for cell in notebook["cells"] if cell["metadata"].get("tags"))
-        parameters["source"] += f"\n{declared}"
-        notebook["cells"][-1]["source"] += f"\n{cell}"
-        (self.folder / "notebooks" / f"{run.partition('.')[0]}.ipynb").write_text(json.dumps(notebook))
-
-    def start(self, *arguments: str, log: str = "study.log") -> subprocess.Popen:
-        """Begin a study in a session of its own, as from a terminal; what it leaves running would keep a pipe open."""
-        command = [sys.executable, "-m", "fer_helpers.study", "--cores", "2", *arguments]
-        with open(self.folder / log, "w") as output:
-            where = {"cwd": self.folder, "env": self.environment, "stdout": output, "stderr": output}
-            return subprocess.Popen(command, **where, start_new_session=True)
-
-    def study(self, *arguments: str) -> tuple[int, str]:
-        """Exit status and output of a study."""
-        status = self.start(*arguments).wait(PATIENCE)
-        return status, (self.folder / "study.log").read_text()
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return os.environ | {"PYTHONPATH": str(self.folder), "FER_CACHE_DIR": str(self.folder / "data" / "cache")}
-
-    def about(self, run: str) -> dict:
-        """What `run.json` says of the last attempt at a run of the profile `smoke`."""
-        return runs.latest(self.folder / "reports" / "smoke" / run).about
-
-    def finish(self, run: str, **about: object) -> Path:
-        """Leave a run as it is after it has finished; returns its `run.json`."""
-        notebook, passed = parameters.notebook_of(run), parameters.read(self.file_of(run))
-        fingerprint = parameters.fingerprint(notebook, parameters.resolved(notebook, passed))
-        times = dict.fromkeys(("started", "ended"), "2026-01-01T00:00:00+00:00")
-        file = self.folder / "reports" / "smoke" / run / "run.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"status": "finished", "data": [], "fingerprint": fingerprint} | times | about))
-        return file
-
-    def file_of(self, run: str) -> Path:
-        """The file of parameters of a run."""
-        return self.folder / "notebooks" / "profiles" / "smoke" / f"{run}.yaml"
-
-    def why_stale(self, run: str = "00_any") -> str:
-        """What the runs themselves say, without Snakemake."""
-        return runs.why_stale(self.folder / "reports" / "smoke" / run, self.file_of(run))
-
-    def change(self, name: str, pattern: str, replacement: str) -> str:
-        """Change the first place in a file that fits a pattern; returns what it held."""
-        text = (self.folder / name).read_text()
-        (self.folder / name).write_text(re.sub(pattern, replacement, text, count=1))
-        assert (self.folder / name).read_text() != text
-        return text
-
-    def wait_for(self, text: str) -> None:
-        """Wait until a study has printed something."""
-        wait_until(lambda: text in (self.folder / "study.log").read_text())
-
-    def planned(self, *config: str) -> dict[str, dict[str, str]]:
-        """The notebooks that Snakemake would run, and what it says of each job: input, output, threads, resources."""
-        command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "4", "--quiet", "host"]
-        command += ["--config", "profile=smoke", *config]
-        options = {"capture_output": True, "text": True, "check": True}
-        plan = subprocess.run(command, cwd=self.folder, env=self.environment, **options)
-        jobs = [part.split("\n[")[0] for part in plan.stdout.split("\nrule run:\n")[1:]]
-        about = [dict(line.strip().split(": ", 1) for line in job.splitlines() if ": " in line) for job in jobs]
-        return {job["wildcards"].removeprefix("run="): job for job in about}
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch) -> Project:
-    """A copy of the project without its notebooks, with pages that are made at once."""
-    folder = tmp_path / "a project"
-    monkeypatch.setattr(paths, "PROJECT", folder)
-    for name in ("fer_helpers", "profiles"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(PROJECT / "Snakefile", folder)
-    (folder / "notebooks" / "profiles" / "smoke").mkdir(parents=True)
-    (folder / "fer_helpers" / "study" / "report.py").write_text(QUICK_REPORT)
-    return Project(folder)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what takes seconds on an idle machine."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def has_ended(process: int) -> bool:
-    return not psutil.pid_exists(process) or psutil.Process(process).status() == psutil.STATUS_ZOMBIE
-
-
 SCOREBOARD = 'profiles = ["smoke"]  # whose runs it compares'
 # A file of the project, a pattern in it, and what is put in its place.
 CHANGES_NOTHING = [
     *((f"fer_helpers/study/{name}", r"\Z", "x = 1") for name in ("report.py", "runner.py", "runs.py")),
-    ("fer_helpers/study/templates/style.css", r"\Z", "/* */"),
     ("fer_helpers/download.py", r"\Z", "x = 1"),
+    ("fer_helpers/study/templates/style.css", r"\Z", "/* */"),
     ("fer_helpers/drawn/drawing.py", r"\Z", "x = 1"),  # faces that it does not see
     ("fer_helpers/duplicates.py", r"\Z", "x = 1"),  # which it does not import
     ("fer_helpers/splits.py", r"\Z", "# why\n"),
@@ -161,6 +57,95 @@ MAKES_STALE = [
 ]
 
 
+@dataclass(frozen=True)
+class Project:
+    folder: Path
+
+    def add(self, run: str, declared: str = "", cell: str = "", **passed: object) -> None:
+        """Add a run to the profile `smoke`; its notebook ends as it is told, and may declare or do more than others."""
+        self.file_of(run).parent.mkdir(parents=True, exist_ok=True)
+        self.file_of(run).write_text(yaml.safe_dump(passed))
+        notebook = json.loads((FIXTURES / "ends_as_told.ipynb").read_text())
+        next(cell for cell in notebook["cells"] if cell["metadata"].get("tags"))["source"] += f"\n{declared}"
+        notebook["cells"][-1]["source"] += f"\n{cell}"
+        (self.folder / "notebooks" / f"{run.partition('.')[0]}.ipynb").write_text(json.dumps(notebook))
+
+    def start(self, *arguments: str, log: str = "study.log") -> subprocess.Popen:
+        """Begin a study in a session of its own, as from a terminal; what it leaves running would keep a pipe open."""
+        command = [sys.executable, "-m", "fer_helpers.study", "--cores", "2", *arguments]
+        with open(self.folder / log, "w") as output:
+            where = {"cwd": self.folder, "env": self.environment, "stdout": output, "stderr": output}
+            return subprocess.Popen(command, **where, start_new_session=True)
+
+    def study(self, *arguments: str) -> tuple[int, str]:
+        """Exit status and output of a study."""
+        return self.start(*arguments).wait(PATIENCE), (self.folder / "study.log").read_text()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(self.folder), "FER_CACHE_DIR": str(self.folder / "data" / "cache")}
+
+    def about(self, run: str) -> dict:
+        """What `run.json` says of the last attempt at a run of the profile `smoke`."""
+        return runs.latest(self.folder / "reports" / "smoke" / run).about
+
+    def finish(self, run: str, **about: object) -> Path:
+        """Leave a run as it is after it has finished; returns its `run.json`."""
+        notebook, passed = parameters.notebook_of(run), parameters.read(self.file_of(run))
+        fingerprint = parameters.fingerprint(notebook, parameters.resolved(notebook, passed))
+        times = dict.fromkeys(("started", "ended"), "2026-01-01T00:00:00+00:00")
+        (file := self.folder / "reports" / "smoke" / run / "run.json").parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"status": "finished", "data": [], "fingerprint": fingerprint} | times | about))
+        return file
+
+    def file_of(self, run: str) -> Path:
+        return self.folder / "notebooks" / "profiles" / "smoke" / f"{run}.yaml"
+
+    def why_stale(self, run: str = "00_any") -> str:
+        """What the runs themselves say, without Snakemake."""
+        return runs.why_stale(self.folder / "reports" / "smoke" / run, self.file_of(run))
+
+    def change(self, name: str, pattern: str, replacement: str) -> str:
+        """Change the first place in a file that fits a pattern; returns what it held."""
+        text = (self.folder / name).read_text()
+        (self.folder / name).write_text(re.sub(pattern, replacement, text, count=1))
+        assert (self.folder / name).read_text() != text
+        return text
+
+    def planned(self, *config: str) -> dict[str, dict[str, str]]:
+        """The notebooks that Snakemake would run, and what it says of each job: input, output, threads, resources."""
+        command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "4", "--quiet", "host"]
+        command += ["--config", "profile=smoke", *config]
+        plan = subprocess.check_output(command, cwd=self.folder, env=self.environment, text=True)
+        jobs = [part.split("\n[")[0] for part in plan.split("\nrule run:\n")[1:]]
+        about = [dict(line.strip().split(": ", 1) for line in job.splitlines() if ": " in line) for job in jobs]
+        return {job["wildcards"].removeprefix("run="): job for job in about}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Project:
+    """A copy of the project without its notebooks, with pages that are made at once."""
+    folder = tmp_path / "a project"
+    monkeypatch.setattr(paths, "PROJECT", folder)
+    for name in ("fer_helpers", "profiles"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "Snakefile", folder)
+    (folder / "notebooks" / "profiles" / "smoke").mkdir(parents=True)
+    (folder / "fer_helpers" / "study" / "report.py").write_text(QUICK_REPORT)
+    return Project(folder)
+
+
+def wait_until(condition) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def has_ended(process: int) -> bool:
+    return not psutil.pid_exists(process) or psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+
+
 def test_a_run_is_stale_when_its_notebook_parameters_or_imports_have_changed_and_only_then(project):
     project.add("00_any", rate=0.01)
     project.finish("00_any")
@@ -176,8 +161,7 @@ def test_a_run_is_stale_when_its_notebook_parameters_or_imports_have_changed_and
 
 
 def test_a_run_is_stale_when_its_archive_has_another_size_or_a_list_of_labels_other_content(project):
-    archive = project.folder / "jaffe.zip"
-    archive.write_bytes(b"zip")
+    (archive := project.folder / "jaffe.zip").write_bytes(b"zip")
     project.add("00_any", cell='datasets.load("jaffe", data)', data=str(archive))
     project.finish("00_any", data=[{"dataset": "jaffe", "found_as": "jaffe.zip", "bytes": 3}])
     assert project.why_stale() == ""
@@ -268,11 +252,10 @@ def test_killed_without_warning_a_study_goes_on_where_it_was_and_a_second_runs_n
     project.add("00_any.short")
     project.add("05_scoreboard", declared=SCOREBOARD, epochs=1000)
     killed = project.start()
-    project.wait_for("05_scoreboard | epoch 3 ")
+    wait_until(lambda: "05_scoreboard | epoch 3 " in (project.folder / "study.log").read_text())
     short, kernel = project.about("00_any.short"), project.about("05_scoreboard")["process"]
 
-    second = project.start(log="second.log")
-    assert second.wait(PATIENCE) == 1
+    assert project.start(log="second.log").wait(PATIENCE) == 1
     assert f"process {killed.pid} is running into" in (project.folder / "second.log").read_text()
 
     os.kill(killed.pid, signal.SIGKILL)
@@ -301,7 +284,8 @@ def test_training_killed_within_an_epoch_ends_with_the_numbers_of_one_that_was_n
         project.file_of(run).write_text("epochs: 5\n")
     for epoch, arguments in ((1, []), (2, ["--run", "00_trains"])):
         begun = project.start(*arguments)
-        project.wait_for(f"00_trains | epoch {epoch} of 5")
+        begins = f"00_trains | epoch {epoch} of 5"
+        wait_until(lambda begins=begins: begins in (project.folder / "study.log").read_text())
         children = psutil.Process(begun.pid).children()
         (runner,) = [child for child in children if f"{project.file_of('00_trains')}" in child.cmdline()]
         (kernel,) = runner.children()

@@ -17,13 +17,23 @@ from fer_helpers.study import runs, verify
 CLASSES = ["happy", "sad", "fear"]
 ABOUT = {"dataset": "ckplus", "model": "B0, frozen", "init": "scratch", "protocol": "clean", "image_size": 48}
 RUNS = ("01_small", "02_small")
+OF_RUN = (".html", "/results.csv", "/predictions.csv.gz", "/run.json", "/executed.ipynb.gz")
+COMMITTED = [f"{name}{file}" for name in RUNS for file in OF_RUN] + ["01_small/history.csv", "results.csv"]
+SCORES = [
+    *({"metric": "accuracy", "split": split} for split in ("subject", "subject fold 3")),
+    {"metric": "precision", "expression": "sad"},
+    *({"metric": metric, "seed": seed} for metric, seed in (("macro_f1", "1"), ("log_loss", "0"), ("ece", "0"))),
+    *({"metric": f"accuracy_{what}_over_seeds"} for what in ("mean", "sd")),
+    *({"metric": f"{what}_predicted_sad"} for what in ("share", "images")),
+    *({"metric": metric} for metric in ("optimism_of_copies", "optimism_of_random_split", "errors")),
+]
+PREDICTED = [("p_sad", "0.999999"), ("label", "sad"), ("label", "joy"), ("group", "S9"), ("seed", "7"), ("fold", "4")]
 
 
 def faces(first: str = "happy") -> pd.DataFrame:
     """60 images of ten people in five folds; the first shows another expression if told."""
-    shown = [first, *(CLASSES[number % 3] for number in range(1, 60))]
+    shown, numbers = [first, *(CLASSES[number % 3] for number in range(1, 60))], np.arange(60)
     rows = [{"image": f"{number:04d}.png", "path": "x", "expression": name} for number, name in enumerate(shown)]
-    numbers = np.arange(60)
     return make_table(rows).assign(subject=[f"S{number // 6}" for number in numbers], fold=numbers // 6 % 5)
 
 
@@ -74,7 +84,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Path:
+def project(tmp_path_factory, write_files) -> Path:
     """A project under git with a profile of two runs, sealed, and a third that it defines and lists as absent."""
     project = tmp_path_factory.mktemp("project")
     profile = project / "reports" / "small"
@@ -91,13 +101,9 @@ def project(tmp_path_factory) -> Path:
             (profile / name / "executed.ipynb.gz").write_bytes(gzip.compress(b'{"cells": ["0.61"]}', mtime=0))
             (profile / f"{name}.html").write_text("<td>61.0 %</td>")
         runs.write_csv(runs.joined_results(profile), profile / "results.csv")
-        (project / "notebooks/profiles/small").mkdir(parents=True)
-        for name in (*RUNS, "03_absent"):
-            (project / f"notebooks/profiles/small/{name}.yaml").touch()
+        write_files(project / "notebooks/profiles/small", {f"{name}.yaml": "" for name in (*RUNS, "03_absent")})
         verify.seal(profile)
-    (project / "data").mkdir()
-    (project / "data" / "claims.csv").touch()
-    (project / ".gitignore").write_text("/reports/*/.*\n/cache/\n/notebooks/\n")
+    write_files(project, {"data/claims.csv": "", ".gitignore": "/reports/*/.*\n/cache/\n/notebooks/\n"})
     git(project, "init", "--quiet")
     git(project, "add", ".")
     git(project, "commit", "--quiet", "--message", "Runs")
@@ -114,20 +120,11 @@ def profile(project, monkeypatch):
     git(project, "clean", "--quiet", "--force", "-d", "reports/small")
 
 
-def numbers(folder: Path) -> list[str]:
-    return verify.verify(folder)[1]
-
-
 def edit(file: Path, column: str, text: str) -> None:
-    """Write another text into the first row of a CSV."""
     frame = pd.read_csv(file, dtype=str, keep_default_na=False)
     assert frame.loc[0, column] != text
     frame.loc[0, column] = text
     runs.write_csv(frame, file)
-
-
-OF_RUN = (".html", "/results.csv", "/predictions.csv.gz", "/run.json", "/executed.ipynb.gz")
-COMMITTED = [f"{name}{file}" for name in RUNS for file in OF_RUN] + ["01_small/history.csv", "results.csv"]
 
 
 def test_untouched_runs_have_no_difference_and_every_metric_is_computed_anew(profile, capsys):
@@ -163,16 +160,6 @@ def test_run_that_has_vanished_with_its_rows_is_missed_even_if_the_rest_is_seale
     assert f"{profile}/02_small is gone: notebooks/profiles defines it" in "\n".join(verify.changed_files(profile))
 
 
-SCORES = [
-    *({"metric": "accuracy", "split": split} for split in ("subject", "subject fold 3")),
-    {"metric": "precision", "expression": "sad"},
-    *({"metric": metric, "seed": seed} for metric, seed in (("macro_f1", "1"), ("log_loss", "0"), ("ece", "0"))),
-    *({"metric": f"accuracy_{what}_over_seeds"} for what in ("mean", "sd")),
-    *({"metric": f"{what}_predicted_sad"} for what in ("share", "images")),
-    *({"metric": metric} for metric in ("optimism_of_copies", "optimism_of_random_split", "errors")),
-]
-
-
 @pytest.mark.parametrize("row", SCORES, ids=lambda row: "-".join(row.values()))
 def test_changed_digit_of_a_result_is_found(profile, row):
     own = profile / "01_small/results.csv"
@@ -185,21 +172,18 @@ def test_changed_digit_of_a_result_is_found(profile, row):
         place = 3 if len(text) > 5 else len(text) - 1
         frame.loc[line, column] = text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :]
     runs.write_csv(frame, own)
-    found = numbers(profile / "01_small")
+    found = verify.verify(profile / "01_small")[1]
     for column in changed:
         assert any(f"01_small/results.csv, line {line + 2} (" in one and f": {column} " in one for one in found)
 
 
-@pytest.mark.parametrize(
-    ("column", "text"),
-    [("p_sad", "0.999999"), ("label", "sad"), ("label", "joy"), ("group", "S9"), ("seed", "7"), ("fold", "4")],
-)
+@pytest.mark.parametrize(("column", "text"), PREDICTED)
 def test_changed_prediction_is_found_even_where_everything_is_sealed_and_committed(profile, column, text):
     edit(profile / "01_small/predictions.csv.gz", column, text)
     verify.seal(profile)
     git(profile, "commit", "--quiet", "--all", "--message", "Nothing to see here")
     assert list(verify.changed_files(profile)) == []
-    assert numbers(profile / "01_small") != []
+    assert verify.verify(profile / "01_small")[1] != []
 
 
 @pytest.mark.parametrize("name", [*(f"01_small{file}" for file in OF_RUN[1:4]), "results.csv"])
