@@ -136,26 +136,24 @@ def is_of_images(claim: Claim) -> bool:
 
 
 def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> str:
-    below = math.floor(claim.value * n)
+    below, of_class = math.floor(claim.value * n), class_images(claim, paper)
     near = " and ".join(f"{k}/{n} = {k / n:.4f}" for k in (below, below + 1))
     note = f"No whole number of images gives {claim.value}, however it is rounded, of {_listed(totals.items())}: {near}"
     note += _slip(claim, n)
-    of_class = class_images(claim, paper)
-    if not sum(of_class.values()) or claim.expression:
+    if not any(of_class.values()) or claim.expression:
         return note
     if claim.value <= 1 - Decimal(4) / n:
         return f"{note}; so many errors can have nearly any average over classes, so that none was tried"
-    sizes = tuple(round(number * n / sum(of_class.values())) for number in of_class.values())
-    found = arithmetic.averages(claim.value, sizes)
-    could = " or ".join(average for average, fits in found.items() if fits)
+    sizes = (round(number * n / sum(of_class.values())) for number in of_class.values())
+    found = arithmetic.averages(claim.value, tuple(sizes))
+    could = " or ".join(average for average, fits in found.items() if fits) or "none"
     note += f"; of {', '.join(found)}, with up to three errors, each class having its share of the images, it could be "
-    return note + (could or "none")
+    return note + could
 
 
 def _slip(claim: Claim, n: int) -> str:
-    slips = arithmetic.slips(claim.value, n)
-    likely = 0 < len(slips) <= 3  # of more none is
-    return f"; with one digit changed it would be {' or '.join(slips)}" * likely
+    slips = arithmetic.slips(claim.value, n)  # of more than three none is likely
+    return f"; with one digit changed it would be {' or '.join(slips)}" if 0 < len(slips) <= 3 else ""
 
 
 def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
@@ -212,12 +210,11 @@ def one_split_rule(paper: Paper) -> Found:
         fitting = [(mine[rule], rule) for rule, n in theirs.items() if n == other.value and rule in mine]
         needed = [(n, rule) for rule, n in mine.items() if arithmetic.counts(claim.value, n)]
         if fitting and needed:
-            word = POSSIBLE if {n for n, _ in fitting} & {n for n, _ in needed} else DOUBTFUL
             note = f"By what gives {other.value} images of {name(other.dataset)}, {name(claim.dataset)} has "
             note += (
                 f"{_listed(fitting)} to test; {claim.value} needs one of {_listed(needed)}, if one rule divides both"
             )
-            yield claim, word, note
+            yield claim, POSSIBLE if dict(fitting).keys() & dict(needed) else DOUBTFUL, note
 
 
 def confusion_matrix(paper: Paper) -> Found:
@@ -263,16 +260,13 @@ def loss_and_accuracy(paper: Paper) -> Found:
         sizes = [n for n in class_images(loss, paper).values() if n]
         if below <= least or not sizes:
             continue
-        floor, labels = max(sizes) / sum(sizes), stats.entropy(sizes)
+        floor, labels, chance = max(sizes) / sum(sizes), stats.entropy(sizes), math.log(len(sizes))
         note = f"Naming the most frequent class alone is right on {floor:.1%}, a guess that knows only the labels' "
-        note += f"shares has a loss of {labels:.2f} (without class weights; chance is ln {len(sizes)} = "
-        note += f"{math.log(len(sizes)):.2f})"
+        note += f"shares has a loss of {labels:.2f} (without class weights; chance is ln {len(sizes)} = {chance:.2f})"
         strange = accuracy.value < floor and below < labels
         if strange:
-            note += (
-                f": the accuracy of {accuracy.value} is worse than the first, the loss of {loss.value} better than the "
-            )
-            note += "second"
+            worse = f"the accuracy of {accuracy.value} is worse than the first"
+            note += f": {worse}, the loss of {loss.value} better than the second"
             k = max(2, round(math.exp(loss.value)))
             far = max(abs(math.log(k) - float(loss.value)), abs(1 / k - float(accuracy.value)))
             if far <= 0.02 and k < len(sizes):
@@ -333,14 +327,11 @@ def official_classes(paper: Paper) -> Found:
             source = published.FIGURES[claim.dataset, "images", claim.split, ""].source
             yield claim, FALSE, f"The classes make {total:,}, and there are {' or '.join(map(str, known))} ({source})"
         elif released := published.FIGURES.get((claim.dataset, "images", "train", claim.expression)):
-            parts = [*images(paper, claim.dataset, "train", claim.expression)]
-            parts += images(paper, claim.dataset, "test", claim.expression)
+            parts = [c for part in ("train", "test") for c in images(paper, claim.dataset, part, claim.expression)]
             drawn, whole = sum(part.value for part in parts), max(released.values)
-            note = (
-                f"Training and test images of the class make {drawn:,}; {name(claim.dataset)} has {whole:,} to train on"
-            )
             if len(parts) == 2 and drawn <= whole:
-                yield claim, POSSIBLE, f"{note}, {whole - drawn} more ({released.source})", *parts
+                note = f"Training and test images of the class make {drawn:,}; {name(claim.dataset)} has {whole:,} to "
+                yield claim, POSSIBLE, f"{note}train on, {whole - drawn} more ({released.source})", *parts
 
 
 def split_size(paper: Paper) -> Found:
@@ -473,10 +464,8 @@ def published_figure(paper: Paper) -> Found:
             of_network = (claim.what.removesuffix("_low"), metric, f"{metric} than {rival[1] if rival else ''}")
             keys += [("efficientnet", key, "") for key in of_network]
         if claim.metric == "image_size" and "default of EfficientNet" in claim.note:
-            note = (
-                f"B0 to B7 were made for {', '.join(map(str, published.SIDES))} pixels, each for one ({published.TAN})"
-            )
-            yield claim, AMBIGUOUS if claim.value in published.SIDES else FALSE, note
+            note = f"B0 to B7 were made for {', '.join(map(str, published.SIDES))} pixels, each for one"
+            yield claim, AMBIGUOUS if claim.value in published.SIDES else FALSE, f"{note} ({published.TAN})"
         figures = [published.FIGURES.get((*key, of)) for key, of in product(keys, ("", claim.model))]
         values, source = next(filter(None, figures), ({}, ""))
         if not values:
