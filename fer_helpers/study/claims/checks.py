@@ -101,8 +101,8 @@ def _listed(numbers: Iterable[tuple[int | Decimal, str]]) -> str:
 def whole_images(paper: Paper) -> Found:
     """A share of n images is k/n for a whole k, however it is rounded (GRIM, Brown and Heathers 2017)."""
     for claim in [c for c in paper if is_of_images(c)]:
-        value, short, totals = claim.value, claim.value.normalize(), plausible_totals(claim, paper)
-        n, fits = likely_total(claim, paper)
+        value, short = claim.value, claim.value.normalize()
+        n, fits, totals = likely_total(claim, paper)
         ways = {total: f"{k:,} of {total:,} images ({totals[total]})" for total, k in fits.items()}
         if arithmetic.step(short) > arithmetic.step(value) and arithmetic.counts(short, n):
             ways[0] = f"{short} with zeros appended"
@@ -121,12 +121,12 @@ def whole_images(paper: Paper) -> Found:
             yield claim, DOUBTFUL if folds else IMPOSSIBLE, _impossible(claim, paper, totals, n) + note
 
 
-def likely_total(claim: Claim, paper: Paper) -> tuple[int, dict[int, int]]:
-    """The number of images that a share is most likely of, 0 if unknown; and by each that fits, how many of them."""
+def likely_total(claim: Claim, paper: Paper) -> tuple[int, dict[int, int], dict[int, str]]:
+    """The images that a share is most likely of, 0 if unknown; how many by each total that fits; and all that may."""
     totals = plausible_totals(claim, paper)
     found = {n: arithmetic.counts(claim.value, n) for n in totals}
     fits = {n: min(ks, key=lambda k: abs(k - claim.value * n)) for n, ks in found.items() if ks}
-    return min(totals, key=lambda n: (not totals[n].startswith(STATED), n not in fits), default=0), fits
+    return min(totals, key=lambda n: (not totals[n].startswith(STATED), n not in fits), default=0), fits, totals
 
 
 def is_of_images(claim: Claim) -> bool:
@@ -204,12 +204,10 @@ def one_split_rule(paper: Paper) -> Found:
     """One way of rounding a share of the images has to fit all data sets that a paper divides so."""
     scores = [c for c in pick(paper, expression="", n=None) if c.metric in SHARES_OF_IMAGES]
     for claim, other in product(scores, pick(paper, metric="images", expression="")):
-        if claim.dataset == other.dataset or claim.split != other.split:
-            continue
         mine, theirs = _share_sizes(claim, paper), _share_sizes(other, paper)
         fitting = [(mine[rule], rule) for rule, n in theirs.items() if n == other.value and rule in mine]
         needed = [(n, rule) for rule, n in mine.items() if arithmetic.counts(claim.value, n)]
-        if fitting and needed:
+        if fitting and needed and claim.dataset != other.dataset and claim.split == other.split:
             note = f"By what gives {other.value} images of {name(other.dataset)}, {name(claim.dataset)} has "
             note += (
                 f"{_listed(fitting)} to test; {claim.value} needs one of {_listed(needed)}, if one rule divides both"

@@ -209,7 +209,6 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     """
     runs, checks = runs or [], consistency.check(printed)
     scores, parsed = measured(printed, runs), consistency.parse(printed)
-    entries = [entry for run in runs for entry in run.about.get("data", [])]
     at_fault = set(checks.loc[checks["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS]), "claim"])
     settled = checks["against"].map(lambda ids: not at_fault.isdisjoint(ids.split())) | checks["claim"].isin(at_fault)
     of_other = (checks["word"] == CONTRADICTS) & settled  # told, and no verdict: one side is at fault by itself
@@ -218,6 +217,7 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     for claim in parsed:
         mine, found = scores[scores["claim"] == claim.claim], checks[checks["claim"] == claim.claim]
         ours, paper = _nearest(mine, claim), consistency.pick(parsed, paper=claim.paper)
+        entries = [entry for run in runs for entry in run.about.get("data", [])]
         here = [entry["dataset"] for entry in entries if not _of_data(paper, entry["dataset"], entry)]
         missing = [name for name in claim.dataset.split(" to ") if name in UNDER_AGREEMENT and name not in here]
         word, reason = (
@@ -229,8 +229,7 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
         )
         if word == CONTRADICTS and (doubt := _from_checks(found, (DOUBTFUL,))):
             reason += f" Besides: {doubt[1]}"
-        other = _from_checks(also[also["claim"] == claim.claim], (CONTRADICTS,)) if claim.kind == "result" else None
-        if other:
+        if claim.kind == "result" and (other := _from_checks(also[also["claim"] == claim.claim], (CONTRADICTS,))):
             reason += f" Nor can these be true together: {other[1]}"
         judged = {"printed": float(claim.value), "word": word, "reason": reason}
         rows.append(claim._asdict() | judged | _context(claim, paper) | ours)
@@ -241,9 +240,8 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
 def _from_checks(found: pd.DataFrame, words: tuple[str, ...]) -> tuple[str, str] | None:
     """The first of the words that the checks found, with their sentences, or None."""
     for word in words:
-        rows = found[found["word"] == word]
-        notes = [f"{note[:-1]}{f' ({ids})' * bool(ids)}" for note, ids in rows[["note", "against"]].to_numpy()]
-        if notes:
+        rows = found.loc[found["word"] == word, ["note", "against"]].to_numpy()
+        if notes := [f"{note[:-1]}{f' ({ids})' * bool(ids)}" for note, ids in rows]:
             return word, f"{'; '.join(dict.fromkeys(notes))}."
     return None
 
@@ -334,8 +332,7 @@ def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
 
 def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
     """What stands beside a printed number: n, its own interval, the floor, and what it is compared with."""
-    n, fits = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {})
-    totals = consistency.plausible_totals(claim, paper)
+    n, fits, totals = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {}, {})
     stated = [size for size in fits if totals[size].startswith(consistency.STATED)]
     n = claim.n or (n if n in stated and claim.dataset == claim.tested else None)
     most = n or max(stated or fits, default=None)

@@ -72,6 +72,7 @@ PARTS += ";0.80 0.80 0.80 happy yes; 0.80 0.80 0.10 happy no"
 LOSSES = "0.54 0.65 yes; 0.20 0.65 no; 0.24 0.6500 yes; 0.23 0.6500 no; 0.00 1.00 yes; 9.00 0.99 yes"
 WHOLES = "100 own yes; 101 own no; 99 own no; 3689 fer2013 yes; 29672 rafdb yes"
 FRAMES = [row(f"sec2.frames.{kind}", n, "frames_per_sequence", dataset="own") for kind, n in ("a3", "b1")]
+TEN = images("10", "test", "sad")
 RATIO = row("sec2.split_ratio", "4", dataset="own")
 LOW, HIGH = (score("0.9", claim=f"t.accuracy_{end}", metric=f"accuracy_{end}", model="") for end in ("low", "high"))
 RANGE = [LOW | {"value": "0.90"}, HIGH | {"value": "0.99"}]
@@ -88,6 +89,10 @@ LEFT = "0.9848 yes; 0.98 yes; 0.985 yes; 0.984 yes; 0.9957 no; 0.97 no; 0.99 yes
 WRONG = score("2", "132", claim="table5.errors", metric="errors", unit="images")
 AGAIN = [("model", "B1"), ("dataset", "x"), ("split", "val"), ("expression", "sad"), ("metric", "recall")]
 SEQUENCES = "24,40,80,112,192,320 agrees; 96,240,480,672,1152,1152 agrees; 24,40,80,112,192,1280 false; 24,40 false"
+
+
+def channels(place: int, number: str) -> dict:
+    return row(f"s.channels.{place}", number, "channels", model="B0")
 
 
 def confused(value: str, dataset: str, other: str) -> list[dict]:
@@ -140,9 +145,7 @@ CASES = [
     *each("official_classes", "750 yes; 752 yes; 753 -", contempt),  # AffectNet has 3,750 to train on
     *each("split_size", "80 yes; 84 yes; 85 no; 75 no", lambda n: [RATIO, images(n, "train"), images("20", "test")]),
     ("split_size", [RATIO, images("80", "train"), images("0", "test")], None),
-    *each(
-        "split_size", "41 yes; 50 unknown", lambda n: [RATIO, images(n, "train", "sad"), images("10", "test", "sad")]
-    ),
+    *each("split_size", "41 yes; 50 unknown", lambda n: [RATIO, images(n, "train", "sad"), TEN]),
     *each("split_size", "131 ckplus yes; 130 ckplus yes; 132 ckplus yes; 133 ckplus no; 132 own no", tenth),
     # what a paper says in two places, rounding allowed for
     *each("said_again", "0.9545 yes; 0.95 yes; 0.96 no; 0.9647 no", lambda v: [score("0.9545"), score(v, **ABSTRACT)]),
@@ -160,11 +163,7 @@ CASES = [
     *each("errors", LEFT, lambda accuracy: [WRONG, score(accuracy)]),
     ("errors", [WRONG, score("98.48", unit="")], None),
     # what others published; channels are judged as one sequence, and parts that make a whole may be the images used
-    *each(
-        "network",
-        SEQUENCES,
-        lambda all_of: [row(f"s.channels.{k}", n, "channels", model="B0") for k, n in enumerate(all_of.split(","))],
-    ),
+    *each("network", SEQUENCES, lambda all_of: [channels(k, n) for k, n in enumerate(all_of.split(","))]),
     *each("published_figure", "230064 ambiguous; 230065 false", lambda n: whole("287580", "affectnet", n, "57516")),
 ]
 

@@ -230,24 +230,21 @@ def test_of_two_runs_that_differ_alike_that_of_most_seeds_is_shown_and_judges(ju
 
 
 def test_of_two_settings_that_differ_alike_that_of_the_paper_s_size_of_images_is_shown(judged):
-    sized, longer = ({"parameters": {"image_size": side, "epochs": epochs}} for side, epochs in ((48, 4), (96, 100)))
-    found = judged(
-        a_run(lite(0.5, epochs=100), name="96px", **longer), a_run(lite(0.3, epochs=4), name="48px", **sized)
-    )
+    settings = [("96px", 0.5, {"image_size": 96, "epochs": 100}), ("48px", 0.3, {"image_size": 48, "epochs": 4})]
+    found = judged(*(a_run(lite(v, epochs=of["epochs"]), name=name, parameters=of) for name, v, of in settings))
     assert found["run"] == "cpu/48px" and "epochs 4, not 100" in found["differs"]
 
 
-def test_a_standard_cnn_differs_only_in_what_it_has(judged):
-    passed = {"cnn_epochs": 20, "phase1_epochs": 20, "tested_folds": 5}
-    for model, told in (
-        ("standard CNN", "cnn_epochs 20, not 50; tested_folds 5, not 10"),
-        ("B0", "phase1_epochs 20, no"),
-    ):
-        run = a_run(ours(0.9, model=model), parameters=passed)
-        run.about["notebook"] = "04_alam_2022"
-        differs = judged(run, model=model)["differs"]
-        assert differs.startswith(told) or f"; {told}" in differs
-        assert ("cnn_epochs" in differs, "phase1_epochs" in differs) == (model != "B0", model == "B0")
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [("standard CNN", "cnn_epochs 20, not 50; tested_folds 5, not 10"), ("B0", "phase1_epochs 20, no")],
+)
+def test_a_standard_cnn_differs_only_in_what_it_has(judged, model, told):
+    run = a_run(ours(0.9, model=model), parameters={"cnn_epochs": 20, "phase1_epochs": 20, "tested_folds": 5})
+    run.about["notebook"] = "04_alam_2022"
+    differs = judged(run, model=model)["differs"]
+    assert f"; {told}" in f"; {differs}"
+    assert ("cnn_epochs" in differs, "phase1_epochs" in differs) == (model != "B0", model == "B0")
 
 
 FRAMES = [
