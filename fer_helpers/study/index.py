@@ -13,6 +13,7 @@ import pandas as pd
 
 from fer_helpers import paths
 from fer_helpers.study import claims, templates
+from fer_helpers.study.claims.printed import papers
 from fer_helpers.study.claims.verdicts import COLUMNS as OF_VERDICT
 from fer_helpers.study.claims.verdicts import NUMBERS, SCOREBOARD
 from fer_helpers.study.runs import COLUMNS, Record, read_profile
@@ -55,11 +56,6 @@ def verdicts_of(runs: list[Record]) -> pd.DataFrame:
     if lost := sorted({*found["claim"]} - {*printed["claim"]}):
         raise ValueError(f"{written[-1]} judges what claims.csv has not, as {lost[0]}: restore that, or run 05 again")
     return found.merge(printed, on="claim")
-
-
-def papers() -> pd.DataFrame:
-    """Columns `paper` (its key), `authors` with the year, `title` and `link`; in the order in which they are shown."""
-    return pd.read_csv(paths.PROJECT / "data" / "papers.csv", keep_default_na=False)
 
 
 def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:

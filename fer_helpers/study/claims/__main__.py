@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         printed = claims.read(chosen.file) if chosen.file else claims.load()
     except (OSError, ValueError) as error:
-        sys.exit(str(error))
+        sys.exit(f"{error}; see python -m fer_helpers.study.claims --help")
     if chosen.csv:
         checks.check(printed).to_csv(sys.stdout, index=False, lineterminator="\n")
         return

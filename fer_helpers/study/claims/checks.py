@@ -101,8 +101,8 @@ def _listed(numbers: Iterable[tuple[int | Decimal, str]]) -> str:
 def whole_images(paper: Paper) -> Found:
     """A share of n images is k/n for a whole k, however it is rounded (GRIM, Brown and Heathers 2017)."""
     for claim in [c for c in paper if is_of_images(c)]:
-        value, short, totals = claim.value, claim.value.normalize(), plausible_totals(claim, paper)
-        n, fits = likely_total(claim, paper)
+        value, short = claim.value, claim.value.normalize()
+        n, fits, totals = likely_total(claim, paper)
         ways = {total: f"{k:,} of {total:,} images ({totals[total]})" for total, k in fits.items()}
         if arithmetic.step(short) > arithmetic.step(value) and arithmetic.counts(short, n):
             ways[0] = f"{short} with zeros appended"
@@ -121,12 +121,12 @@ def whole_images(paper: Paper) -> Found:
             yield claim, DOUBTFUL if folds else IMPOSSIBLE, _impossible(claim, paper, totals, n) + note
 
 
-def likely_total(claim: Claim, paper: Paper) -> tuple[int, dict[int, int]]:
-    """The number of images that a share is most likely of, 0 if unknown; and by each that fits, how many of them."""
+def likely_total(claim: Claim, paper: Paper) -> tuple[int, dict[int, int], dict[int, str]]:
+    """The images that a share is most likely of, 0 if unknown; how many by each total that fits; and all that may."""
     totals = plausible_totals(claim, paper)
     found = {n: arithmetic.counts(claim.value, n) for n in totals}
     fits = {n: min(ks, key=lambda k: abs(k - claim.value * n)) for n, ks in found.items() if ks}
-    return min(totals, key=lambda n: (not totals[n].startswith(STATED), n not in fits), default=0), fits
+    return min(totals, key=lambda n: (not totals[n].startswith(STATED), n not in fits), default=0), fits, totals
 
 
 def is_of_images(claim: Claim) -> bool:
@@ -136,26 +136,24 @@ def is_of_images(claim: Claim) -> bool:
 
 
 def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> str:
-    below = math.floor(claim.value * n)
+    below, of_class = math.floor(claim.value * n), class_images(claim, paper)
     near = " and ".join(f"{k}/{n} = {k / n:.4f}" for k in (below, below + 1))
     note = f"No whole number of images gives {claim.value}, however it is rounded, of {_listed(totals.items())}: {near}"
     note += _slip(claim, n)
-    of_class = class_images(claim, paper)
-    if not sum(of_class.values()) or claim.expression:
+    if not any(of_class.values()) or claim.expression:
         return note
     if claim.value <= 1 - Decimal(4) / n:
         return f"{note}; so many errors can have nearly any average over classes, so that none was tried"
-    sizes = tuple(round(number * n / sum(of_class.values())) for number in of_class.values())
-    found = arithmetic.averages(claim.value, sizes)
-    could = " or ".join(average for average, fits in found.items() if fits)
+    sizes = (round(number * n / sum(of_class.values())) for number in of_class.values())
+    found = arithmetic.averages(claim.value, tuple(sizes))
+    could = " or ".join(average for average, fits in found.items() if fits) or "none"
     note += f"; of {', '.join(found)}, with up to three errors, each class having its share of the images, it could be "
-    return note + (could or "none")
+    return note + could
 
 
 def _slip(claim: Claim, n: int) -> str:
-    slips = arithmetic.slips(claim.value, n)
-    likely = 0 < len(slips) <= 3  # of more none is
-    return f"; with one digit changed it would be {' or '.join(slips)}" * likely
+    slips = arithmetic.slips(claim.value, n)  # of more than three none is likely
+    return f"; with one digit changed it would be {' or '.join(slips)}" if 0 < len(slips) <= 3 else ""
 
 
 def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
@@ -206,18 +204,15 @@ def one_split_rule(paper: Paper) -> Found:
     """One way of rounding a share of the images has to fit all data sets that a paper divides so."""
     scores = [c for c in pick(paper, expression="", n=None) if c.metric in SHARES_OF_IMAGES]
     for claim, other in product(scores, pick(paper, metric="images", expression="")):
-        if claim.dataset == other.dataset or claim.split != other.split:
-            continue
         mine, theirs = _share_sizes(claim, paper), _share_sizes(other, paper)
         fitting = [(mine[rule], rule) for rule, n in theirs.items() if n == other.value and rule in mine]
         needed = [(n, rule) for rule, n in mine.items() if arithmetic.counts(claim.value, n)]
-        if fitting and needed:
-            word = POSSIBLE if {n for n, _ in fitting} & {n for n, _ in needed} else DOUBTFUL
+        if fitting and needed and claim.dataset != other.dataset and claim.split == other.split:
             note = f"By what gives {other.value} images of {name(other.dataset)}, {name(claim.dataset)} has "
             note += (
                 f"{_listed(fitting)} to test; {claim.value} needs one of {_listed(needed)}, if one rule divides both"
             )
-            yield claim, word, note
+            yield claim, POSSIBLE if dict(fitting).keys() & dict(needed) else DOUBTFUL, note
 
 
 def confusion_matrix(paper: Paper) -> Found:
@@ -263,16 +258,13 @@ def loss_and_accuracy(paper: Paper) -> Found:
         sizes = [n for n in class_images(loss, paper).values() if n]
         if below <= least or not sizes:
             continue
-        floor, labels = max(sizes) / sum(sizes), stats.entropy(sizes)
+        floor, labels, chance = max(sizes) / sum(sizes), stats.entropy(sizes), math.log(len(sizes))
         note = f"Naming the most frequent class alone is right on {floor:.1%}, a guess that knows only the labels' "
-        note += f"shares has a loss of {labels:.2f} (without class weights; chance is ln {len(sizes)} = "
-        note += f"{math.log(len(sizes)):.2f})"
+        note += f"shares has a loss of {labels:.2f} (without class weights; chance is ln {len(sizes)} = {chance:.2f})"
         strange = accuracy.value < floor and below < labels
         if strange:
-            note += (
-                f": the accuracy of {accuracy.value} is worse than the first, the loss of {loss.value} better than the "
-            )
-            note += "second"
+            worse = f"the accuracy of {accuracy.value} is worse than the first"
+            note += f": {worse}, the loss of {loss.value} better than the second"
             k = max(2, round(math.exp(loss.value)))
             far = max(abs(math.log(k) - float(loss.value)), abs(1 / k - float(accuracy.value)))
             if far <= 0.02 and k < len(sizes):
@@ -333,14 +325,11 @@ def official_classes(paper: Paper) -> Found:
             source = published.FIGURES[claim.dataset, "images", claim.split, ""].source
             yield claim, FALSE, f"The classes make {total:,}, and there are {' or '.join(map(str, known))} ({source})"
         elif released := published.FIGURES.get((claim.dataset, "images", "train", claim.expression)):
-            parts = [*images(paper, claim.dataset, "train", claim.expression)]
-            parts += images(paper, claim.dataset, "test", claim.expression)
+            parts = [c for part in ("train", "test") for c in images(paper, claim.dataset, part, claim.expression)]
             drawn, whole = sum(part.value for part in parts), max(released.values)
-            note = (
-                f"Training and test images of the class make {drawn:,}; {name(claim.dataset)} has {whole:,} to train on"
-            )
             if len(parts) == 2 and drawn <= whole:
-                yield claim, POSSIBLE, f"{note}, {whole - drawn} more ({released.source})", *parts
+                note = f"Training and test images of the class make {drawn:,}; {name(claim.dataset)} has {whole:,} to "
+                yield claim, POSSIBLE, f"{note}train on, {whole - drawn} more ({released.source})", *parts
 
 
 def split_size(paper: Paper) -> Found:
@@ -473,10 +462,8 @@ def published_figure(paper: Paper) -> Found:
             of_network = (claim.what.removesuffix("_low"), metric, f"{metric} than {rival[1] if rival else ''}")
             keys += [("efficientnet", key, "") for key in of_network]
         if claim.metric == "image_size" and "default of EfficientNet" in claim.note:
-            note = (
-                f"B0 to B7 were made for {', '.join(map(str, published.SIDES))} pixels, each for one ({published.TAN})"
-            )
-            yield claim, AMBIGUOUS if claim.value in published.SIDES else FALSE, note
+            note = f"B0 to B7 were made for {', '.join(map(str, published.SIDES))} pixels, each for one"
+            yield claim, AMBIGUOUS if claim.value in published.SIDES else FALSE, f"{note} ({published.TAN})"
         figures = [published.FIGURES.get((*key, of)) for key, of in product(keys, ("", claim.model))]
         values, source = next(filter(None, figures), ({}, ""))
         if not values:

@@ -1,5 +1,7 @@
 """What the papers print: one row of `data/claims.csv` a number, and our results beside it."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -19,13 +21,33 @@ LARGEST, MOST_DECIMALS, MOST_IMAGES = 1e12, 6, 10_000_000  # more would take che
 
 def load(paper: str = "") -> pd.DataFrame:
     """The printed numbers of the study's papers, or of one of them, as `read` gives them."""
-    file = paths.PROJECT / "data" / "claims.csv"
-    rows = read(file, paper)
-    known = rows["paper"].isin(pd.read_csv(file.with_name("papers.csv"))["paper"]).to_numpy()
-    if not known.all():
-        row, strange = int(known.argmin()) + 2, rows["paper"][int(known.argmin())]
-        raise ValueError(f"{file}: row {row}, column paper: {strange!r} is in no row of data/papers.csv: add one there")
-    return rows
+    known = papers()["paper"]
+    with of_project("claims.csv", COLUMNS) as (file, cells):
+        refuse(file, cells, [("paper", cells["paper"].isin(known), "is in no row of data/papers.csv: add one there")])
+        return _checked(file, cells, paper)
+
+
+def papers() -> pd.DataFrame:
+    """Columns `paper` (its key), `authors` with the year, `title` and `link`; in the order in which they are shown."""
+    with of_project("papers.csv", ("paper", "authors", "title", "link")) as (_, cells):
+        return cells
+
+
+@contextmanager
+def of_project(name: str, columns: Sequence[str]) -> Iterator[tuple[Path, pd.DataFrame]]:
+    """The project's own table `data/<name>`, to be read within: where it is, and its cells as text.
+
+    Raises:
+        ValueError: it is missing or damaged, as is found here or within; with the way to get it back.
+    """
+    file = paths.PROJECT / "data" / name
+    try:
+        cells = _cells(file, columns, columns)
+        even = [(it, cells[it].str.count('"') % 2 == 0, "holds a quotation mark without its other") for it in columns]
+        refuse(file, cells, even)
+        yield file, cells
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{error} (or restore data/{name} from git)") from error
 
 
 def read(file: Path, paper: str = "") -> pd.DataFrame:
@@ -35,21 +57,35 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
         ValueError: no claim of that paper, or a fault, with row (the header is row 1) and column.
         OSError: no such file.
     """
+    return _checked(file, _cells(file, COLUMNS, NEEDED), paper)
+
+
+def refuse(file: Path, cells: pd.DataFrame, rules: list[tuple[str, pd.Series, str]]) -> None:
+    """Name the first cell that breaks a rule, in a ValueError: by rule a column, which rows are right, what else."""
+    for column, right, problem in rules:
+        if not right.all():
+            row = int(right.to_numpy().argmin())
+            raise ValueError(f"{file}: row {row + 2}, column {column}: {cells[column][row]!r} {problem}")
+
+
+def _cells(file: Path, columns: Sequence[str], needed: Sequence[str]) -> pd.DataFrame:
     try:
-        rows = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        cells = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except ValueError as error:
         why = " ".join(str(error).split())
         raise ValueError(f"{file} can't be read as comma-separated text in UTF-8 ({why}): save it as that") from error
-    if rows.empty or not isinstance(rows.index, pd.RangeIndex):
-        problem = "has more cells than row 1 has columns: quote what holds a comma" if len(rows) else "is missing"
+    if cells.empty or not isinstance(cells.index, pd.RangeIndex):
+        problem = "has more cells than row 1 has columns: quote what holds a comma" if len(cells) else "is missing"
         raise ValueError(f"{file}: row 2 {problem}")
-    missing, unknown = [name for name in NEEDED if name not in rows], sorted(set(rows.columns) - set(COLUMNS))
-    problem = f"an unknown column {', '.join(unknown)}" if unknown else ""
-    if missing:
-        problem = f"no column {', '.join(missing)}{' (no commas?)' * (len(rows.columns) == 1)}"
-    if problem:
-        raise ValueError(f"{file}: row 1 has {problem}; see python -m fer_helpers.study.claims --help")
-    rows = rows.reindex(columns=list(COLUMNS), fill_value="").apply(lambda column: column.str.strip())
+    missing, unknown = [name for name in needed if name not in cells], sorted(set(cells.columns) - set(columns))
+    if missing or unknown:
+        problem = f"no column {', '.join(missing)}" if missing else f"an unknown column {', '.join(unknown)}"
+        problem += " (no commas?)" * (len(cells.columns) == 1)
+        raise ValueError(f"{file}: row 1 has {problem}; columns are {', '.join(columns)}")
+    return cells.reindex(columns=list(columns), fill_value="").apply(lambda column: column.str.strip())
+
+
+def _checked(file: Path, rows: pd.DataFrame, paper: str) -> pd.DataFrame:
     rows["metric"] = rows["metric"].str.lower()
     rows["unit"] = rows["unit"].where(rows["unit"].str.lower() != "share", "share")
     ids = [row.claim or f"{row.paper}.row{place}" for place, row in enumerate(rows.itertuples(), 2)]
@@ -76,13 +112,10 @@ def read(file: Path, paper: str = "") -> pd.DataFrame:
         ("n", images, f"is not a whole number from 1 to {MOST_IMAGES:,}, or empty"),
         ("claim", ~rows["claim"].duplicated(), "stands above already: every id is used once"),
     ]
-    for column, right, problem in rules:
-        if not right.all():
-            row = int(right.to_numpy().argmin())
-            raise ValueError(f"{file}: row {row + 2}, column {column}: {rows[column][row]!r} {problem}")
-    papers = sorted(set(rows["paper"]))
-    if paper and paper not in papers:
-        raise ValueError(f"{file} holds no claim of {paper!r}: its papers are {', '.join(papers)}")
+    refuse(file, rows, rules)
+    names = sorted(set(rows["paper"]))
+    if paper and paper not in names:
+        raise ValueError(f"{file} holds no claim of {paper!r}: its papers are {', '.join(names)}")
     rows = rows.assign(**numbers).astype({"n": "Int64", "decimals": "Int64"})
     return rows[rows["paper"] == paper].reset_index(drop=True) if paper else rows
 

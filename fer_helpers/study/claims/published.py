@@ -4,9 +4,7 @@ import math
 from collections import defaultdict, namedtuple
 from decimal import Decimal
 
-import pandas as pd
-
-from fer_helpers import paths
+from fer_helpers.study.claims.printed import of_project, refuse
 
 TAN = "Tan and Le 2019, arXiv 1905.11946"  # of EfficientNet: table 1, the rule of scaling, and their code
 # For each stage of B0: blocks, channels that leave them, expansion of the channels within them.
@@ -16,9 +14,15 @@ SCALES = {"B0": (1.0, 1.0), "B1": (1.0, 1.1), "B2": (1.1, 1.2), "B3": (1.2, 1.4)
 SCALES |= {"B4": (1.4, 1.8), "B5": (1.6, 2.2), "B6": (1.8, 2.6), "B7": (2.0, 3.1)}
 SIDES = (224, 240, 260, 300, 380, 456, 528, 600)  # pixels as the side of the images that B0 to B7 were made for
 
+WORDS = ("name", "released_by", "under_agreement")  # metrics that are no numbers
 Figures = namedtuple("Figures", "values source")  # numbers with what each counts, and where they are given
 
-_rows = pd.read_csv(paths.PROJECT / "data" / "published.csv", dtype=str, keep_default_na=False)
+with of_project("published.csv", ("dataset", "metric", "split", "of", "value", "what", "source")) as (_file, _rows):
+    _right = _rows["value"].str.fullmatch(r"\d+(\.\d+)?") | _rows["metric"].isin(WORDS)
+    _whole = _rows["value"].str.isdigit() | ~_rows["metric"].str.endswith("_set")
+    refuse(_file, _rows, [("value", _right & _whole, "is not a number, or not a whole one of images")])
+    if _lost := set(WORDS) - set(_rows["metric"]):
+        raise ValueError(f"{_file} has no row of metric {', '.join(sorted(_lost))}")
 _of = {metric: rows.set_index("dataset")["what"].to_dict() for metric, rows in _rows.groupby("metric")}
 NAMES, RELEASED_BY = _of["name"], _of["released_by"]
 UNDER_AGREEMENT = set(_of["under_agreement"])  # data sets that are given to those who sign, or on request

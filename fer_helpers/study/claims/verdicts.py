@@ -124,7 +124,9 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
     beforehand, which names the claim, or in another, of any notebook: what a paper leaves open may have been tried for
     another one.
     """
-    found, parsed, equalised = [], consistency.parse(printed), _equalised(runs)
+    found, parsed = [], consistency.parse(printed)
+    flat = "metric == 'flat_histogram_share' and value > 0.5"  # most images have the histogram of an equalised one
+    equalised = {dataset for run in runs for dataset in run.results.query(flat)["dataset"]}
     for run in runs:
         rows = run.results.assign(run=f"{run.about.get('profile', '')}/{run.about['run']}")
         text = rows.columns.difference([*NUMBERS, "run"])
@@ -151,12 +153,6 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
                 found.append((claim.claim, *keys, *ours, *kept))
     rows = pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "apart": str, "relative": bool})
     return rows.sort_values(["seeds", "epochs"], ascending=False, kind="stable", ignore_index=True)
-
-
-def _equalised(runs: list) -> set[str]:
-    """The data sets of which a run has found that most images have the flat histogram of an equalised one."""
-    rows = [run.results[run.results["metric"] == "flat_histogram_share"] for run in runs]
-    return {dataset for of_run in rows for dataset in of_run.loc[of_run["value"] > 0.5, "dataset"]}
 
 
 def paper_init(claim: consistency.Claim) -> str:
@@ -213,7 +209,6 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     """
     runs, checks = runs or [], consistency.check(printed)
     scores, parsed = measured(printed, runs), consistency.parse(printed)
-    entries = [entry for run in runs for entry in run.about.get("data", [])]
     at_fault = set(checks.loc[checks["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS]), "claim"])
     settled = checks["against"].map(lambda ids: not at_fault.isdisjoint(ids.split())) | checks["claim"].isin(at_fault)
     of_other = (checks["word"] == CONTRADICTS) & settled  # told, and no verdict: one side is at fault by itself
@@ -222,6 +217,7 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     for claim in parsed:
         mine, found = scores[scores["claim"] == claim.claim], checks[checks["claim"] == claim.claim]
         ours, paper = _nearest(mine, claim), consistency.pick(parsed, paper=claim.paper)
+        entries = [entry for run in runs for entry in run.about.get("data", [])]
         here = [entry["dataset"] for entry in entries if not _of_data(paper, entry["dataset"], entry)]
         missing = [name for name in claim.dataset.split(" to ") if name in UNDER_AGREEMENT and name not in here]
         word, reason = (
@@ -233,8 +229,7 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
         )
         if word == CONTRADICTS and (doubt := _from_checks(found, (DOUBTFUL,))):
             reason += f" Besides: {doubt[1]}"
-        other = _from_checks(also[also["claim"] == claim.claim], (CONTRADICTS,)) if claim.kind == "result" else None
-        if other:
+        if claim.kind == "result" and (other := _from_checks(also[also["claim"] == claim.claim], (CONTRADICTS,))):
             reason += f" Nor can these be true together: {other[1]}"
         judged = {"printed": float(claim.value), "word": word, "reason": reason}
         rows.append(claim._asdict() | judged | _context(claim, paper) | ours)
@@ -245,9 +240,8 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
 def _from_checks(found: pd.DataFrame, words: tuple[str, ...]) -> tuple[str, str] | None:
     """The first of the words that the checks found, with their sentences, or None."""
     for word in words:
-        rows = found[found["word"] == word]
-        notes = [f"{note[:-1]}{f' ({ids})' * bool(ids)}" for note, ids in rows[["note", "against"]].to_numpy()]
-        if notes:
+        rows = found.loc[found["word"] == word, ["note", "against"]].to_numpy()
+        if notes := [f"{note[:-1]}{f' ({ids})' * bool(ids)}" for note, ids in rows]:
             return word, f"{'; '.join(dict.fromkeys(notes))}."
     return None
 
@@ -262,10 +256,6 @@ def _counted(claim: consistency.Claim, runs: list) -> tuple[str, str] | None:
     return None
 
 
-def _shown(value: float, low: float, high: float, trainings: float) -> str:
-    return f"{value:.4f} [{low:.4f}, {high:.4f}]{', one training' * bool(trainings == 1)}"
-
-
 def equivalence(value: float, ours: Interval, margin: float) -> str:
     """Reproduced, not reproduced or undecided: two one-sided tests at 5 %, and the 95 % interval wholly outside."""
     if value - margin <= ours.low90 and ours.high90 <= value + margin:
@@ -278,7 +268,9 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     if claim.note.startswith("open: "):
         return None
     value, m = float(claim.value), MARGIN_OF_CLASS if claim.expression else MARGIN
-    scores = scores.assign(shown=[_shown(*row) for row in scores[["value", "low", "high", "trainings"]].to_numpy()])
+    one = scores["trainings"].map(lambda trainings: ", one training" * (trainings == 1))
+    shown = [f"{row.value:.4f} [{row.low:.4f}, {row.high:.4f}]" for row in scores.itertuples()]
+    scores = scores.assign(shown=shown + one)
     same, relatives = scores[scores["differs"] == ""], scores[scores["relative"]]
     for ours in same.head(1).itertuples():
         note = f"{ours.shown} against {value}, in {ours.run}."
@@ -292,20 +284,16 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     beforehand = list(relatives[~relatives["apart"].str.contains(";")].head(1).itertuples())
     for fixed in beforehand:
         if not fixed.set_otherwise and fixed.low <= value + m and fixed.high >= value - m:
-            return (
-                SUPPORTED,
-                f"The nearest relative, {fixed.model} in {fixed.run}, has {fixed.shown}; {value} is printed.",
-            )
+            note = f"The nearest relative, {fixed.model} in {fixed.run}, has {fixed.shown}; {value} is printed."
+            return SUPPORTED, note
     if len(relatives) > 1:
         best = relatives.loc[relatives["high"].idxmax()]
         settings = len(relatives[["model", "image_size"]].drop_duplicates())
         note = f"In the best of {settings} settings the nearest relative, {best['model']} at "
         note += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
         for fixed in beforehand:
-            note += (
-                f" In the setting {'nearest to that ' * bool(fixed.set_otherwise)}fixed beforehand {fixed.model} at "
-            )
-            note += f"{fixed.image_size:.0f} px has {fixed.shown} ({fixed.differs})."
+            note += f" In the setting {'nearest to that ' * bool(fixed.set_otherwise)}fixed beforehand {fixed.model}"
+            note += f" at {fixed.image_size:.0f} px has {fixed.shown} ({fixed.differs})."
         if best["high"] < value - FAR:
             return DOUBTFUL, note
         return NOT_TESTED, f"Weights: no run of {claim.model} began from those of ImageNet. {note}"
@@ -336,16 +324,15 @@ def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
     Of two settings with as many differences that with the paper's size of images.
     """
     few, otherwise = (scores[column].str.count(";") + (scores[column] != "") for column in ("apart", "set_otherwise"))
-    ranked = scores.assign(few=few, otherwise=otherwise, resized=scores["set_otherwise"].str.contains("image_size"))
-    ranked = ranked.assign(other=scores["init"] != paper_init(claim))
-    ranked = ranked.sort_values(["few", "otherwise", "resized", "other"], kind="stable")
-    return next(iter(ranked[list(OURS)].rename(columns=OURS).to_dict("records")), dict.fromkeys(OURS.values()))
+    rank = {"few": few, "otherwise": otherwise, "resized": scores["set_otherwise"].str.contains("image_size")}
+    rank |= {"other": scores["init"] != paper_init(claim)}
+    ranked = scores.assign(**rank).sort_values([*rank], kind="stable")[list(OURS)].rename(columns=OURS)
+    return next(iter(ranked.to_dict("records")), dict.fromkeys(OURS.values()))
 
 
 def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
     """What stands beside a printed number: n, its own interval, the floor, and what it is compared with."""
-    n, fits = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {})
-    totals = consistency.plausible_totals(claim, paper)
+    n, fits, totals = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {}, {})
     stated = [size for size in fits if totals[size].startswith(consistency.STATED)]
     n = claim.n or (n if n in stated and claim.dataset == claim.tested else None)
     most = n or max(stated or fits, default=None)

@@ -76,10 +76,7 @@ def test_recalls_narrow_the_accuracies_or_leave_none():
 
 
 def test_a_mean_over_folds_prints_so_if_some_errors_in_some_folds_make_it():
-    assert [arithmetic.folds_of_mean(Decimal(value), 1308) for value in ("0.9957", "0.9347", "0.9878")] == [
-        [],
-        [10],
-        [5, 10],
-    ]
+    for value, folds in {"0.9957": [], "0.9347": [10], "0.9878": [5, 10]}.items():
+        assert arithmetic.folds_of_mean(Decimal(value), 1308) == folds
     errors = [0] * 8 + [42, 43]  # of 0.9347, in the two folds of 130 images
     assert sum(1 - wrong / size for wrong, size in zip(errors, [131] * 8 + [130] * 2, strict=True)) / 10 < 0.9348

@@ -1,11 +1,16 @@
 """data/claims.csv, anybody's table of printed numbers, and results laid beside them by the claim's id."""
 
+import re
+import runpy
+import shutil
+
 import pandas as pd
 import pytest
 
 from fer_helpers import paths
 from fer_helpers.datasets.table import EXPRESSIONS
 from fer_helpers.study import claims
+from fer_helpers.study.claims import published
 from fer_helpers.study.claims.__main__ import main
 from fer_helpers.study.claims.printed import COLUMNS, KINDS
 
@@ -72,21 +77,45 @@ def test_fault_in_a_table_is_named_by_row_and_column(tmp_path, old, new, told):
         main([str(tmp_path / "mine.csv")])
 
 
-def test_claim_of_a_paper_that_the_study_does_not_know_is_named_by_row(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "PROJECT", tmp_path)
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("papers.csv", "title", "name", "row 1 has no column title"),
+        ("papers.csv", ".+", "", "can't be read as comma-separated text"),
+        ("papers.csv", r"\n.+", "", "row 2 is missing"),
+        ("papers.csv", ",C. Huang", ',"C. Huang', "can't be read .*EOF inside string"),
+        ("claims.csv", "huang_2024,", "h,", "row 2, column paper: 'h' is in no row of data/papers.csv"),
+        ("claims.csv", "dataset", "data", "row 1 has no column dataset"),
+        ("claims.csv", "0.33", "0.3x", "row 2, column value: '0.3x' is not a number"),
+        ("published.csv", "of,value", "value", "row 2 has more cells than row 1 has columns"),
+        ("published.csv", "28709", "28 709", "row 2, column value: '28 709' is not a number"),
+        ("published.csv", "213,images", ",images", "row 23, column value: '' is not a number"),
+        ("published.csv", "491", "491.5", "row 49, column value: '491.5' is not a number, or not a whole one"),
+        ("published.csv", '1307.0414"', "1307.0414", "row 2 has more cells"),
+        ("published.csv", "28709,images", '28709,"images', "row 2, column source: .*a quotation mark without"),
+        ("published.csv", r"affectnet,released_by[^\n]+\n", "", "has no row of metric released_by"),
+        ("published.csv", "", None, ""),
+    ],
+)
+def test_damage_to_a_table_of_the_project_is_named_with_the_way_back(tmp_path, monkeypatch, name, old, new, told):
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "claims.csv").write_text(GOOD)
-    (tmp_path / "data" / "papers.csv").write_text("paper\nb_2021\n")
-    with pytest.raises(ValueError, match=r"claims\.csv: row 2, column paper: 'a_2020' is in no row of data/papers"):
+    for table in ("claims.csv", "papers.csv", "published.csv"):
+        shutil.copy(paths.PROJECT / "data" / table, tmp_path / "data")
+    file = tmp_path / "data" / name
+    if new is None:
+        file.unlink()
+    else:
+        file.write_text(re.sub(old, new, file.read_text("utf-8"), count=1, flags=re.DOTALL), "utf-8")
+    monkeypatch.setattr(paths, "PROJECT", tmp_path)
+    with pytest.raises(ValueError, match=rf"{name}.*{told}.*\(or restore data/{name} from git\)"):
+        runpy.run_path(published.__file__)
         claims.load()
 
 
 def test_command_judges_anybodys_table_and_refuses_what_is_not_there(tmp_path, capsys):
     file = tmp_path / "mine.csv"
-    file.write_text(
-        GOOD.replace("0.9848,share", " 0.9957 ,Share").replace("accuracy", "Accuracy")
-        + "a_2020,accuracy,0.91,share,2,,result,\n"
-    )
+    first = GOOD.replace("0.9848,share", " 0.9957 ,Share").replace("accuracy", "Accuracy")
+    file.write_text(f"{first}a_2020,accuracy,0.91,share,2,,result,\n")
     main([str(file)])
     out = capsys.readouterr().out
     assert "impossible         a_2020.row2 = 0.9957: No whole number of images gives 0.9957" in out
