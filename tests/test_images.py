@@ -145,8 +145,7 @@ def test_damaged_member_of_an_archive_is_a_damaged_image(encode, tmp_path, metho
     content = bytearray(location.read_bytes())
     content[200:210] = bytes(255 - value for value in content[200:210])  # inside the first member
     location.write_bytes(content)
-    read = read_images(table_of(location, ["a.png", "b.png"]), side=48)
-    assert read.skipped["image"].tolist() == ["a.png"]
+    assert read_images(table_of(location, ["a.png", "b.png"]), side=48).skipped["image"].tolist() == ["a.png"]
 
 
 @pytest.fixture

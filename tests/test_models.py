@@ -175,8 +175,7 @@ def test_networks_see_normalised_pixels(frozen):
     images = photographs()
     seen = seen_by_the_stem(frozen, images)[:, :SIDE, :SIDE]
     np.testing.assert_allclose(seen, (images / 255 - MEAN) / STD, atol=1e-5)
-    seen = seen_by_the_stem(efficientnet("Mini", SIDE), images)
-    np.testing.assert_allclose(seen, (images - 127) / 128, atol=1e-6)
+    np.testing.assert_allclose(seen_by_the_stem(efficientnet("Mini", SIDE), images), (images - 127) / 128, atol=1e-6)
 
 
 def test_weights_damaged_or_not_to_be_had_are_an_error_that_says_what_to_do(tmp_path, monkeypatch, network_is_down):

@@ -89,11 +89,3 @@ def test_a_mean_face_is_the_mean_and_blank_where_too_few_people_are_in_it():
     happy, sad, *_ = plots.mean_faces(pixels, labels, ["happy", "sad"]).axes
     assert np.all(happy.images[0].get_array() == 40) and np.all(sad.images[0].get_array() == 255)
     assert "too few" in sad.get_title()
-
-
-def test_reliability_draws_the_filled_bins_where_they_are_with_their_intervals():
-    bins = pd.DataFrame({"n": [0, 8], "confidence": [0.1, 0.7], "accuracy": [0.0, 0.5], "ci_low": 0.2, "ci_high": 0.8})
-    points, _, (bar,) = plots.reliability(bins, "JAFFE", "B0").axes[0].containers[0]
-    assert points.get_xydata().tolist() == [[0.7, 0.5]]
-    assert np.allclose(bar.get_segments(), [[[0.7, 0.2], [0.7, 0.8]]])
-    plt.close()

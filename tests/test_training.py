@@ -159,20 +159,24 @@ def test_history_has_one_row_an_epoch_and_the_best_epochs_are_kept_and_can_be_lo
     assert scores["loss"] == history["val_loss"].min()
 
 
-def test_scores_of_a_callback_before_join_the_history_and_one_line_an_epoch_is_printed(tmp_path, finished, capsys):
+def test_scores_of_a_callback_join_the_history_and_a_line_follows_each_bar(tmp_path, finished, capsys, monkeypatch):
     model, (images, labels) = small_network(), faces()
 
     def score_test(epoch: int, logs: dict) -> None:
         scores = model.evaluate(Batches(images[20:], labels[20:], 8), verbose=0, return_dict=True)
         logs |= {f"test_{metric}": score for metric, score in scores.items()}
 
+    bar, at_once = training.tqdm, {"delay": 0, "mininterval": 0}  # an epoch takes no five seconds here
+    monkeypatch.setattr(training, "tqdm", lambda *steps, **options: bar(*steps, **options | at_once))
     _, backup = train(tmp_path, 2, "test_accuracy", [keras.callbacks.LambdaCallback(on_epoch_end=score_test)], model)
     right = predict(model, images[20:]).argmax(axis=1) == labels[20:]
     assert backup.history["test_accuracy"].iloc[-1] == pytest.approx(right.mean())
     assert backup.best == backup.best_by("test_accuracy")
     unbroken = finished[2].history.iloc[:2]
     assert backup.history[["loss", "val_loss"]].equals(unbroken[["loss", "val_loss"]])  # which changes nothing
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    out, bars = capsys.readouterr()
+    assert all(f"epoch {epoch}: 100%" in bars and f"{epoch}:  60%" in bars for epoch in (1, 2))
+    lines = [line for line in out.splitlines() if line.startswith("epoch")]
     pattern = r"epoch {} of 2: loss \d\.\d{{4}}, accuracy .*, test_loss .*, val_loss .*, val_accuracy .*, [\d.]+ s"
     assert len(lines) == 2
     assert all(re.fullmatch(pattern.format(number), line) for number, line in enumerate(lines, 1))

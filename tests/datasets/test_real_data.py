@@ -38,8 +38,7 @@ def authors_majority(votes: list[str]) -> int | None:
 def test_real_ferplus_has_the_counts_that_its_csv_gives_by_the_rule(real_data):
     dataset = ferplus.load(location := real_data("ferplus"))
     with zipfile.ZipFile(location) as archive:
-        text = archive.read("fer2013new.csv").decode()
-    rows = [row for row in csv.reader(io.StringIO(text)) if row[1].strip()][1:]
+        rows = [row for row in csv.reader(io.StringIO(archive.read("fer2013new.csv").decode())) if row[1].strip()][1:]
     labelled = [row for row in rows if authors_majority(row[2:]) is not None]
     # Every row with a majority, the three whose image is named a second time included.
     assert Counter(row[0] for row in labelled) == {"Training": 25_060, "PublicTest": 3_199, "PrivateTest": 3_153}

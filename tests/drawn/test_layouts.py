@@ -74,22 +74,6 @@ def test_ckplus_people_show_four_expressions_and_a_peak_is_nearest_to_a_frame_of
     assert distances.argmin(axis=1).tolist() == list(range(84))
 
 
-def test_rafdb_faces_at_the_boxes_of_original_images_are_the_aligned_images():
-    table = loaded("rafdb").table.head(30)
-    for path, aligned in zip(table["path"], pictures(table), strict=True):
-        original = Path(path.replace("aligned/", "original/").replace("_aligned", ""))
-        box_file = original.parents[2] / "Annotation/boundingbox" / f"{original.stem}_boundingbox.txt"
-        left, top, right, bottom = map(float, box_file.read_text().split())
-        face = cut(cv2.imread(str(original), cv2.IMREAD_GRAYSCALE), (left, top, right - left, bottom - top))
-        assert np.abs(cv2.resize(face, (100, 100)).astype(float) - aligned).mean() < 4  # compressed twice
-
-
-def test_affectnet_boxes_lie_in_their_images():
-    table = loaded("affectnet").table
-    assert all(x >= 0 and y >= 0 and x + width <= 160 and y + height <= 160 for x, y, width, height in table["box"])
-    assert sum(picture is None for picture in pictures(table)) == 1
-
-
 @pytest.mark.parametrize("name", ["fer2013", "jaffe", "affectnet"])
 def test_a_linear_classifier_learns_the_expressions_of_people_it_has_not_seen(name):
     table = loaded(name).table.assign(pixels=pictures(loaded(name).table)).dropna(subset="pixels")

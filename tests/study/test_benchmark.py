@@ -17,14 +17,11 @@ def results_with(**ratios: float) -> pd.DataFrame:
     return pd.DataFrame([*rows, {"metric": "median_seconds", "model": "frozen body: fit", "value": 3.0}])
 
 
-def test_peak_memory_grows_by_what_is_allocated_although_it_is_given_back():
+def test_a_process_tells_its_peak_memory_and_page_faults_and_has_the_environment_that_it_was_given():
     little, much, again = benchmark.peak_memory(np.ones, (1_250_000,), (26_250_000,), (1_250_000,))  # 10 and 210 MB
     assert 190e6 < much - little < 230e6 and again == much
     with pytest.raises(ZeroDivisionError):  # of the watched process
         benchmark.peak_memory(divmod, (1, 0))
-
-
-def test_a_process_has_the_environment_that_it_was_given_and_is_asked_for_its_page_faults():
     with benchmark.process(os.environ | {"FER_TOLD": "so"}) as told:
         faults = [told.submit(work).result() for work in (benchmark.page_faults, np.random.rand, benchmark.page_faults)]
         assert told.submit(os.getenv, "FER_TOLD").result() == "so" and "FER_TOLD" not in os.environ

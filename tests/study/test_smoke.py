@@ -20,9 +20,10 @@ from fer_helpers.study.runs import COLUMNS, joined_results
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * 2_100 + 300)]
 
-UNCOMMITTED = ("smoke", "by_hand")  # profiles
 RUNS = sorted(file.stem for file in (paths.notebooks_dir() / "profiles" / "smoke").glob("*.yaml"))
-COMMITTED = [about for about in sorted(paths.reports_dir().glob("*/*/run.json")) if about.parts[-3] not in UNCOMMITTED]
+COMMITTED = [
+    about for about in sorted(paths.reports_dir().glob("*/*/run.json")) if about.parts[-3] not in ("smoke", "by_hand")
+]
 joined = cache(lambda profile: joined_results(profile).to_csv(index=False))
 PATIENCE = 2_100  # seconds; the study takes a fraction of them on two idle cores
 

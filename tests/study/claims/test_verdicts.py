@@ -80,8 +80,7 @@ def test_result_is_reproduced_by_equivalence_within_its_margin(judged, value, ha
 def test_equivalence_is_that_of_two_one_sided_tests(total):
     random = np.random.default_rng(total)
     for right in random.integers(int(0.84 * total), int(0.96 * total), 20):
-        hits = np.repeat([1, 0], [right, total - right])
-        found = verdicts.interval(hits, np.arange(total), np.zeros(total))
+        found = verdicts.interval(np.repeat([1, 0], [right, total - right]), np.arange(total), np.zeros(total))
         ends = ((0.90 - 0.02, "larger"), (0.90 + 0.02, "smaller"))  # Wilson's interval inverts the score test
         tested = max(proportions_ztest(right, total, end, side, prop_var=end)[1] for end, side in ends)
         assert (verdicts.equivalence(0.90, found, 0.02) == "reproduced") == (tested <= 0.05)
