@@ -200,8 +200,8 @@ def check(notebook: Path, parameters: dict[str, object]) -> None:
             shown = f"{paths.resolve(part) if name == 'weights' else repr(part)!s:.300}"
             raise RunError(f"{notebook.stem}: {name} must be {allowed}, not {shown}")
     for name, changes in parameters.get("alternatives", {}).items():
-        if not re.fullmatch(r"[\w ,.+-]{1,80}", str(name)):  # a backup is named after it
-            raise RunError(f"{notebook.stem}: alternatives: {name!r:.80} must be of letters, digits, blanks and ,.+-")
+        if not re.fullmatch(r"[\w ,.+-]{1,80}", name if isinstance(name, str) else ""):  # a backup is named after it
+            raise RunError(f"{notebook.stem}: alternatives: {name!r:.80} must be text of letters, digits, blanks, ,.+-")
         if not isinstance(changes, dict) or not changes.keys() <= ALTERNATIVES.keys():
             may = ", ".join(ALTERNATIVES)
             raise RunError(f"{notebook.stem}: alternatives: {name} must change some of {may}, not {changes!r:.80}")

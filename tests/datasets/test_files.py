@@ -178,7 +178,6 @@ def test_member_that_hides_its_size_does_not_fill_memory(tmp_path):
 
 def test_image_that_went_away_is_an_error_that_names_it_and_the_next_step(lay_out, tmp_path, write_files):
     (location := lay_out(FILES)).rename(tmp_path / "elsewhere")
-    archive = write_files(tmp_path / "other.zip", FILES)
-    for gone in (f"{location}/train/happy/a.png", f"{archive}/gone.png"):
+    for gone in (f"{location}/train/happy/a.png", f"{write_files(tmp_path / 'other.zip', FILES)}/gone.png"):
         with pytest.raises(FileNotFoundError, match=rf"no such file: {re.escape(gone)}; .* load the data set again"):
             read_file(gone)
