@@ -7,12 +7,16 @@ import contextlib
 import json
 import multiprocessing
 import os
+import re
 import resource
 import subprocess
 import sys
+import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from unittest import mock
 
@@ -57,13 +61,15 @@ def stream_once(folder: Path, count: int, side: int, batch_size: int) -> None:
 
 
 @cache
-def _network(variant: str, side: int):
-    """A network with random weights that is ready to train, built and compiled once a process."""
+def network_to_train(variant: str, side: int, batchnorm: bool = True):
+    """A compiled network with random weights, one a process, whose BatchNorm layers learn or are at rest."""
     from keras import Sequential, layers
 
     from fer_helpers import models
 
     network = Sequential([models.efficientnet(variant, side), layers.Dense(7, activation="softmax")])
+    for layer in network.layers[0].layers:
+        layer.trainable = batchnorm or not isinstance(layer, layers.BatchNormalization)
     network.compile(optimizer="sgd", loss="sparse_categorical_crossentropy")
     return network
 
@@ -74,7 +80,25 @@ def train_once(variant: str, count: int, side: int, batch_size: int) -> None:
 
     pixels = np.random.default_rng(0).integers(0, 256, (count, side, side, 1), "uint8")
     batches = training.Batches(pixels, np.arange(count) % 7, batch_size, 0, training.Augmentation())
-    _network(variant, side).fit(batches, shuffle=False, verbose=0)
+    network_to_train(variant, side).fit(batches, shuffle=False, verbose=0)
+
+
+def kernel_times(work: Callable) -> pd.Series:
+    """Share of the time within TensorFlow's kernels, the longest first; all those of layers of BatchNorm are one."""
+    from tensorflow import profiler
+    from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
+
+    with tempfile.TemporaryDirectory() as folder:
+        with profiler.experimental.Profile(folder):
+            work()
+        planes = XSpace.FromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes()).planes
+    times: Counter = Counter()
+    for plane in planes:
+        for event in chain.from_iterable(line.events for line in plane.lines):
+            name = plane.event_metadata[event.metadata_id].name
+            if kernel := re.fullmatch(r"[\w./-]+:(?:_Mkl)?(?:Native)?(\w+)", name):  # others are TensorFlow's errands
+                times["BatchNorm" if re.search(r"bn(_\d+)?/", name) else kernel[1]] += event.duration_ps
+    return pd.Series(times).sort_values(ascending=False) / times.total()
 
 
 def go_through(batches) -> None:
