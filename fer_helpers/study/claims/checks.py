@@ -116,7 +116,8 @@ def whole_images(paper: Paper) -> Found:
         else:
             wholes = [int(c.value) for c in images(paper, claim.tested, "all", claim.expression)]
             folds = sorted({count for whole in wholes for count in arithmetic.folds_of_mean(claim.value, whole)})
-            note = f"; nor does a mean over 5 or 10 folds of all {wholes[0]:,}" if wholes else ""
+            usual = " or ".join(map(str, arithmetic.USUAL_FOLDS))
+            note = f"; nor does a mean over {usual} folds of all {wholes[0]:,}" if wholes else ""
             note = f"; the mean over {' or '.join(map(str, folds))} folds of all {wholes[0]:,} could" if folds else note
             yield claim, DOUBTFUL if folds else IMPOSSIBLE, _impossible(claim, paper, totals, n) + note
 
