@@ -116,7 +116,9 @@ def peer() -> Callable[..., str] | None:
     python = paths.PROJECT / ".venv-peers" / "bin" / "python"
     if not python.exists():
         return None
-    process = subprocess.Popen([python, Path(__file__).with_name("peers.py")], stdin=-1, stdout=-1, text=True)
+    usual = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}  # as it is installed
+    command = [python, Path(__file__).with_name("peers.py")]
+    process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=usual)
 
     def ask(work: str, *arguments) -> str:
         with contextlib.suppress(BrokenPipeError):

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import InterpolationMode, v2
 
-WORKERS = os.cpu_count()  # as many as the threads that ours has
+WORKERS = len(os.sched_getaffinity(0))  # as many as the threads that ours has
 WARP = v2.RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1), interpolation=InterpolationMode.BILINEAR)
 AUGMENT = v2.Compose([v2.RandomHorizontalFlip(), WARP])
 

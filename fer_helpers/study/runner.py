@@ -39,7 +39,7 @@ PNG = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")  # as `plots.show` 
 START_TIMEOUT = 600  # seconds for a kernel to start: a busy machine or a network's file system takes minutes
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",  # that there is no GPU is no error; exceptions are raised all the same
-    # glibc gives large arrays back to the system and faults in each batch anew: a fifth of a training's time.
+    # glibc gives large arrays back to the system and faults in each batch anew: an eighth of a training's time.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
     "MALLOC_TRIM_THRESHOLD_": "8000000000",
