@@ -36,7 +36,7 @@ def load(folder: Path = FOLDER) -> Network:
         whole &= card["side"] > 0 and card["temperature"] > 0
     except FileNotFoundError as error:
         raise FileNotFoundError(f"there is no {error.filename}: restore it from git, or name another folder") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, IsADirectoryError):
         whole = False
     if not whole:
         raise ValueError(f"the network in {folder} or its card is damaged: restore both from git")

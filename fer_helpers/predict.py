@@ -31,7 +31,8 @@ from fer_helpers.network import Network
 UNCLEAR = "no clear expression"
 NO_FACE = "no face that looks this way was found"
 THRESHOLD = 0.4  # of calibrated confidence; among seven expressions chance is 0.14
-COLUMNS = ("file", "second", "face", "x", "y", "width", "height", "answer", "confidence", "note")
+BOX = ("x", "y", "width", "height")
+COLUMNS = ("file", "second", "face", *BOX, "answer", "confidence", "note")
 TRAINED_SIDE = 48  # pixels of a training photograph, which was enlarged to what the network takes
 # dlib finds faces of 80 pixels or more (King 2015): pictures are enlarged, more so small ones, which may be all face.
 # By 1.5 it finds those of 53. Of 400 photographs of FER-2013's PublicTest, each within a picture, as many as by 2 where
@@ -61,7 +62,8 @@ def predict(where: list[Path], trained: Network, threshold: float = THRESHOLD, e
     with ThreadPool(images.CORES) as threads:
         found = threads.imap(functools.partial(_rows_of, every=every), files)
         rows = chain(*tqdm(found, "photographs", len(files), unit="file", delay=2))
-    table = pd.DataFrame(rows, columns=[*COLUMNS, "crop"]).astype({"second": "float64", "note": "object"})
+    kinds = {"second": "float64", "note": "object"} | dict.fromkeys(("face", *BOX), "Int64")
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "crop"]).astype(kinds)
     crops = table.pop("crop").dropna()
     chances = pd.DataFrame(trained.probabilities(np.array([*crops])), crops.index, trained.card["classes"])
     confidence = chances.max(axis=1)
@@ -104,7 +106,7 @@ def _rows_of(file: Path, every: float) -> list[dict]:
 
 
 def _photograph(file: Path) -> np.ndarray:
-    """A photograph, upright, as RGB; ValueError or OSError that says why there is none."""
+    """A photograph, upright, in grey (height, width); ValueError or OSError that says why there is none."""
     if file.is_dir() and file.is_symlink():
         raise ValueError("is a link to a folder, which is not followed: name it itself")
     if file.is_dir() and os.listdir(file) is not None:  # OSError where it can't be looked into
@@ -114,11 +116,11 @@ def _photograph(file: Path) -> np.ndarray:
     content = read_file(str(file))
     if content[4:12] in [b"ftyp" + brand for brand in PICTURE_BRANDS] or content[:4] == b"GIF8":
         raise ValueError("is a HEIC, AVIF or GIF picture, which is not read: save it as JPEG or PNG")
-    return images.decode(content, channels=3)
+    return images.decode(content, channels=1)[..., 0]
 
 
 def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
-    """Second and RGB pixels of a video's frames, one each `every` seconds; ValueError at an end that comes too soon."""
+    """Second and grey pixels of a video's frames, one each `every` seconds; ValueError at an end too soon."""
     video = cv2.VideoCapture(str(file))
     rate, frames = video.get(cv2.CAP_PROP_FPS), int(video.get(cv2.CAP_PROP_FRAME_COUNT))
     if video.get(cv2.CAP_PROP_FRAME_WIDTH) * video.get(cv2.CAP_PROP_FRAME_HEIGHT) > images.MOST_PIXELS:
@@ -131,7 +133,7 @@ def _frames(file: Path, every: float) -> Iterator[tuple[float, np.ndarray]]:
         if second >= due:
             due, (read, picture) = every * (1 + (second + 1e-3) // every), video.retrieve()
             if read:
-                yield round(second, 2), cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+                yield round(second, 2), cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     video.release()
     if not number:
         raise ValueError("can't be decoded: it is damaged, or no video that OpenCV reads; save it as MP4 with H.264")
@@ -172,8 +174,8 @@ def _boxes(grey: np.ndarray, find: Callable[[np.ndarray], Iterable]) -> list[ima
 def _faces_of(pictures: Iterable, find: Callable) -> Iterator[dict]:
     """A row with the crop of each face of a photograph, or of the frames of one video, whose boxes are followed."""
     seen: dict[int, images.Box] = {}  # by a face's number, where it was last
-    for second, picture in pictures:
-        grey, others = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dict(seen)
+    for second, grey in pictures:
+        others = dict(seen)
         for box in _boxes(grey, find):
             number = max(others, key=lambda other: _overlap(others[other], box), default=0)
             if not others or _overlap(others[number], box) < SAME_FACE:
@@ -181,7 +183,7 @@ def _faces_of(pictures: Iterable, find: Callable) -> Iterator[dict]:
             others.pop(number, None)
             seen[number] = box
             face = images.resize(images.cut_square(grey[..., None], box, 0.0, "bicubic"), TRAINED_SIDE, "area")
-            row = dict(zip(("x", "y", "width", "height"), box, strict=True))
+            row = dict(zip(BOX, box, strict=True))
             yield {"second": second, "face": number, "crop": face} | row
 
 
@@ -210,7 +212,8 @@ def main() -> int:
     if options.csv and options.csv.suffix.lower() != ".csv":
         parser.error(f"--csv {options.csv} does not end in .csv")
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what a damaged film lacks is said once, in its row
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what a damaged file lacks is said once, in its row
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         table = predict([*map(Path, options.photos)], network.load(), options.threshold, options.every)
     except (OSError, ValueError, ImportError, RuntimeError) as error:

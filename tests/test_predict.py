@@ -62,14 +62,14 @@ def test_the_same_face_is_found_in_every_kind_of_file(tmp_path, trained):
     written(tmp_path / "a.png", picture)
     written(tmp_path / "b_grey.png", grey)
     written(tmp_path / "c_deep.png", grey.astype("uint16") * 257)
+    written(tmp_path / "c_deep.tiff", picture.astype("uint16") * 257)
     Image.fromarray(picture).convert("RGBA").save(tmp_path / "d_rgba.png")
     exif = Image.Exif()
     exif[0x0112] = 6  # stored turned by 90 degrees against the clock
     Image.fromarray(np.rot90(picture).copy()).save(tmp_path / "e_phone.jpg", exif=exif, quality=95)
     table = predict.predict([tmp_path], trained)
-    assert table["face"].tolist() == [1] * 5
-    boxes = table[["x", "y", "width", "height"]].to_numpy(float)
-    assert np.abs(boxes - boxes[0]).max() <= 6
+    assert table["face"].tolist() == [1] * 6
+    assert np.ptp(table[[*predict.BOX]].to_numpy(float), axis=0).max() <= 6
 
 
 def test_a_damaged_copy_of_the_detector_is_replaced(tmp_path, monkeypatch):
