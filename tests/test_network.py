@@ -4,10 +4,11 @@ import hashlib
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import log_softmax, softmax
 
-from fer_helpers import datasets, images, network
+from fer_helpers import datasets, images, network, paths
 
 SHA256 = hashlib.sha256(b"no network").hexdigest()
 HALF = f'{{"sha256": "{SHA256}", "classes": ["happy"], "side": 48}}'.encode()  # a card without a temperature
@@ -50,11 +51,15 @@ def test_crops_pass_in_steps_and_grey_whatever_their_number():
     assert seen[-1] == (5, 8, 8, 3)
 
 
-def test_the_network_that_comes_with_the_project_names_drawn_faces_well_above_chance():
+def test_the_network_that_comes_with_the_project_is_small_and_nearly_as_good_as_it_was_trained_and_names_drawn_faces():
     trained = network.load()
     drawn = images.read_images(datasets.load("fer2013", "generated").table, 48)
     answers = np.array(trained.card["classes"])[trained.probabilities(drawn.pixels).argmax(axis=1)]
     assert (answers == drawn.table["expression"]).mean() > 3 / 7
+    scored = pd.read_csv(paths.reports_dir() / trained.card["run"] / "results.csv")
+    scored = scored.query("metric == 'accuracy' and split == 'test'").set_index("model")["value"]
+    assert scored["Lite0, exported with 8-bit weights"] == trained.card["accuracy"] > scored["Lite0"] - 0.003
+    assert (network.FOLDER / "network.tflite").stat().st_size < 4 * 2**20
 
 
 @pytest.mark.parametrize(("file", "content", "told"), DAMAGED)

@@ -100,8 +100,7 @@ def test_in_a_folder_all_that_is_no_document_and_not_hidden_is_looked_at(tmp_pat
     names = ("a.dng", "b.MTS", "c/d.png", "e.txt", "f.csv", ".g.jpg", ".trash/h.jpg", "README", "scan")
     write_files(tmp_path, dict.fromkeys(names, b""))
     (tmp_path / "link").symlink_to(tmp_path / "c")
-    looked_at = ("a.dng", "b.MTS", "c/d.png", "link", "scan")
-    assert predict.files_in([tmp_path]) == [tmp_path / name for name in looked_at]
+    assert predict.files_in([tmp_path]) == [tmp_path / name for name in ("a.dng", "b.MTS", "c/d.png", "link", "scan")]
     with pytest.raises(ValueError, match="is a link to a folder, which is not followed"):
         predict._photograph(tmp_path / "link")
 

@@ -6,6 +6,7 @@ Nothing is judged here: verdicts are read from the scoreboard's `verdicts.csv`, 
 import os
 import re
 from collections import Counter
+from html import unescape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from fer_helpers.study.claims.verdicts import COLUMNS as OF_VERDICT
 from fer_helpers.study.claims.verdicts import NUMBERS, SCOREBOARD
 from fer_helpers.study.runs import COLUMNS, Record, read_profile
 
+HIGHER_IS_BETTER = ("accuracy", "precision", "recall", "f1")
 ROWS_OF_A_PAPER = 3  # in its card; in the figure two
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
 
@@ -67,13 +69,14 @@ def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
     for row in rows:
         row["because"] = because(row["reason"])
         row["own"] = _nearest_row(row, results) if row["has_ours"] else {}
+        row["best"] = _best_row(row, results) if row["has_ours"] and row["word"] == "not tested" else {}
         row["runs"] = naming[naming["claim"] == row["claim"]].to_dict("records")
     return rows
 
 
 def because(reason: str) -> str:
     """The first clause of a verdict's reason, for where there is room for no more."""
-    clause = re.sub(r" \([^)]*\)?|\.$", "", re.split("; |: |, of ", reason)[0])
+    clause = re.sub(r" \([^)]*\)?|\.$", "", re.split("; |: ", reason)[0])
     return clause[:1].lower() + clause[1:]
 
 
@@ -83,6 +86,14 @@ def _nearest_row(verdict: dict, results: pd.DataFrame) -> dict:
     same = results[(results[list(keys)] == [verdict[name] for name in keys.values()]).all(axis=1)]
     same = same.assign(other=same["claim"] != verdict["claim"], apart=(same["value"] - verdict["ours"]).abs())
     return next(iter(same.sort_values(["other", "apart"]).head(1).to_dict("records")), {})
+
+
+def _best_row(verdict: dict, results: pd.DataFrame) -> dict:
+    """The row of the highest score of the same kind, on the same images, that is above ours; empty without one."""
+    keys = ["dataset", "split", "metric", "expression"]
+    same = results[(results[keys] == [verdict[name] for name in keys]).all(axis=1)]
+    above = same[(same["value"] > verdict["ours"]) & same["metric"].isin(HIGHER_IS_BETTER)]
+    return next(iter(above.nlargest(1, "value").to_dict("records")), {})
 
 
 def telling(rows: list[dict], most: int = ROWS_OF_A_PAPER) -> list[dict]:
@@ -133,7 +144,9 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     """
     accuracies = results.query("metric == 'accuracy' and expression == ''")
     scored = accuracies.query("protocol == 'clean'").sort_values("value", ascending=False, kind="stable")
-    scored = scored[~scored["model"].str.contains("exported")].drop_duplicates(["dataset", "split", "n", "value"])
+    scored = scored[~scored["model"].str.contains("exported")].drop_duplicates(
+        ["dataset", "split", "n", "value", "epochs"]
+    )
     shipped = accuracies[~accuracies["model"].str.contains("package")]
 
     def first(frame: pd.DataFrame, **columns) -> list[dict]:
@@ -192,7 +205,7 @@ def write_index(profiles: list[str], reports: Path, below: str = "") -> Path:
 def write_readme(profiles: list[str]) -> list[Path]:
     """Put what was found between the marks in README.md, and the figure beside the reports; say where."""
     found = content(profiles, paths.reports_dir())
-    section = templates.environment().get_template("readme.md.j2").render(**found)
+    section = unescape(templates.environment().get_template("readme.md.j2").render(**found))  # Markdown is for eyes too
     readme = paths.PROJECT / "README.md"
     before, begin, rest = readme.read_text(encoding="utf-8").partition(f"{README_MARKS[0]}\n")
     _, end, after = rest.rpartition(README_MARKS[1])
