@@ -139,14 +139,13 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     for a network with ImageNet's weights, best one that is held against a printed number; `printed` the printed
     accuracy that lies furthest above ours, of those that nothing else is wrong with; `copies` the test set with the
     most images; `best` the highest accuracy on the largest test set. Of `printed`, `best` is the highest on the same
-    images; of `best`, `of` is how many accuracies there are on them, of exported networks none, and those of two runs
-    once, and `without` that without copies. `shipped` is that of the network that comes with the project.
+    images; of `best`, `of` is how many accuracies there are on them, of exported networks none, and that of a
+    training that several runs report once, and `without` that without copies. `shipped` is that of the network that comes with the project.
     """
     accuracies = results.query("metric == 'accuracy' and expression == ''")
     scored = accuracies.query("protocol == 'clean'").sort_values("value", ascending=False, kind="stable")
-    scored = scored[~scored["model"].str.contains("exported")].drop_duplicates(
-        ["dataset", "split", "n", "value", "epochs"]
-    )
+    of_a_training = ["dataset", "split", "n", "value", "epochs"]
+    scored = scored[~scored["model"].str.contains("exported")].drop_duplicates(of_a_training)
     shipped = accuracies[~accuracies["model"].str.contains("package")]
 
     def first(frame: pd.DataFrame, **columns) -> list[dict]:
@@ -155,7 +154,8 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     known = [row for row in rows if row["kind"] == "result" and row["metric"] == "accuracy" and row["has_ours"]]
     against = [row for row in known if row["word"] in ("not reproduced", "doubtful", "not tested")]
     printed = sorted(against, key=lambda row: row["ours"] - row["printed"])[:1]
-    printed = [row | {"best": first(scored, dataset=row["dataset"], split=row["split"])} for row in printed]
+    highest = [first(scored, dataset=row["dataset"], split=row["split"]) or [{}] for row in printed]
+    printed = [row | {"best": best} for row, (best,) in zip(printed, highest, strict=True)]
     best = first(scored.sort_values("n", ascending=False, kind="stable"), split="test")
     for row in best:
         row["of"] = len(scored.query("split == 'test' and dataset == @row['dataset'] and n == @row['n']"))
