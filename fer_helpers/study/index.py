@@ -139,8 +139,9 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     for a network with ImageNet's weights, best one that is held against a printed number; `printed` the printed
     accuracy that lies furthest above ours, of those that nothing else is wrong with; `copies` the test set with the
     most images; `best` the highest accuracy on the largest test set. Of `printed`, `best` is the highest on the same
-    images; of `best`, `of` is how many accuracies there are on them, of exported networks none, and that of a
-    training that several runs report once, and `without` that without copies. `shipped` is that of the network that comes with the project.
+    images; of `best`, `of` is how many accuracies there are on them, of exported networks none, and that of a training
+    that several runs report once, and `without` that without copies. `shipped` is that of the network that comes with
+    the project.
     """
     accuracies = results.query("metric == 'accuracy' and expression == ''")
     scored = accuracies.query("protocol == 'clean'").sort_values("value", ascending=False, kind="stable")
