@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ LONGEST = 2**15 - 1  # pixels of a side from which OpenCV cuts a square
 NO_IMAGE = "can't be decoded: the file is damaged or no image"
 DEPTHS = (8, 10, 12, 14, 16)  # bits a value that cameras and scanners give, which files of 16 bits have room for
 BATCH, MOST_A_PART = 1_000, 32  # images decoded ahead of who asks for them, and of these by one thread at a time
+WORTH_A_THREAD = 2e-4  # seconds: photographs of 200 pixels a side and more
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Box = tuple[int, int, int, int]  # x, y of the upper left corner, width, height, in pixels
@@ -106,11 +108,17 @@ def in_threads(work: Callable, items: Sequence, workers: int = CORES) -> Iterato
     """What `work` returns for each item, or the ValueError it raises, in order, by a thread for each core.
 
     A thread is given many items at a time: handing over a single one takes as long as decoding a face of 48 pixels.
+    What takes less than `WORTH_A_THREAD` an item is not handed over: threads would wait for each other more than work.
     """
     with ThreadPoolExecutor(workers) as threads:
         for start in range(0, len(items), BATCH):
-            batch = items[start : start + BATCH]
-            size = min(MOST_A_PART, -(-len(batch) // (2 * workers)))
+            begun, first, batch = time.perf_counter(), _attempt(work, items[start]), items[start + 1 : start + BATCH]
+            is_quick = time.perf_counter() - begun < WORTH_A_THREAD
+            yield first
+            if is_quick:
+                yield from (_attempt(work, item) for item in batch)
+                continue
+            size = min(MOST_A_PART, len(batch) // (2 * workers) + 1)
             parts = [batch[first : first + size] for first in range(0, len(batch), size)]
             for results in threads.map(lambda part: [_attempt(work, item) for item in part], parts):
                 yield from results
@@ -156,14 +164,15 @@ def decode(content: bytes, channels: int, oriented: bool = True) -> np.ndarray:
         raise ValueError("is a turned TIFF, from whose stored pixels no box can be cut: save it upright, its box too")
     if header.format == "PPM" and header.tile[0][0] == "ppm":
         raise ValueError("has another brightest value than 255 or 65,535, to which it is not scaled: save it as PNG")
-    flags = (cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB) | cv2.IMREAD_ANYDEPTH
+    flags = (cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR) | cv2.IMREAD_ANYDEPTH
     flags |= (not oriented) * cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(content, "uint8"), flags)
     if image is None or image.dtype not in ("uint8", "uint16"):
         raise ValueError(NO_IMAGE)
     if image.dtype == "uint16":
         image = (image >> next(bits - 8 for bits in DEPTHS if image.max() < 2**bits)).astype("uint8")
-    return image.reshape(*image.shape[:2], channels)
+    # not IMREAD_COLOR_RGB, by which OpenCV 4.14 mistakes TIFF's colours of 16 bits
+    return image[..., None] if channels == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def resize(image: np.ndarray, side: int, interpolation: str) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from keras import layers
 
 from fer_helpers import lite_weights, paths
+from fer_helpers.fast_layers import quicken
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], "float32")  # of RGB from 0 to 1
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], "float32")
@@ -77,6 +78,7 @@ def efficientnet(
             layer.momentum = batchnorm_momentum
         elif isinstance(layer, layers.Dropout) and frozen:
             layer.rate = 0.0  # a network around the body passes its own `training` on
+        quicken(layer)
     body.trainable = not frozen
     return body
 

@@ -98,13 +98,13 @@ def number_text(value: float, spec: str) -> str:
     return format(value, ",.0f" if counted else spec).replace("-", MINUS).replace("%", f"{THIN_SPACE}%")
 
 
-def learning_curves(history: pd.DataFrame, scored: int, series: Mapping[str, str]) -> Figure:
-    """Loss and accuracy by epoch, the one that is scored marked; `series`: `{"": "training", "val_": "validation"}`."""
+def learning_curves(history: pd.DataFrame, chosen: int, series: Mapping[str, str]) -> Figure:
+    """Loss and accuracy by epoch, the chosen one marked; `series`: `{"": "training", "val_": "validation"}`."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     for axis, column, unit in zip(axes, ("loss", "accuracy"), ("cross-entropy (nats)", "share"), strict=True):
         for prefix, name in series.items():
             axis.plot(history["epoch"], history[prefix + column], "o-", markersize=3, label=name)
-        axis.axvline(scored, color="grey", linestyle=":", label=f"scored epoch ({scored})")
+        axis.axvline(chosen, color="grey", linestyle=":", label=f"chosen epoch ({chosen})")
         axis.set(title=f"{column.capitalize()} by epoch", xlabel="epoch", ylabel=unit)
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0].legend()

@@ -84,7 +84,8 @@ def test_greys_of_any_depth_in_a_file_of_16_bits_span_black_to_white_and_colours
         np.testing.assert_array_equal(decode(encode(deep, suffix), channels)[..., 0], smooth(0))
     red = np.zeros((8, 8, 3), "uint16")
     red[..., 2], red[..., 1] = 4_000, 1_000  # OpenCV writes blue, green, red; Pillow has no colours of 16 bits
-    assert decode(cv2.imencode(".png", red)[1].tobytes(), 3)[0, 0].tolist() == [250, 62, 0]
+    for suffix in (".png", ".tiff"):
+        assert decode(cv2.imencode(suffix, red)[1].tobytes(), 3)[0, 0].tolist() == [250, 62, 0]
 
 
 def test_photograph_is_turned_upright_unless_a_box_is_for_the_pixels_as_stored(encode):
