@@ -2,6 +2,7 @@
 
 import io
 import struct
+import threading
 import time
 import tracemalloc
 import zipfile
@@ -174,12 +175,20 @@ def test_shrinking_and_doubling_give_what_a_hand_computes():
 @pytest.mark.parametrize("chosen", [*CHOICES.values(), np.array([[1, 2], [3, 4]])], ids=[*CHOICES, "two rows"])
 def test_image_files_are_indexed_like_the_array_of_all_images(twenty_images, monkeypatch, chosen):
     monkeypatch.setattr(images, "BATCH", 3)
+    monkeypatch.setattr(images, "WORTH_A_THREAD", 0)
     files, read = ImageFiles(twenty_images, side=8, channels=1), read_images(twenty_images, side=8)
     assert (len(files), files.shape, files.ndim) == (20, read.pixels.shape, read.pixels.ndim)
     with ThreadPoolExecutor(4) as threads:  # by several at once
         for pixels in threads.map(lambda _: files[chosen], range(8)):
             np.testing.assert_array_equal(pixels, read.pixels[chosen])
     assert files[chosen].dtype == "uint8"
+
+
+@pytest.mark.parametrize("worth", [0, 60], ids=["slow", "quick"])
+def test_what_takes_less_time_than_a_thread_costs_is_not_handed_over(monkeypatch, worth):
+    monkeypatch.setattr(images, "WORTH_A_THREAD", worth)
+    done_by = list(images.in_threads(lambda _: threading.get_ident(), range(2_500)))
+    assert len(done_by) == 2_500 and (set(done_by) == {threading.get_ident()}) == bool(worth)
 
 
 def test_image_files_are_cut_resized_and_turned_to_rgb(encode, lay_out):

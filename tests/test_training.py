@@ -287,6 +287,10 @@ def test_features_are_batched_and_predicted_as_they_are_and_grey_images_repeated
     np.testing.assert_array_equal(as_rgb(as_rgb(images)), as_rgb(images))
     at_once = model.predict(as_rgb(images), batch_size=40, verbose=0)
     np.testing.assert_allclose(predict(model, images, batch_size=7), at_once, atol=1e-6)
+    model.trainable = False  # answers with weights folded, those of now
+    for shift in (0, 1):
+        model.set_weights([weight + shift for weight in model.get_weights()])
+        np.testing.assert_allclose(predict(model, images, 7), model.predict(as_rgb(images), verbose=0), atol=1e-5)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -1,0 +1,40 @@
+"""A training step by the faster kernels against one by Keras's own layers."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from fer_helpers import fast_layers, models
+
+MAPS = [(6, 5, 1, "same"), (3, 5, 2, "same"), (9, 5, 2, "valid"), (2, 3, 1, "same")]  # side, kernel, strides, padding
+LAYERS = [("BatchNormalization", 5, {"momentum": 0.9})]
+for side, kernel_size, strides, padding in MAPS:
+    options = {"kernel_size": kernel_size, "strides": strides, "padding": padding, "use_bias": False}
+    LAYERS.append(("DepthwiseConv2D", side, options))
+
+
+@pytest.mark.parametrize(("kind", "side", "options"), LAYERS)
+def test_outputs_gradients_and_statistics_of_a_training_step_are_those_of_keras(kind, side, options):
+    maps, steps = tf.constant(np.random.default_rng(0).normal(2, 3, (8, side, side, 7)), "float32"), []
+    for library in (layers, fast_layers):
+        layer = getattr(library, kind)(**options)
+        layer.build(maps.shape)
+        layer.set_weights([np.linspace(0.5, 1.5, weight.size).reshape(weight.shape) for weight in layer.get_weights()])
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            outputs = layer(maps, training=True)
+            loss = tf.reduce_sum(tf.sin(outputs))
+        gradients = tape.gradient(loss, [maps, *(variable.value for variable in layer.trainable_variables)])
+        steps.append([outputs, *gradients, *layer.get_weights()])
+    for ours, of_keras in zip(*steps, strict=True):
+        np.testing.assert_allclose(ours, of_keras, rtol=1e-4, atol=1e-4)
+
+
+def test_layers_that_are_quickened_are_all_of_batchnorm_and_the_convolutions_of_the_smallest_maps():
+    """By Tan and Le's table 1, from 48 pixels: 5 x 5 filters see 6 pixels and less from 3b on, 7a sees 2."""
+    body = models.efficientnet("B0", 48)
+    quick = {layer.name for layer in body.layers if type(layer).__module__ == fast_layers.__name__}
+    small = ("3b", "5a", "5b", "5c", "6a", "6b", "6c", "6d", "7a")
+    batchnorms = {layer.name for layer in body.layers if isinstance(layer, layers.BatchNormalization)}
+    assert quick - batchnorms == {f"block{block}_dwconv" for block in small} and quick > batchnorms
