@@ -13,16 +13,14 @@ from keras import layers, ops
 SMALL, TINY = 9, 2  # pixels a side of maps, padding included: from here down filters of 5 x 5, or of any size, gain
 
 
-def quicken(layer: keras.Layer) -> None:
-    """Have a layer of an EfficientNet compute by its quicker kernels, if it has any; its weights stay as they are."""
-    if keras.backend.backend() != "tensorflow":
-        return
-    if type(layer) is layers.BatchNormalization:
-        layer.__class__ = BatchNormalization
-    elif type(layer) is layers.DepthwiseConv2D:
-        side = layer.input.shape[1]
-        if side <= TINY or (side <= SMALL and layer.kernel_size[0] == 5):
-            layer.__class__ = DepthwiseConv2D
+def quick(layer: keras.Layer) -> keras.Layer:
+    """A layer of Keras anew, without its weights, as the faster one of its kind if there is one."""
+    kind = {layers.BatchNormalization: BatchNormalization, layers.DepthwiseConv2D: DepthwiseConv2D}
+    return kind.get(type(layer), type(layer)).from_config(layer.get_config())
+
+
+def _is_quick(training: bool | None, inputs) -> bool:
+    return bool(training) and inputs.dtype == "float32" and keras.backend.backend() == "tensorflow"
 
 
 @keras.saving.register_keras_serializable("fer_helpers")
@@ -31,7 +29,7 @@ class BatchNormalization(layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         """What Keras's layer returns, and into the running statistics what it puts there."""
-        if not (training and self.trainable and inputs.dtype == "float32"):
+        if not (self.trainable and _is_quick(training, inputs)):
             return super().call(inputs, training=training, mask=mask)
         from tensorflow.compat.v1.nn import fused_batch_norm
 
@@ -49,7 +47,8 @@ class DepthwiseConv2D(layers.DepthwiseConv2D):
 
     def call(self, inputs, training=None):
         """What Keras's layer returns; only the gradient takes another way to the same values."""
-        if not training:
+        side = inputs.shape[1]
+        if not ((side <= TINY or (side <= SMALL and self.kernel_size[0] == 5)) and _is_quick(training, inputs)):
             return super().call(inputs)
         import tensorflow as tf
 
@@ -60,10 +59,10 @@ class DepthwiseConv2D(layers.DepthwiseConv2D):
             def gradients(upstream):
                 of_maps = tf.nn.depthwise_conv2d_backprop_input(tf.shape(maps), filters, upstream, strides, padding)
                 channels, outputs, size = maps.shape[-1], upstream.shape[1], filters.shape[0]
-                left = tf.transpose(tf.reshape(maps, (-1, maps.shape[1] ** 2, channels)))
+                left = tf.transpose(tf.reshape(maps, (-1, side**2, channels)))
                 right = tf.transpose(tf.reshape(upstream, (-1, outputs**2, channels)), (2, 0, 1))
                 pairs = tf.reshape(tf.matmul(left, right), (channels, -1))  # of each pixel with each of the outputs
-                taps = pairs @ tf.cast(_taps(maps.shape[1], outputs, size, strides[1]), pairs.dtype)
+                taps = pairs @ tf.cast(_taps(side, outputs, size, strides[1]), pairs.dtype)
                 return of_maps, tf.reshape(tf.transpose(taps), filters.shape)
 
             return tf.nn.depthwise_conv2d(maps, filters, strides, padding), gradients

@@ -14,8 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from fer_helpers import lite_weights, paths
-from fer_helpers.fast_layers import quicken
+from fer_helpers import fast_layers, lite_weights, paths
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], "float32")  # of RGB from 0 to 1
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], "float32")
@@ -64,6 +63,7 @@ def efficientnet(
     if variant.startswith("B"):
         build = getattr(keras.applications, f"EfficientNet{variant}")
         body = build(include_top=False, weights=None, input_shape=(side, side, 3), pooling=pooling)
+        body = keras.models.clone_model(body, clone_function=fast_layers.quick)
     else:
         body = _lite(variant, side, pooling)
     if weights == "imagenet" and variant.startswith("Lite"):
@@ -78,7 +78,6 @@ def efficientnet(
             layer.momentum = batchnorm_momentum
         elif isinstance(layer, layers.Dropout) and frozen:
             layer.rate = 0.0  # a network around the body passes its own `training` on
-        quicken(layer)
     body.trainable = not frozen
     return body
 
@@ -89,11 +88,11 @@ def _lite(variant: str, side: int, pooling: str) -> keras.Model:
     spread = keras.initializers.VarianceScaling(2.0, "fan_out")
 
     def convolve(x, name: str, kernel: int = 1, strides: int = 1, filters: int = 0):
-        conv, initializer = (layers.Conv2D, "kernel") if filters else (layers.DepthwiseConv2D, "depthwise")
+        conv, initializer = (layers.Conv2D, "kernel") if filters else (fast_layers.DepthwiseConv2D, "depthwise")
         options = {"padding": "same", "use_bias": False, f"{initializer}_initializer": spread}
         sizes = ([filters] if filters else []) + [kernel, strides]
         x = conv(*sizes, name=f"{name}conv" if filters else f"{name}dwconv", **options)(x)
-        x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}bn")(x)
+        x = fast_layers.BatchNormalization(epsilon=1e-3, name=f"{name}bn")(x)
         return x if name.endswith("project_") else layers.ReLU(6.0, name=f"{name}activation")(x)
 
     images = keras.Input((side, side, 3))

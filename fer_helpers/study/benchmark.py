@@ -61,15 +61,16 @@ def stream_once(folder: Path, count: int, side: int, batch_size: int) -> None:
 
 
 @cache
-def network_to_train(variant: str, side: int, batchnorm: bool = True):
-    """A compiled network with random weights, one a process, whose BatchNorm layers learn or are at rest."""
+def network_to_train(variant: str, side: int, is_quick: bool = True):
+    """A compiled network with random weights, one a process, by the study's faster layers or Keras's own."""
     from keras import Sequential, layers
 
-    from fer_helpers import models
+    from fer_helpers import fast_layers, models
 
     network = Sequential([models.efficientnet(variant, side), layers.Dense(7, activation="softmax")])
     for layer in network.layers[0].layers:
-        layer.trainable = batchnorm or not isinstance(layer, layers.BatchNormalization)
+        if type(layer).__module__ == fast_layers.__name__ and not is_quick:
+            layer.__class__ = type(layer).__base__
     network.compile(optimizer="sgd", loss="sparse_categorical_crossentropy")
     return network
 
