@@ -63,14 +63,17 @@ def stream_once(folder: Path, count: int, side: int, batch_size: int) -> None:
 @cache
 def network_to_train(variant: str, side: int, is_quick: bool = True):
     """A compiled network with random weights, one a process, by the study's faster layers or Keras's own."""
-    from keras import Sequential, layers
+    import keras
 
     from fer_helpers import fast_layers, models
 
-    network = Sequential([models.efficientnet(variant, side), layers.Dense(7, activation="softmax")])
-    for layer in network.layers[0].layers:
-        if type(layer).__module__ == fast_layers.__name__ and not is_quick:
-            layer.__class__ = type(layer).__base__
+    def of_keras(layer):
+        kind = type(layer)
+        return (kind.__base__ if kind.__module__ == fast_layers.__name__ else kind).from_config(layer.get_config())
+
+    body = models.efficientnet(variant, side)
+    body = body if is_quick else keras.models.clone_model(body, clone_function=of_keras)
+    network = keras.Sequential([body, keras.layers.Dense(7, activation="softmax")])
     network.compile(optimizer="sgd", loss="sparse_categorical_crossentropy")
     return network
 

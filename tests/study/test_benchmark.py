@@ -42,6 +42,8 @@ def test_the_time_within_kernels_is_shared_out_and_all_of_batchnorm_is_one():
     network = benchmark.network_to_train("Mini", 32)
     shares = benchmark.kernel_times(lambda: network.train_on_batch(np.ones((4, 32, 32, 3)), np.zeros(4)))
     assert shares.sum() == pytest.approx(1) and {"BatchNorm", "Conv2D", "MatMul"} <= {*shares.index}
+    plain = benchmark.network_to_train("Mini", 32, is_quick=False)
+    assert {type(layer).__module__.partition(".")[0] for layer in plain.layers[0].layers} == {"keras"}
 
 
 def test_a_peer_does_one_thing_after_the_other_and_says_so_if_it_has_ended(tmp_path, monkeypatch):
