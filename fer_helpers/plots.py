@@ -157,12 +157,16 @@ def printed_beside_ours(rows: pd.DataFrame, title: str, xlabel: str) -> Figure:
     return figure
 
 
-def mean_faces(pixels: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
-    """The mean of images (n, side, side, channels) of each class; blank for so few that it would show a person."""
+def mean_faces(pixels: np.ndarray, labels: np.ndarray, classes: Sequence[str], people=None) -> Figure:
+    """The mean of images (n, side, side, channels) of each class; blank for so few that it would show a person.
+
+    `people` (n,) names who is seen, where that is known: many images of few people would show these too.
+    """
     means, titles = [], []
     for place, name in enumerate(classes):
         of_class = pixels[labels == place]
-        few = len(of_class) < FEWEST_FACES
+        known = 0 if people is None else pd.Series(people)[labels == place].nunique()
+        few = (known or len(of_class)) < FEWEST_FACES
         means.append(np.full_like(pixels[0], 255) if few else of_class.mean(axis=0).astype("uint8"))
         titles.append(f"{name}\n{len(of_class):,} images{', too few' * few}")
     return face_grid(np.stack(means), titles, columns=4)

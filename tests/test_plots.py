@@ -89,3 +89,6 @@ def test_a_mean_face_is_the_mean_and_blank_where_too_few_people_are_in_it():
     happy, sad, *_ = plots.mean_faces(pixels, labels, ["happy", "sad"]).axes
     assert np.all(happy.images[0].get_array() == 40) and np.all(sad.images[0].get_array() == 255)
     assert "too few" in sad.get_title()
+    for people, blank in ((np.arange(len(labels)), False), (np.zeros(len(labels)), True)):
+        happy, *_ = plots.mean_faces(pixels, labels, ["happy", "sad"], people).axes
+        assert np.all(happy.images[0].get_array() == 255) == blank
