@@ -289,7 +289,7 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     if len(relatives) > 1:
         best = relatives.loc[relatives["high"].idxmax()]
         settings = len(relatives[["model", "image_size"]].drop_duplicates())
-        note = f"In the best of {settings} settings the nearest relative, {best['model']} at "
+        note = f"In the best of {settings} settings, by these very scores, the nearest relative, {best['model']} at "
         note += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
         for fixed in beforehand:
             note += f" In the setting {'nearest to that ' * bool(fixed.set_otherwise)}fixed beforehand {fixed.model}"
@@ -314,8 +314,9 @@ def _not_tested(claim: consistency.Claim, paper: consistency.Paper, missing: lis
         why = f"Weights: no run of {claim.model or 'B0 to B7'} began from those of ImageNet"
     else:
         why = "Hardware: no run of these did it"
-    differs = f"; ours, of {ours['run']}, differs: {ours['differs']}" if ours["differs"] else ""
-    return NOT_TESTED, f"{why}{differs}."
+    if ours["differs"]:
+        why += f"; the nearest of ours, {ours['ours']:.3g} in {ours['run']}, differs: {ours['differs']}"
+    return NOT_TESTED, f"{why}."
 
 
 def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
