@@ -83,7 +83,7 @@ def efficientnet(
 
 
 def _lite(variant: str, side: int, pooling: str) -> keras.Model:
-    """No squeeze-and-excitation; stem and head keep their width, first and last stage their depth. Names as in Keras."""
+    """No squeeze-and-excitation; stem and head keep their width, first and last stage their depth. Keras's names."""
     width, depth, _ = VARIANTS[variant]
     spread = keras.initializers.VarianceScaling(2.0, "fan_out")
 

@@ -10,10 +10,12 @@ from keras import layers
 from fer_helpers import fast_layers, models
 
 MAPS = [(6, 5, 1, "same"), (3, 5, 2, "same"), (9, 5, 2, "valid"), (2, 3, 1, "same")]  # side, kernel, strides, padding
-LAYERS = [("BatchNormalization", 5, {"momentum": 0.9})]
+LAYERS = [("BatchNormalization", 5, other) for other in ({"momentum": 0.9}, {"scale": False}, {"axis": 1})]
 for side, kernel_size, strides, padding in MAPS:
     options = {"kernel_size": kernel_size, "strides": strides, "padding": padding, "use_bias": False}
     LAYERS.append(("DepthwiseConv2D", side, options))
+OTHERS = {"use_bias": True}, {"activation": "relu"}, {"dilation_rate": 2}, {"depth_multiplier": 2}
+LAYERS += [("DepthwiseConv2D", 6, {"kernel_size": 5, "padding": "same", "use_bias": False} | other) for other in OTHERS]
 
 
 @pytest.mark.parametrize(("kind", "side", "options"), LAYERS)
