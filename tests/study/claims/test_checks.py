@@ -174,7 +174,8 @@ def test_impossible_names_the_images_tried_what_is_near_the_slip_and_the_average
     doubtful, note, other, average = (checks.check(printed)["note"][0] for printed in papers)
     assert "one digit changed it would be 0.9848; it could be 1,292 of 1,308 images (the whole" in doubtful
     assert all(f"{n} (" in note for n in (132, 131, 130, 134, 1308)) and "131/132 = 0.9924" in note
-    assert note.endswith("its share of the images, it could be none; nor does a mean over 5 or 10 folds of all 1,308.")
+    end = "more or fewer), it could be none; nor does a mean over 5 or 10 folds of all 1,308."
+    assert note.endswith(f"each class having its share of the images (drawn at random it may have {end}")
     assert other.endswith("so that none was tried; the mean over 10 folds of all 1,308 could.")
     could = "it could be macro precision or macro F1 or weighted precision or weighted F1; "
     assert average.endswith(f"{could}nor does a mean over 5 or 10 folds of all 1,308.")

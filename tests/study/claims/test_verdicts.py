@@ -207,7 +207,7 @@ FRAMES = [
     for metric, value in (("sequences", "593"), ("frames_per_sequence", "1"))
 ]
 COPIES += [(593, FRAMES, "reproduced"), (327, FRAMES, "not tested")]  # a whole as sequences, and frames of each
-OF_MODEL = {"standard CNN": "cnn_epochs 20, not 50; tested_folds 5, not 10", "B0": "phase1_epochs 20, no"}
+OF_MODEL = {"standard CNN": "cnn_epochs 20, not 50; folds 5, not 10", "B0": "phase1_epochs 20, no"}
 
 
 @pytest.mark.parametrize(("images", "counts", "expected"), COPIES)
@@ -246,7 +246,7 @@ def test_of_two_settings_that_differ_alike_that_of_the_paper_s_size_of_images_is
 
 @pytest.mark.parametrize(("model", "told"), OF_MODEL.items())
 def test_a_standard_cnn_differs_only_in_what_it_has(judged, model, told):
-    run = a_run(ours(0.9, model=model), parameters={"cnn_epochs": 20, "phase1_epochs": 20, "tested_folds": 5})
+    run = a_run(ours(0.9, model=model), parameters={"cnn_epochs": 20, "phase1_epochs": 20, "folds": 5})
     run.about["notebook"] = "04_alam_2022"
     differs = judged(run, model=model)["differs"]
     assert f"; {told}" in f"; {differs}"
