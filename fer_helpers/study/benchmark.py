@@ -101,7 +101,8 @@ def kernel_times(work: Callable) -> pd.Series:
         for event in chain.from_iterable(line.events for line in plane.lines):
             name = plane.event_metadata[event.metadata_id].name
             if kernel := re.fullmatch(r"[\w./-]+:(?:_Mkl)?(?:Native)?(\w+)", name):  # others are TensorFlow's errands
-                times["BatchNorm" if re.search(r"bn(_\d+)?/", name) else kernel[1]] += event.duration_ps
+                of_batchnorm = re.search(r"bn(_\d+)?/", name) and "Conv" not in kernel[1]  # into which it may be folded
+                times["BatchNorm" if of_batchnorm else kernel[1]] += event.duration_ps
     return pd.Series(times).sort_values(ascending=False) / times.total()
 
 
