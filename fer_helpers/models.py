@@ -82,7 +82,7 @@ def efficientnet(
 
 
 def _lite(variant: str, side: int, pooling: str) -> keras.Model:
-    """No squeeze-and-excitation, ReLU6; stem, head, first and last stage are not scaled. Layers have Keras's names."""
+    """No squeeze-and-excitation; stem and head keep their width, first and last stage their depth. Keras's names."""
     width, depth, _ = VARIANTS[variant]
     spread = keras.initializers.VarianceScaling(2.0, "fan_out")
 

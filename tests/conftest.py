@@ -62,9 +62,7 @@ def run_python() -> Callable[..., subprocess.CompletedProcess]:
 
     def run(*arguments: object, status: int = 0, **environment: str) -> subprocess.CompletedProcess:
         where = {"cwd": Path(__file__).parent.parent, "env": os.environ | environment}
-        done = subprocess.run(
-            [sys.executable, *map(str, arguments)], **where, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([sys.executable, *map(str, arguments)], **where, capture_output=True, text=True)
         assert done.returncode == status, done.stdout[-3_000:] + done.stderr[-3_000:]
         return done
 

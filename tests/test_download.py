@@ -24,12 +24,8 @@ ADVICE = {
     404: r"does not give msambare/fer2013 \(404\).*put the zip at .*fer2013\.zip",
     500: rf"\(500\): .* run the same command again, .* or download {PAGE} .* put the zip at .*fer2013\.zip",
 }
-WRONG = [
-    {"KAGGLE_KEY": "mistyped"},
-    {"KAGGLE_KEY": "“pasted”"},
-    {"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""},
-    {"KAGGLE_USERNAME": ""},
-]
+WRONG = [{"KAGGLE_KEY": "mistyped"}, {"KAGGLE_KEY": "“pasted”"}, {"KAGGLE_USERNAME": ""}]
+WRONG += [{"KAGGLE_API_TOKEN": "mistyped", "KAGGLE_USERNAME": ""}]
 
 
 def zip_of(seed: int = 0) -> bytes:

@@ -58,11 +58,8 @@ def test_scores_of_a_small_set_are_those_counted_by_hand():
     whole = {"accuracy": 4 / 6, "balanced_accuracy": 5 / 9, "macro_precision": 4 / 9, "macro_f1": (2 / 3 + 4 / 5) / 3}
     for metric, value in whole.items():
         assert scored.loc[(metric, ""), ["value", "n"]].tolist() == pytest.approx([value, 6])
-    by_class = {
-        "precision": ([2 / 3, 2 / 3, np.nan], [3, 3, 0]),
-        "recall": ([2 / 3, 1, 0], [3, 2, 1]),
-        "f1": ([2 / 3, 4 / 5, 0], [3, 2, 1]),
-    }
+    by_class = {"recall": ([2 / 3, 1, 0], [3, 2, 1]), "f1": ([2 / 3, 4 / 5, 0], [3, 2, 1])}
+    by_class |= {"precision": ([2 / 3, 2 / 3, np.nan], [3, 3, 0])}
     for metric, (values, counts) in by_class.items():
         rows = scored.loc[[(metric, name) for name in classes]]
         assert rows["value"].tolist() == pytest.approx(values, nan_ok=True)
@@ -163,25 +160,17 @@ def test_groups_of_one_image_are_independent_images_and_without_an_error_groups_
     assert row[INTERVAL].tolist() == pytest.approx(wilson(10, 10))
 
 
-def error_of_calibration(labels: np.ndarray, probabilities: np.ndarray, bins: int) -> float:
-    """Guo et al. (2017), eq. 3, image by image."""
-    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    total = 0.0
-    for place in range(bins):
-        inside = [number for number, sure in enumerate(confidence) if place / bins < sure <= (place + 1) / bins]
-        total += abs(sum(hit[inside]) - sum(confidence[inside])) / len(labels)
-    return total
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_calibration_is_that_of_guo_2017_and_its_bins_are_those_of_scikit_learn(seed):
     labels, probabilities = random_case(seed)
-    for bins in (5, 15):
-        expected = error_of_calibration(labels, probabilities, bins)
+    sure, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    for bins in (5, 15):  # Guo et al. (2017), eq. 3
+        inside = [(place / bins < sure) & (sure <= (place + 1) / bins) for place in range(bins)]
+        expected = sum(abs(hit[chosen].sum() - sure[chosen].sum()) for chosen in inside) / len(labels)
         assert evaluation.expected_calibration_error(labels, probabilities, bins) == pytest.approx(expected, abs=1e-9)
     assert by_metric(scores(labels, probabilities, CLASSES)).at[("ece", ""), "value"] == pytest.approx(expected)
     bins = calibration(labels, probabilities, 10)
-    hits, confidence = calibration_curve(probabilities.argmax(axis=1) == labels, probabilities.max(axis=1), n_bins=10)
+    hits, confidence = calibration_curve(hit, sure, n_bins=10)
     filled = bins[bins["n"] > 0]
     np.testing.assert_allclose(filled["accuracy"], hits, atol=1e-9, rtol=0)
     np.testing.assert_allclose(filled["confidence"], confidence, atol=1e-9, rtol=0)

@@ -113,9 +113,7 @@ def test_an_answer_below_the_threshold_is_no_clear_expression(tmp_path, trained)
     assert (unsure["answer"], unsure["confidence"]) == (predict.UNCLEAR, sure["confidence"])
 
 
-def test_a_frame_has_the_second_at_which_a_slow_film_shows_it_and_too_large_ones_are_refused(
-    tmp_path, trained, monkeypatch
-):
+def test_a_frame_has_the_second_at_which_it_is_shown_and_too_large_ones_are_refused(tmp_path, trained, monkeypatch):
     film = cv2.VideoWriter(str(tmp_path / "slow.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 0.5, (240, 240))
     for _ in range(3):
         film.write(portrait())

@@ -71,38 +71,26 @@ def test_validation_people_come_out_of_the_training_set_and_are_nobody_else():
     assert (chosen["split"] == "test").equals(divided["split"] == "test")
 
 
-TABLE = filmed()
+TABLE, OFFICIAL = filmed(), table_of(train=5, val=5, test=5)
 RARE = TABLE[(TABLE["expression"] != "anger") | (TABLE["subject"] == "S003")].reset_index(drop=True)
 UNKNOWN = TABLE.assign(subject=TABLE["subject"].mask(TABLE.index == 7))
+NOT_SAD = OFFICIAL[(OFFICIAL["split"] != "val") | (OFFICIAL["expression"] != "sad")]
+ALONE = filmed(subjects=3).query("expression != 'anger' or subject == 'S001'").reset_index(drop=True)
+NONE = "holds no image: take a copy of the data set that has one"
 UNSPLIT = [
-    (TABLE, "person", "random, sequence, subject, not 'person'"),
-    (UNKNOWN, "subject", "1 images have no subject, such as S000_sad_1"),
-    (filmed(subjects=4), "subject", "5 folds by subject need as many groups, and there are 4"),
-    (RARE, "subject", "anger has 1 subjects, too few for 5 folds by subject"),
-    (RARE, "random", "anger has 3 images, too few for 5 folds by random"),
-]
-OFFICIAL, NONE = table_of(train=5, val=5, test=5), "holds no image: take a copy of the data set that has one"
-LACKING = [
-    (OFFICIAL[(OFFICIAL["split"] != "val") | (OFFICIAL["expression"] != "sad")], "'val' holds no image of sad"),
-    (TABLE.assign(split="test"), f"the split 'train' {NONE}"),
-    (TABLE.assign(split=["val", "train", "train"] * 60), f"the split 'test' {NONE}"),
+    (splits.folds, (TABLE, "person", 5), "random, sequence, subject, not 'person'"),
+    (splits.folds, (UNKNOWN, "subject", 5), "1 images have no subject, such as S000_sad_1"),
+    (splits.folds, (filmed(subjects=4), "subject", 5), "5 folds by subject need as many groups, and there are 4"),
+    (splits.folds, (RARE, "subject", 5), "anger has 1 subjects, too few for 5 folds by subject"),
+    (splits.folds, (RARE, "random", 5), "anger has 3 images, too few for 5 folds by random"),
+    (splits.official, (NOT_SAD,), "'val' holds no image of sad"),
+    (splits.official, (TABLE.assign(split="test"),), f"the split 'train' {NONE}"),
+    (splits.official, (TABLE.assign(split=["val", "train", "train"] * 60),), f"the split 'test' {NONE}"),
+    (splits.tested_in, (ALONE, pd.Series(pd.factorize(ALONE["subject"])[0]), 1), "fold 1 holds all images of anger"),
 ]
 
 
-@pytest.mark.parametrize(("table", "by", "message"), UNSPLIT)
-def test_what_cannot_be_split_is_an_error_that_names_it(table, by, message):
+@pytest.mark.parametrize(("split", "arguments", "message"), UNSPLIT)
+def test_what_cannot_be_split_or_lacks_an_expression_is_refused_by_name_before_a_training(split, arguments, message):
     with pytest.raises(ValueError, match=message):
-        splits.folds(table, by, 5)
-
-
-@pytest.mark.parametrize(("table", "message"), LACKING)
-def test_a_split_that_lacks_all_images_or_an_expression_is_refused_by_name_before_a_training(table, message):
-    with pytest.raises(ValueError, match=message):
-        splits.official(table)
-
-
-def test_a_fold_that_tests_what_nobody_showed_in_training_is_an_error():
-    table = filmed(subjects=3)
-    alone = table[(table["expression"] != "anger") | (table["subject"] == "S001")].reset_index(drop=True)
-    with pytest.raises(ValueError, match="fold 1 holds all images of anger"):
-        splits.tested_in(alone, pd.Series(pd.factorize(alone["subject"], sort=True)[0]), 1)
+        split(*arguments)

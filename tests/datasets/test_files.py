@@ -88,41 +88,39 @@ with tarfile.open(fileobj=TAR, mode="w") as opened:
     opened.addfile(tarfile.TarInfo("train/happy/a.png"))
 DEFLATE64 = changed_entry(zipped({"a.png": b"a"}), 10, struct.pack("<H", 9))
 NO_TEXTS = {"bytes": b"\xff\xfe\0", "field": b'a,b\n"' + b"x" * 200_000, "cut": b"a,b\n\0" + b"\xc3"}
+NO_TREES = [
+    ("data.zip", gzip.compress(TAR.getvalue()), "is not a zip but a tar or another archive: unpack it and"),
+    ("fer2013.csv", TAR.getvalue(), "is a tar or another archive: unpack it and name the folder"),
+    ("data.tar", TAR.getvalue(), "is not a zip but a tar or another archive: unpack it and"),
+    ("data.7z", b"7z\xbc\xaf\x27\x1c\0", "is not a zip but a tar or another archive: unpack it"),
+    ("data.rar", b"Rar!\x1a\x07\0", "is not a zip but a tar or another archive: unpack it"),
+    ("data.zip", b"PAR1....PAR1", "is not a zip but a parquet or HDF5 table, which is not read: get a copy with"),
+    ("data.zip", b"\n<!DOCTYPE html><html>", "is not a zip but a web page or message, saved instead of the data"),
+    ("data.zip", b'\xef\xbb\xbf{"code": 403}', "is not a zip but a web page or message, saved instead of the data"),
+    ("data.zip", b"version https://git-lfs.github.com/spec/v1\n", "is not a zip but a pointer of Git LFS, not the"),
+    *(("data.zip", blank, "is not a zip but empty: download it again") for blank in (b"", bytes(1000))),
+    ("fer2013", b"emotion,pixels,Usage\n0,1 2,Training\n", "is not a zip but a text file: if it is a table, let"),
+    *(("a", begin + bytes(9), "is not a zip but a single image") for begin in (b"MM\0*", b"BM1234", b"GIF89a")),
+    ("a.jpg", b"\xff\xd8\xff\xe0", "is not a zip but a single image: name the data set's folder"),
+    ("data.zip", zipped(FILES)[:200], "is no readable zip (File is not a zip file): remove it and download it"),
+    ("data.zip", b"\x01\x02" * 500, "is no readable zip (File is not a zip file): remove it"),
+    ("data.zip", changed_entry(zipped(FILES), 8, b"\1"), "is encrypted, or packed by a rare method"),
+    *(
+        ("data.zip", packed, "is encrypted, or packed by a rare method: unpack it, name the folder")
+        for packed in (DEFLATE64, zipped(FILES, zipfile.ZIP_BZIP2), zipped(FILES, zipfile.ZIP_LZMA))
+    ),
+    ("data.zip", changed_entry(zipped(FILES), 6, b"\xff\0"), "is no readable zip (zip file version 25.5): remove"),
+    ("data.zip", zipped({"a.png": b"1", "./a.png": b"2"}), "holds two files called a.png, which differ: unpack"),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("data.zip", gzip.compress(TAR.getvalue()), "is not a zip but a tar or another archive: unpack it and"),
-        ("fer2013.csv", TAR.getvalue(), "is a tar or another archive: unpack it and name the folder"),
-        ("data.tar", TAR.getvalue(), "is not a zip but a tar or another archive: unpack it and"),
-        ("data.7z", b"7z\xbc\xaf\x27\x1c\0", "is not a zip but a tar or another archive: unpack it"),
-        ("data.rar", b"Rar!\x1a\x07\0", "is not a zip but a tar or another archive: unpack it"),
-        ("data.zip", b"PAR1....PAR1", "is not a zip but a parquet or HDF5 table, which is not read: get a copy with"),
-        ("data.zip", b"\n<!DOCTYPE html><html>", "is not a zip but a web page or message, saved instead of the data"),
-        ("data.zip", b'\xef\xbb\xbf{"code": 403}', "is not a zip but a web page or message, saved instead of the data"),
-        ("data.zip", b"version https://git-lfs.github.com/spec/v1\n", "is not a zip but a pointer of Git LFS, not the"),
-        *(("data.zip", blank, "is not a zip but empty: download it again") for blank in (b"", bytes(1000))),
-        ("fer2013", b"emotion,pixels,Usage\n0,1 2,Training\n", "is not a zip but a text file: if it is a table, let"),
-        *(("a", begin + bytes(9), "is not a zip but a single image") for begin in (b"MM\0*", b"BM1234", b"GIF89a")),
-        ("a.jpg", b"\xff\xd8\xff\xe0", "is not a zip but a single image: name the data set's folder"),
-        ("data.zip", zipped(FILES)[:200], "is no readable zip (File is not a zip file): remove it and download it"),
-        ("data.zip", b"\x01\x02" * 500, "is no readable zip (File is not a zip file): remove it"),
-        ("data.zip", changed_entry(zipped(FILES), 8, b"\1"), "is encrypted, or packed by a rare method"),
-        *(
-            ("data.zip", packed, "is encrypted, or packed by a rare method: unpack it, name the folder")
-            for packed in (DEFLATE64, zipped(FILES, zipfile.ZIP_BZIP2), zipped(FILES, zipfile.ZIP_LZMA))
-        ),
-        ("data.zip", changed_entry(zipped(FILES), 6, b"\xff\0"), "is no readable zip (zip file version 25.5): remove"),
-        ("data.zip", zipped({"a.png": b"1", "./a.png": b"2"}), "holds two files called a.png, which differ: unpack"),
-    ],
-    ids=lambda value: "bytes" if isinstance(value, bytes) else None,  # an archive holds its time: no name for a test
-)
-def test_file_that_is_something_else_is_named_by_what_it_holds(tmp_path, name, content, message):
+# An archive holds its time: no name for a test.
+@pytest.mark.parametrize(("name", "content", "told"), NO_TREES, ids=lambda x: "bytes" if isinstance(x, bytes) else None)
+def test_file_that_is_something_else_is_named_by_what_it_holds(tmp_path, name, content, told):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(LayoutError) as caught:
         FileTree(tmp_path / name)
-    assert f"{tmp_path / name} {message}" in str(caught.value)
+    assert f"{tmp_path / name} {told}" in str(caught.value)
 
 
 def test_missing_folder_is_an_error_that_names_it_and_the_next_step(tmp_path):

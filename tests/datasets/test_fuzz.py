@@ -22,10 +22,8 @@ from fer_helpers.datasets.files import METHODS, FileTree, read_file, read_rows
 from fer_helpers.datasets.table import LayoutError
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", 40))
-SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-FIXED = settings(
-    derandomize=True, database=None, deadline=None, max_examples=EXAMPLES, suppress_health_check=SUPPRESSED
-)
+LENIENT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+FIXED = settings(derandomize=True, database=None, deadline=None, max_examples=EXAMPLES, suppress_health_check=LENIENT)
 OF_THE_PROJECT = (LayoutError, FileNotFoundError)
 
 # For each text format a loader, an image of a small copy, the file whose text is replaced, and that text.

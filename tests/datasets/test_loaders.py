@@ -229,6 +229,24 @@ RAF_FROM_0 = {RAF_LIST: "\n".join(f"{line[:-1]}{int(line[-1]) - 1}" for line in 
 RAF_MISPLACED = ("portrait", "train_1", "test_9_aligned", "test/train_1_aligned", "test/5/train_1_aligned")
 AUTOMATIC = {"Automatic/1/a.jpg": b"", "automatically_annotated.csv": BOXES + box_row("1/a.jpg", 0)}
 TIE, NEW = "data/FER2013Train/a.png", f"{MANUAL}/1/new.jpg"
+CSV_ROWS = [
+    *((["3", pixels, "Training"], "pixels that are not 2,304 numbers") for pixels in ("1 2 3", FULL + " 7")),
+    *((["3", FULL.replace("7", pixel), "Training"], "from 0 to 255") for pixel in ("256", "-1", "7.0")),
+    *(([code, FULL, "Training"], f"label '{code}' is not in 0 to 6") for code in ("7", "-1", "happy")),
+    (["9" * 5000, FULL, "Training"], "label '9999"),
+    (["3", FULL, "Test"], "Usage 'Test' is none of Training, PublicTest, PrivateTest"),
+    (["3"], "Usage '' is none of"),
+]
+CK_UNNAMED = ("x.webp", f"{FRAMES}/S005/001/S005_001_11.png", "Emotion/S005/001/foo_emotion.txt")
+NO_CODES = ("0", "8", "happy")
+RAF_ROWS = [
+    *((line, f"{RAF_LIST}/14", f"'{line}' is no name and") for line in ("train_8.jpg", "train_8.jpg 5 6")),
+    *((f"train_8.jpg {label}", "train_8.jpg", "label from 1 to 7") for label in NO_CODES),
+    ("face.jpg 5", "face.jpg", "'face.jpg 5' is no name and label"),
+    ("train_1.jpg 5", next(iter(RAF_AUTHORS)), TWICE.format(RAF_LIST, 0)),
+]
+NINTHS = {"9": "category 9 (uncertain): no expression"}
+NINTHS |= {code: f"9_exp.npy .. {code} is not in 0" for code in ("11", "-1", "2.5")}
 LEFT_OUT = [  # what is added to a copy, or with a `-` taken away, and the reasons for which images are left out
     ("fer2013", {"test/happy/Training_77.jpg": b""}, "AT/{} lies in a folder of test, but its name says Training"),
     ("fer2013", {"test/happy/training_77.jpg": b""}, "AT/{} lies in a folder of test, but its name says training"),
@@ -239,17 +257,7 @@ LEFT_OUT = [  # what is added to a copy, or with a `-` taken away, and the reaso
     *(("fer2013", {name: b""}, SUFFIX) for name in ("train/sad/a.heic", "train/sad/a")),
     *(("fer2013", {name: b""}, PLACE) for name in ("train/sad/more/a.jpg", "train/a.jpg", "a.png", "extra/sad/a.jpg")),
     *(("fer2013", {name: b""}, {}) for name in ("README", "train/a.txt", "LICENSE.md", ".DS_Store", "__MACOSX/a.jpg")),
-    *(
-        ("fer2013.csv", {"fer2013.csv": fer_csv(row)}, {"fer2013.csv/00021": ROW.format(reason)})
-        for row, reason in (
-            *((["3", pixels, "Training"], "pixels that are not 2,304 numbers") for pixels in ("1 2 3", FULL + " 7")),
-            *((["3", FULL.replace("7", pixel), "Training"], "from 0 to 255") for pixel in ("256", "-1", "7.0")),
-            *(([code, FULL, "Training"], f"label '{code}' is not in 0 to 6") for code in ("7", "-1", "happy")),
-            (["9" * 5000, FULL, "Training"], "label '9999"),
-            (["3", FULL, "Test"], "Usage 'Test' is none of Training, PublicTest, PrivateTest"),
-            (["3"], "Usage '' is none of"),
-        )
-    ),
+    *(("fer2013.csv", {"fer2013.csv": fer_csv(row)}, {"fer2013.csv/00021": ROW.format(why)}) for row, why in CSV_ROWS),
     *(
         ("ferplus", {"fer2013new.csv": f"{VOTES}{row}\n"} | unread, {image: VOTED.format(reason)})
         for row, unread, image, reason in (
@@ -264,10 +272,7 @@ LEFT_OUT = [  # what is added to a copy, or with a `-` taken away, and the reaso
     ("ckplus", sequence("S011_001", 2, 5), {"S011/001": "too short: 2 frames, and 3 are asked for"}),
     ("ckplus", {re.sub("S005(.)001", r"S009\g<1>001", PEAK): "5"}, {"S009/001": "no image, though Emo"}),
     ("ckplus", {"x.heic": b"", "ReadMe.pdf": b""}, SUFFIX),
-    *(
-        ("ckplus", {name: b""}, UNNAMED)
-        for name in ("x.webp", f"{FRAMES}/S005/001/S005_001_11.png", "Emotion/S005/001/foo_emotion.txt")
-    ),
+    *(("ckplus", {name: b""}, UNNAMED) for name in CK_UNNAMED),
     ("ck48", {"CK+48/happy/foo.png": b""}, UNNAMED),
     ("ck48", {"S099_001_00000001.png": b""}, PLACE),
     ("ck48", {"CK+48/happy/S099_001_00000001.png": b""}, {"S099/001": "too short: 1 frames, and 3 are asked for"}),
@@ -275,15 +280,7 @@ LEFT_OUT = [  # what is added to a copy, or with a `-` taken away, and the reaso
     *(("jaffe", {name: b""}, NO_PICTURE) for name in ("a.tiff", "KA.XX1.39.tiff", "KA.AN1.tiff", "KAX.AN1.39.tif")),
     ("jaffe", {"happy/KA.AN2.40.tiff": b""}, "AT/{} contradicts its folder: which expression is right can't"),
     *(("jaffe", {name: b""}, SUFFIX) for name in ("KA.AN2.40.gif", "KA.AN2.41")),
-    *(
-        ("rafdb", {RAF_LIST: "\n".join([*RAF_LINES, line])}, {image: LISTED.format(14, reason)})
-        for line, image, reason in (
-            *((line, f"{RAF_LIST}/14", f"'{line}' is no name and") for line in ("train_8.jpg", "train_8.jpg 5 6")),
-            *((f"train_8.jpg {label}", "train_8.jpg", "label from 1 to 7") for label in ("8", "0", "happy")),
-            ("face.jpg 5", "face.jpg", "'face.jpg 5' is no name and label"),
-            ("train_1.jpg 5", next(iter(RAF_AUTHORS)), TWICE.format(RAF_LIST, 0)),
-        )
-    ),
+    *(("rafdb", {RAF_LIST: "\n".join([*RAF_LINES, row])}, {at: LISTED.format(14, why)}) for row, at, why in RAF_ROWS),
     ("rafdb", RAF_8, {"train_8.jpg": LISTED.format(14, "no file train_8.jpg")}),
     ("rafdb", {"train/7/train_8_aligned.jpg": b""} | RAF_8, LISTED.format(14, "the list says 5, its folder 7")),
     ("rafdb", {"happy/train_8_aligned.jpg": b""} | RAF_8, LISTED.format(14, "the list says 5, its folder happy")),
@@ -310,13 +307,7 @@ LEFT_OUT = [  # what is added to a copy, or with a `-` taken away, and the reaso
     ("affectnet", box_files(box_row("1/new.jpg", 9)) | {NEW: b""}, {NEW: "category 9 (uncertain): no expression"}),
     ("affectnet", AUTOMATIC, {"Automatic/1/a.jpg": PLACE}),
     ("affectnet", {"-validation.csv": 0}, {f"{MANUAL}/2/v{code}.jpg": PLACE for code in range(8)}),
-    *(
-        ("affectnet npy", {NINTH: b"", NINTH_CODE: npy(np.array(code))}, reason)
-        for code, reason in (
-            ("9", "category 9 (uncertain): no expression"),
-            *((code, f"9_exp.npy .. {code} is not in 0") for code in ("11", "-1", "2.5")),
-        )
-    ),
+    *(("affectnet npy", {NINTH: b"", NINTH_CODE: npy(np.array(code))}, why) for code, why in NINTHS.items()),
     ("affectnet npy", {NINTH: b""}, f"AT/{NINTH_CODE} is missing, or"),
     ("affectnet npy", {"val_set/annotations/9_exp.npy": npy(np.array(3))}, "AT/{} has no image of that number"),
     ("affectnet npy", {"train_set/annotations/5.png": b""}, PLACE),
@@ -342,8 +333,18 @@ TITLES = {"fer2013": "FER-2013", "ferplus": "FER+", "ckplus": "CK+", "ck48": "CK
 TITLES |= {"rafdb folders": "RAF-DB", "affectnet": "AffectNet"}
 GONE = {key: f"no {title} under AT .. expected .. see data/README.md" for key, title in TITLES.items()}
 TWO, LACKS = "AT holds more than one copy, and they differ .. {}", "AT holds no image of {} .. incomplete or numb"
-BORED = "unknown expression 'bored' in AT/{}: rename or remove it"
+STRANGE = "unknown expression '{}' in AT/{}: rename or remove it"
 VOTING = "AT/fer2013new.csv, data row 3 is not one of Training, PublicTest, PrivateTest and ten whole numbers: download"
+NO_VOTES = [f"Test,a.png,{ALL_HAPPY}", "Training,a.png,0,10,0"]
+NO_VOTES += [f"Training,a.png,0,{vote},0,0,0,0,0,0,0,0" for vote in ("ten", "-10", "9" * 4301, "1.5")]
+NO_CSV = [
+    (fer_csv(rows=16), "no image of neutral, happy, sad, surprise, fear in the split 'test'"),
+    (fer_csv(rows=14), "no image of any class in the split 'test'"),
+    (fer_csv(shift=1), LACKS.format("anger in the split 'train' .. label '7' is not in 0 to")),
+    ("emotion,pixels\n0,1 2\n", "AT/fer2013.csv has the columns emotion, pixels: expected"),
+    ("", "AT/fer2013.csv has the columns none: expected emotion, Usage, pixels"),
+    (fer_csv().encode() + b"\xff\xfe\0", "AT/fer2013.csv is damaged or no text .. download it"),
+]
 FAULTS = [
     *((key, {"-": 0, "README": "", "happy/1.jpg": b""}, message) for key, message in GONE.items()),
     ("fer2013", {"-test/": 0}, "no FER-2013 under AT but folders of train: expected"),
@@ -352,34 +353,17 @@ FAULTS = [
     ("fer2013", {"fer2013.csv": fer_csv()}, TWO.format("(fer2013.csv, t")),
     ("fer2013", {"copy/test/sad/new.jpg": b""}, TWO.format("copy/test/sad/new.jpg")),
     ("fer2013", {"Train/sad/new.jpg": b""}, TWO.format("rain/sad/new.jpg")),
-    ("fer2013", {"train/bored/1.jpg": b""}, BORED.format("train")),
+    ("fer2013", {"train/bored/1.jpg": b""}, STRANGE.format("bored", "train")),
     ("fer2013", {"train/contempt/1.jpg": b""}, "unknown expression 'contempt' in AT/train"),
     ("fer2013", {"-train/happy": 0}, "AT holds no image of happy in the split 'train' (no image): the copy is incom"),
     ("fer2013", {"-disgust/PublicTest": 0}, "holds no image of disgust in the split 'val'"),
     ("fer2013", {"-disgust/Private": 0, "a.gif": b""}, "disgust in the split 'test' (1 left out, the first is a.gif:"),
     ("fer2013", {"val/sad/im1.jpg": b""}, "no image of .. in the split 'val' (7 left out .. its name says PublicTest"),
     ("fer2013.csv", {"icml_face_data.csv": ""}, TWO.format("(fer2013.csv, icml_face_data.csv)")),
-    *(
-        ("fer2013.csv", {"fer2013.csv": content}, message)
-        for content, message in (
-            (fer_csv(rows=16), "no image of neutral, happy, sad, surprise, fear in the split 'test'"),
-            (fer_csv(rows=14), "no image of any class in the split 'test'"),
-            (fer_csv(shift=1), LACKS.format("anger in the split 'train' .. label '7' is not in 0 to")),
-            ("emotion,pixels\n0,1 2\n", "AT/fer2013.csv has the columns emotion, pixels: expected"),
-            ("", "AT/fer2013.csv has the columns none: expected emotion, Usage, pixels"),
-            (fer_csv().encode() + b"\xff\xfe\0", "AT/fer2013.csv is damaged or no text .. download it"),
-        )
-    ),
+    *(("fer2013.csv", {"fer2013.csv": content}, message) for content, message in NO_CSV),
     ("ferplus", {"-fer0028638": 0}, "AT holds no image of any class in the split 'val' (1 left out, the first is FER2"),
     ("ferplus", {"copy/fer2013new.csv": "Usage"}, TWO.format("(fer2013new.csv, copy/fer2013new.csv)")),
-    *(
-        ("ferplus", {"fer2013new.csv": f"{VOTES}{row}\n"}, VOTING)
-        for row in (
-            f"Test,a.png,{ALL_HAPPY}",
-            "Training,a.png,0,10,0",
-            *(f"Training,a.png,0,{vote},0,0,0,0,0,0,0,0" for vote in ("ten", "-10", "9" * 4301, "1.5")),
-        )
-    ),
+    *(("ferplus", {"fer2013new.csv": f"{VOTES}{row}\n"}, VOTING) for row in NO_VOTES),
     *(
         ("ckplus", {PEAK: text}, f"AT/{PEAK} holds {text.strip()[:50]!r}"[:-1] + " .. expected one number from 0 to 7")
         for text in ("", "   \n", "happy", "8.0000000e+00", "-1", "2.5", "nan", "3 4", "1" * 4301)
@@ -392,21 +376,16 @@ FAULTS = [
     ("ckplus", {"-.png": 0}, "no image under AT can be used (2 left out .. : no image, though Emotion/ .. expected"),
     ("ckplus", dict.fromkeys(CK48, b""), "/S010_004_00000017.png lies in CK+48/anger, but its name says S010/0"),
     ("ck48", {"-": 0, "S010_004_00000017.png": b""}, GONE["ck48"]),
-    ("ck48", {"CK+48/bored/S099_001_00000001.png": b""}, BORED.format("CK+48")),
-    *(
-        ("ck48", {f"CK+48/happy/S010_004_000000{n}.png": b""}, f"00{n}.png says happy of S010_004, CK+48/anger/S010_")
-        for n in (17, 20)
-    ),
+    ("ck48", {"CK+48/bored/S099_001_00000001.png": b""}, STRANGE.format("bored", "CK+48")),
+    ("ck48", {"CK+48/happy/S010_004_00000017.png": b""}, "0017.png says happy of S010_004, CK+48/anger/S010_"),
+    ("ck48", {"CK+48/happy/S010_004_00000020.png": b""}, "0020.png says happy of S010_004, CK+48/anger/S010_"),
     ("rafdb", {"-aligned": 0, "basic/aligned.zip": b""}, "no RAF-DB under .. no aligned images .. aligned.zip"),
     ("rafdb", {"-test_2": 0}, LACKS.format("fear in the split 'test' (1 left")),
     ("rafdb", {RAF_LIST: "<html>log in</html>"}, "can be used (15 left out .. '<html>log"),
     ("rafdb", {RAF_LIST: b"\xff\xfe\0"}, "no image under AT can be used (15 left out .. is no name and label"),
     ("rafdb", RAF_FROM_0, LACKS.format("neutral .. _1.jpg 0' is no name and label from 1 to 7")),
     ("rafdb folders", {"-test/2/": 0}, LACKS.format("fear in the split 'test'")),
-    *(
-        ("rafdb folders", {f"DATASET/train/{code}/a.jpg": b""}, f"unknown expression '{code}' in AT/DATASET/train: ren")
-        for code in ("0", "8", "happy")
-    ),
+    *(("rafdb folders", {f"DATASET/train/{n}/a.jpg": b""}, STRANGE.format(n, "DATASET/train")) for n in NO_CODES),
     ("affectnet", {"-": 0} | AUTOMATIC, GONE["affectnet"]),
     ("affectnet", {"-.jpg": 0}, "no AffectNet under AT: its CSV files are there, and no image below a folder"),
     ("affectnet", {"training.csv": BOXES.replace(",valence", "")}, "AT/training.csv has the columns .. valence"),

@@ -148,8 +148,8 @@ def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> s
     sizes = (round(number * n / sum(of_class.values())) for number in of_class.values())
     found = arithmetic.averages(claim.value, tuple(sizes))
     could = " or ".join(average for average, fits in found.items() if fits) or "none"
-    note += f"; of {', '.join(found)}, with up to three errors, each class having its share of the images, it could be "
-    return note + could
+    note += f"; of {', '.join(found)}, with up to three errors, each class having its share of the images (drawn at "
+    return f"{note}random it may have more or fewer), it could be {could}"
 
 
 def _slip(claim: Claim, n: int) -> str:

@@ -39,7 +39,9 @@ NUMBERS = ("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "s
 REAL, SCOREBOARD = "real photographs", "05_scoreboard"
 # Parameters that are no part of a paper's setting, or stand in the results' rows; in others a run has to be as printed.
 NO_SETTING = "data run_dir dataset data_sets variant weights seed seeds compared_variants alternatives trained_epochs "
-NO_SETTING += "trained_sizes baseline_epochs cnn_sizes memory_gb precision all_devices export_to show_faces"
+NO_SETTING += (
+    "trained_sizes baseline_epochs cnn_sizes tested_folds memory_gb precision all_devices export_to show_faces"
+)
 SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size", "metric"]
 MEASURED = ("claim", *SETTING, "seeds", "epochs", "value", "low", "high", "low90", "high90", "trainings", "n")
 MEASURED += ("differs", "apart", "set_otherwise", "relative")
@@ -179,7 +181,7 @@ def _set_otherwise(about: dict, of_cnn: bool = False) -> list[str]:
 
     Those that begin `cnn_` are of the standard CNN (`of_cnn`), which has few of the others.
     """
-    names = ("cnn_", "detector", "folds", "tested_folds", "batch_size") if of_cnn else ""
+    names = ("cnn_", "detector", "folds", "batch_size") if of_cnn else ""
     passed = {name: value for name, value in about.get("parameters", {}).items() if name not in NO_SETTING.split()}
     passed = {name: of for name, of in passed.items() if name.startswith(names) and name.startswith("cnn_") <= of_cnn}
     own = parameters.defaults(parameters.notebook_of(about["notebook"])) if passed else {}
@@ -289,7 +291,7 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     if len(relatives) > 1:
         best = relatives.loc[relatives["high"].idxmax()]
         settings = len(relatives[["model", "image_size"]].drop_duplicates())
-        note = f"In the best of {settings} settings the nearest relative, {best['model']} at "
+        note = f"In the best of {settings} settings, by these very scores, the nearest relative, {best['model']} at "
         note += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
         for fixed in beforehand:
             note += f" In the setting {'nearest to that ' * bool(fixed.set_otherwise)}fixed beforehand {fixed.model}"
@@ -314,8 +316,9 @@ def _not_tested(claim: consistency.Claim, paper: consistency.Paper, missing: lis
         why = f"Weights: no run of {claim.model or 'B0 to B7'} began from those of ImageNet"
     else:
         why = "Hardware: no run of these did it"
-    differs = f"; ours, of {ours['run']}, differs: {ours['differs']}" if ours["differs"] else ""
-    return NOT_TESTED, f"{why}{differs}."
+    if ours["differs"]:
+        why += f"; the nearest of ours, {ours['ours']:.3g} in {ours['run']}, differs: {ours['differs']}"
+    return NOT_TESTED, f"{why}."
 
 
 def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:

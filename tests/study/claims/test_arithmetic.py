@@ -38,17 +38,15 @@ def test_a_tenth_of_213_images_is_rounded_in_each_way():
     assert list(by_class.values())[3:] == [7, 5, 5]
 
 
-@pytest.mark.parametrize(
-    "average", ["macro precision", "macro recall", "macro F1", "weighted precision", "weighted F1"]
-)
-def test_averages_over_classes_are_found_by_trying_all_errors_and_not_beyond_them(average):
+@pytest.mark.parametrize("mean", ["macro precision", "macro recall", "macro F1", "weighted precision", "weighted F1"])
+def test_averages_over_classes_are_found_by_trying_all_errors_and_not_beyond_them(mean):
     sizes = (5, 9, 14)
     labels, predicted = np.repeat(range(3), sizes), np.repeat(range(3), sizes)
     predicted[[0, 6]] = [2, 2]  # two errors
-    kind, _, name = average.partition(" ")
+    kind, _, name = mean.partition(" ")
     report = classification_report(labels, predicted, output_dict=True)[f"{kind} avg"]
     report = report[name.lower().replace("f1", "f1-score")]
-    assert arithmetic.averages(Decimal(f"{report:.6f}"), sizes)[average]
+    assert arithmetic.averages(Decimal(f"{report:.6f}"), sizes)[mean]
     assert not any(arithmetic.averages(Decimal("0.999001"), sizes).values())
 
 

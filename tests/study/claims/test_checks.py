@@ -65,8 +65,10 @@ SHARES = """0.9924 132 yes; 0.9957 132 never; 0.9848 132 yes; 0.13 132 yes; 0.99
 CONFUSED = "0.243 rafdb surprise yes; 0.242 rafdb surprise never; 0.128 fer2013 sad yes"  # 18 of 74; 76 of 594 sad
 CROSSED = {"dataset": "rafdb to fer2013", "split": ""}
 OF_FER = images("3589", "test", dataset="fer2013")
-DIVIDED = [images("213", "all", dataset="jaffe"), images("1308", "all", dataset="ckplus"), share("test", "0.10")]
-TENTHS = "0.9167 132 doubtful; 0.9167 134 yes; 0.9524 132 yes"  # 22/24 and 20/21
+TENTH = share("test", "0.10")
+DIVIDED = [images("213", "all", dataset="jaffe"), images("1308", "all", dataset="ckplus"), TENTH]
+SIZES = "131 ckplus yes; 130 ckplus yes; 132 ckplus yes; 133 ckplus no; 132 own no"
+RULES = "0.9167 132 doubtful; 0.9167 134 yes; 0.9524 132 yes"  # 22/24 and 20/21
 FIFTY = [images("50", "test", expression) for expression in ("happy", "sad")]
 PARTS = "0.80 0.80 0.80 - yes; 0.80 0.80 0.99 - no; 0.80 0.80 0.10 - no; 1.00 0.00 0.50 - no"
 PARTS += ";0.80 0.80 0.80 happy yes; 0.80 0.80 0.10 happy no"
@@ -80,6 +82,8 @@ LOW, HIGH = (score("0.9", claim=f"t.accuracy_{end}", metric=f"accuracy_{end}", m
 RANGE = [LOW | {"value": "0.90"}, HIGH | {"value": "0.99"}]
 BOUND = score("0.05", claim="abstract.difference", metric="accuracy_difference_below", split="")
 OFFICIAL = {"anger": 30, "disgust": 29, "fear": 32, "happy": 31, "neutral": 30, "sad": 31, "surprise": 30}
+CONTEMPT = images("2998", "train", "contempt", "affectnet")
+CONTEMPTS = "750 yes; 752 yes; 753 -"  # beside it: AffectNet has 3,750 to train on
 JAFFE = [images(str(number), "all", expression, dataset="jaffe") for expression, number in OFFICIAL.items()]
 ABSTRACT = {"claim": "abstract.accuracy", "where": "abstract"}
 DFEW = score("0.8168", dataset="dfew", **ABSTRACT)
@@ -109,23 +113,13 @@ def whole(n: str, dataset: str, train: str = "80", test: str = "20") -> list[dic
     return [images(m, s, dataset=dataset) for s, m in (("all", n), ("train", train), ("test", test))]
 
 
-def contempt(n: str) -> list[dict]:
-    return [images(number, split, "contempt", "affectnet") for split, number in (("train", "2998"), ("test", n))]
-
-
-def tenth(n: str, dataset: str) -> list[dict]:
-    return [images(n, "test", dataset=dataset), images("1308", "all", dataset=dataset), share("test", "0.10")]
-
-
 CASES = [
     # a share is of whole images; what the paper states is tried first: 56.10 % is 4,027 of 7,178 and nothing of 3,589
     *each("whole_images", SHARES, lambda value, n: [score(value, n)]),
     *each("whole_images", CONFUSED, confused),
     *each("whole_images", "0.5610 doubtful; 0.5609 yes; 0.56101234 never", lambda v: [score(v, **CROSSED), OF_FER]),
     ("whole_images", [score("0.5609", kind="cited", **CROSSED), OF_FER], None),  # nor is n guessed for others
-    *each(
-        "one_split_rule", TENTHS, lambda v, n: [score(v, dataset="jaffe"), *DIVIDED, images(n, "test", "", "ckplus")]
-    ),
+    *each("one_split_rule", RULES, lambda v, n: [score(v, dataset="jaffe"), *DIVIDED, images(n, "test", "", "ckplus")]),
     # 5/8 is the smallest 0.63; (1 - 0.65) ln 2 = 0.2426
     *each("confusion_matrix", "60 unknown; 6 never", lambda n: [precision("0.63", "sad"), images(n, "test", "sad")]),
     *each("confusion_matrix", PARTS, of_one_matrix),
@@ -137,16 +131,16 @@ CASES = [
     *each("adds_up", "40 yes; 39 no", lambda n: [images(n, "all"), row("s.sequences", "10", dataset="own"), *FRAMES]),
     *each("adds_up", "100 yes; 90 no", lambda n: [row("sec4.epochs_total", n), *PHASES]),
     *each("adds_up", "1 yes; 2 no", lambda n: [row("t5.errors", n), row("t5.sad", "1", "errors_predicted_sad")]),
-    *each("adds_up", "0.90 yes; 0.80 no", lambda v: [share("train", v), share("test", "0.10")]),
+    *each("adds_up", "0.90 yes; 0.80 no", lambda v: [share("train", v), TENTH]),
     *each("adds_up", "213 yes; 203 no", lambda n: [row("t6.sample_size", n, dataset="own"), images("213", "all")]),
     ("official_classes", JAFFE, AGREES),
     ("official_classes", [JAFFE[0] | {"value": "29"}, JAFFE[1] | {"value": "30"}, *JAFFE[2:]], FALSE),
     *each("official_classes", "28709 -; 28708 false", lambda n: [images(n, "train", "happy", dataset="fer2013")]),
-    *each("official_classes", "750 yes; 752 yes; 753 -", contempt),  # AffectNet has 3,750 to train on
+    *each("official_classes", CONTEMPTS, lambda n: [CONTEMPT, images(n, "test", "contempt", "affectnet")]),
     *each("split_size", "80 yes; 84 yes; 85 no; 75 no", lambda n: [RATIO, images(n, "train"), images("20", "test")]),
     ("split_size", [RATIO, images("80", "train"), images("0", "test")], None),
     *each("split_size", "41 yes; 50 unknown", lambda n: [RATIO, images(n, "train", "sad"), TEN]),
-    *each("split_size", "131 ckplus yes; 130 ckplus yes; 132 ckplus yes; 133 ckplus no; 132 own no", tenth),
+    *each("split_size", SIZES, lambda n, of: [images(n, "test", "", of), images("1308", "all", "", of), TENTH]),
     # what a paper says in two places, rounding allowed for
     *each("said_again", "0.9545 yes; 0.95 yes; 0.96 no; 0.9647 no", lambda v: [score("0.9545"), score(v, **ABSTRACT)]),
     *(("said_again", [score("0.9545"), score("0.1") | ABSTRACT | dict([other])], None) for other in AGAIN),
@@ -180,7 +174,8 @@ def test_impossible_names_the_images_tried_what_is_near_the_slip_and_the_average
     doubtful, note, other, average = (checks.check(printed)["note"][0] for printed in papers)
     assert "one digit changed it would be 0.9848; it could be 1,292 of 1,308 images (the whole" in doubtful
     assert all(f"{n} (" in note for n in (132, 131, 130, 134, 1308)) and "131/132 = 0.9924" in note
-    assert note.endswith("its share of the images, it could be none; nor does a mean over 5 or 10 folds of all 1,308.")
+    end = "more or fewer), it could be none; nor does a mean over 5 or 10 folds of all 1,308."
+    assert note.endswith(f"each class having its share of the images (drawn at random it may have {end}")
     assert other.endswith("so that none was tried; the mean over 10 folds of all 1,308 could.")
     could = "it could be macro precision or macro F1 or weighted precision or weighted F1; "
     assert average.endswith(f"{could}nor does a mean over 5 or 10 folds of all 1,308.")
@@ -220,26 +215,24 @@ def test_statement_is_held_against_what_the_authors_of_networks_and_data_sets_pu
 
 DEFAULT = "said to be the default of EfficientNet"
 B7 = {"model": "B7"}
+OTHERS = [
+    ("stem.padding", "1", {"model": "B0"}, UNCLEAR),  # Keras pads 0 + 1
+    ("stem.padding", "2", {"model": "B0"}, FALSE),
+    ("mbconv_channels", "96", {"model": "B0"}, FALSE),  # of every block
+    ("image_size", "224", {"note": DEFAULT}, UNCLEAR),  # true of B0
+    ("image_size", "225", {"note": DEFAULT}, FALSE),
+    ("gamma_low", "1", {"metric": "scaling_coefficient_low"}, AGREES),
+    ("gamma_low", "2", {"metric": "scaling_coefficient_low"}, FALSE),
+    ("accuracy", "0.844", {"dataset": "imagenet"} | B7, AGREES),
+    ("accuracy", "0.854", {"dataset": "imagenet"} | B7, FALSE),
+    ("size_ratio", "8.4", {"note": "smaller than GPipe"} | B7, AGREES),
+    ("size_ratio", "8.4", {"note": "smaller than ResNet-50"} | B7, FALSE),
+    ("release_year", "2017", {"dataset": "affectnet", "note": "released by Graz"}, FALSE),
+    ("release_year", "2017", {"dataset": "affectnet", "note": "released by Denver"}, AGREES),
+]
 
 
-@pytest.mark.parametrize(
-    ("claim", "value", "columns", "word"),
-    [
-        ("stem.padding", "1", {"model": "B0"}, UNCLEAR),  # Keras pads 0 + 1
-        ("stem.padding", "2", {"model": "B0"}, FALSE),
-        ("mbconv_channels", "96", {"model": "B0"}, FALSE),  # of every block
-        ("image_size", "224", {"note": DEFAULT}, UNCLEAR),  # true of B0
-        ("image_size", "225", {"note": DEFAULT}, FALSE),
-        ("gamma_low", "1", {"metric": "scaling_coefficient_low"}, AGREES),
-        ("gamma_low", "2", {"metric": "scaling_coefficient_low"}, FALSE),
-        ("accuracy", "0.844", {"dataset": "imagenet"} | B7, AGREES),
-        ("accuracy", "0.854", {"dataset": "imagenet"} | B7, FALSE),
-        ("size_ratio", "8.4", {"note": "smaller than GPipe"} | B7, AGREES),
-        ("size_ratio", "8.4", {"note": "smaller than ResNet-50"} | B7, FALSE),
-        ("release_year", "2017", {"dataset": "affectnet", "note": "released by Graz"}, FALSE),
-        ("release_year", "2017", {"dataset": "affectnet", "note": "released by Denver"}, AGREES),
-    ],
-)
+@pytest.mark.parametrize(("claim", "value", "columns", "word"), OTHERS)
 def test_other_statements_agree_are_false_or_ambiguous(said, claim, value, columns, word):
     made = row(f"sec2.{claim}", value, **columns)
     assert said("network", made) + said("published_figure", made) == [word]

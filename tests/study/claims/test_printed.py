@@ -19,6 +19,45 @@ GOOD = """paper,metric,value,unit,decimals,n,kind,claim
 a_2020,accuracy,0.9848,share,4,132,result,
 a_2020,epochs,50,,0,,setting,
 """
+FAULTS = [
+    (",decimals,", ",digits,", "row 1 has no column decimals"),
+    ("paper,metric", "paper,colour,metric", "row 1 has an unknown column colour"),
+    ("0.9848", "98.48", "row 2, column value: '98.48' is no fraction of 1"),
+    ("0.9848", "high", "row 2, column value: 'high' is not a number"),
+    (",132", ",0", "row 2, column n: '0' is not a whole number from 1 to 10,000,000"),
+    (",4,", ",2,", "row 2, column decimals: '2' is not a whole number from 0 to 6, and as many as the value has"),
+    (",4,", ",7,", "row 2, column decimals"),
+    ("0.9848", "inf", "row 2, column value: 'inf' is not a number, of at most 1,000,000,000,000"),
+    (",132", ",1e30", "row 2, column n"),
+    ("share", "%", "row 2, column value: '0.9848' is no fraction of 1"),
+    ("share", "Percent", "row 2, column value: '0.9848' is no fraction of 1"),
+    (",", ";", "row 1 has no column .*no commas"),
+    (",4,", ",x,", "row 2, column decimals"),
+    ("a_2020,epochs", ",epochs", "row 3, column paper: '' is empty"),
+    ("accuracy,0.9848,share", "loss,-0.98,", "row 2, column value: '-0.98' is below 0, and a loss"),
+    ("accuracy,0.9848,share,4", "errors,133,,0", "row 2, column value: '133' errors are more than the n images"),
+    ("accuracy,0.9848,share,4", "size,-3,images,0", "row 2, column value: '-3' is not a whole number from 0"),
+    ("accuracy", "", "row 2, column metric: '' is empty"),
+    (",result,", ",same,", "row 2, column kind: 'same' is not one of"),
+    (",setting,", ",setting,a_2020.row2", "row 3, column claim: 'a_2020.row2' stands above"),
+]
+DAMAGES = [
+    ("papers.csv", "title", "name", "row 1 has no column title"),
+    ("papers.csv", ".+", "", "can't be read as comma-separated text"),
+    ("papers.csv", r"\n.+", "", "row 2 is missing"),
+    ("papers.csv", ",C. Huang", ',"C. Huang', "can't be read .*EOF inside string"),
+    ("claims.csv", "huang_2024,", "h,", "row 2, column paper: 'h' is in no row of data/papers.csv"),
+    ("claims.csv", "dataset", "data", "row 1 has no column dataset"),
+    ("claims.csv", "0.33", "0.3x", "row 2, column value: '0.3x' is not a number"),
+    ("published.csv", "of,value", "value", "row 2 has more cells than row 1 has columns"),
+    ("published.csv", "28709", "28 709", "row 2, column value: '28 709' is not a number"),
+    ("published.csv", "213,images", ",images", "row 23, column value: '' is not a number"),
+    ("published.csv", "491", "491.5", "row 49, column value: '491.5' is not a number, or not a whole one"),
+    ("published.csv", '1307.0414"', "1307.0414", "row 2 has more cells"),
+    ("published.csv", "28709,images", '28709,"images', "row 2, column source: .*a quotation mark without"),
+    ("published.csv", r"affectnet,released_by[^\n]+\n", "", "has no row of metric released_by"),
+    ("published.csv", "", None, ""),
+]
 
 
 def test_claims_have_ids_of_their_paper_and_are_written_as_printed_each_statement_once():
@@ -46,57 +85,14 @@ def test_four_papers_print_numbers_that_were_counted_by_hand():
     assert alam["alam_2022.sec4.1.sequences.ckplus"] * frames == alam["alam_2022.sec4.1.images.ckplus"]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        (",decimals,", ",digits,", "row 1 has no column decimals"),
-        ("paper,metric", "paper,colour,metric", "row 1 has an unknown column colour"),
-        ("0.9848", "98.48", "row 2, column value: '98.48' is no fraction of 1"),
-        ("0.9848", "high", "row 2, column value: 'high' is not a number"),
-        (",132", ",0", "row 2, column n: '0' is not a whole number from 1 to 10,000,000"),
-        (",4,", ",2,", "row 2, column decimals: '2' is not a whole number from 0 to 6, and as many as the value has"),
-        (",4,", ",7,", "row 2, column decimals"),
-        ("0.9848", "inf", "row 2, column value: 'inf' is not a number, of at most 1,000,000,000,000"),
-        (",132", ",1e30", "row 2, column n"),
-        ("share", "%", "row 2, column value: '0.9848' is no fraction of 1"),
-        ("share", "Percent", "row 2, column value: '0.9848' is no fraction of 1"),
-        (",", ";", "row 1 has no column .*no commas"),
-        (",4,", ",x,", "row 2, column decimals"),
-        ("a_2020,epochs", ",epochs", "row 3, column paper: '' is empty"),
-        ("accuracy,0.9848,share", "loss,-0.98,", "row 2, column value: '-0.98' is below 0, and a loss"),
-        ("accuracy,0.9848,share,4", "errors,133,,0", "row 2, column value: '133' errors are more than the n images"),
-        ("accuracy,0.9848,share,4", "size,-3,images,0", "row 2, column value: '-3' is not a whole number from 0"),
-        ("accuracy", "", "row 2, column metric: '' is empty"),
-        (",result,", ",same,", "row 2, column kind: 'same' is not one of"),
-        (",setting,", ",setting,a_2020.row2", "row 3, column claim: 'a_2020.row2' stands above"),
-    ],
-)
+@pytest.mark.parametrize(("old", "new", "told"), FAULTS)
 def test_fault_in_a_table_is_named_by_row_and_column(tmp_path, old, new, told):
     (tmp_path / "mine.csv").write_text(GOOD.replace(old, new))
     with pytest.raises(SystemExit, match=f"mine.csv: {told}"):
         main([str(tmp_path / "mine.csv")])
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
-    [
-        ("papers.csv", "title", "name", "row 1 has no column title"),
-        ("papers.csv", ".+", "", "can't be read as comma-separated text"),
-        ("papers.csv", r"\n.+", "", "row 2 is missing"),
-        ("papers.csv", ",C. Huang", ',"C. Huang', "can't be read .*EOF inside string"),
-        ("claims.csv", "huang_2024,", "h,", "row 2, column paper: 'h' is in no row of data/papers.csv"),
-        ("claims.csv", "dataset", "data", "row 1 has no column dataset"),
-        ("claims.csv", "0.33", "0.3x", "row 2, column value: '0.3x' is not a number"),
-        ("published.csv", "of,value", "value", "row 2 has more cells than row 1 has columns"),
-        ("published.csv", "28709", "28 709", "row 2, column value: '28 709' is not a number"),
-        ("published.csv", "213,images", ",images", "row 23, column value: '' is not a number"),
-        ("published.csv", "491", "491.5", "row 49, column value: '491.5' is not a number, or not a whole one"),
-        ("published.csv", '1307.0414"', "1307.0414", "row 2 has more cells"),
-        ("published.csv", "28709,images", '28709,"images', "row 2, column source: .*a quotation mark without"),
-        ("published.csv", r"affectnet,released_by[^\n]+\n", "", "has no row of metric released_by"),
-        ("published.csv", "", None, ""),
-    ],
-)
+@pytest.mark.parametrize(("name", "old", "new", "told"), DAMAGES)
 def test_damage_to_a_table_of_the_project_is_named_with_the_way_back(tmp_path, monkeypatch, name, old, new, told):
     (tmp_path / "data").mkdir()
     for table in ("claims.csv", "papers.csv", "published.csv"):

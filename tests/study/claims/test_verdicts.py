@@ -27,6 +27,11 @@ def ours(value: float, half: float = 0.001, **columns) -> dict:
     return about | {"value": value, "ci_low": value - half, "ci_high": value + half} | columns
 
 
+def lite(value: float, named: bool = True, **columns) -> dict:
+    about = {} if named else {"claim": "", "image_size": 96}
+    return ours(value, 0.01, model="Lite0, frozen", image_size=48) | about | columns
+
+
 def a_run(*rows, predictions: pd.DataFrame | None = None, name: str = "small", seeds: int = 2, **data):
     """A run as `judge` sees it, of so many alike trainings if it has no predictions."""
     about = {"run": name, "profile": "cpu", "notebook": "03_singh_2022"}
@@ -128,6 +133,18 @@ WILSON = [  # hits, groups, and the independent images that Wilson's interval is
     (PEOPLE, np.repeat(range(50), 10), PEOPLE.sum() / 10, 50, 0.02),
     (np.ones(500), np.repeat(range(50), 10), 50, 50, 1e-9),  # faultless ones have an interval too
 ]
+DIFFERENT = [
+    ({"init": "scratch"}, {}, "initial weights scratch, not imagenet"),
+    ({"model": "B7"}, {}, "B7, not B0"),
+    ({"protocol": "clean"}, {}, "protocol clean"),
+    ({"metric": "f1"}, {}, "f1, not accuracy"),
+    ({"dataset": "ckplus"}, {"dataset": "ckplus", "images": 213}, "CK+, not JAFFE"),
+    ({}, {"images": 150}, "150 images of JAFFE, not 213"),
+    ({}, {"source": "generated faces"}, "generated faces"),
+    ({}, {"dataset": "ckplus"}, "no record of the JAFFE"),
+    ({}, {"parameters": {"detector": "none", "epochs": 100}}, "detector none, not dlib"),
+    ({"model": "B7"}, {"parameters": {"detector": "none"}}, "B7, not B0; detector none, not dlib"),
+]
 
 
 @pytest.mark.parametrize(("hits", "groups", "right", "total", "within"), WILSON)
@@ -165,27 +182,13 @@ def test_predictions_of_all_seeds_are_one_interval(judged, metric):
     assert found["word"] in ("not reproduced", "undecided") and "One training" not in found["reason"]
 
 
-@pytest.mark.parametrize(
-    ("row", "data", "told"),
-    [
-        ({"init": "scratch"}, {}, "initial weights scratch, not imagenet"),
-        ({"model": "B7"}, {}, "B7, not B0"),
-        ({"protocol": "clean"}, {}, "protocol clean"),
-        ({"metric": "f1"}, {}, "f1, not accuracy"),
-        ({"dataset": "ckplus"}, {"dataset": "ckplus", "images": 213}, "CK+, not JAFFE"),
-        ({}, {"images": 150}, "150 images of JAFFE, not 213"),
-        ({}, {"source": "generated faces"}, "generated faces"),
-        ({}, {"dataset": "ckplus"}, "no record of the JAFFE"),
-        ({}, {"parameters": {"detector": "none", "epochs": 100}}, "detector none, not dlib"),
-        ({"model": "B7"}, {"parameters": {"detector": "none"}}, "B7, not B0; detector none, not dlib"),
-    ],
-)
+@pytest.mark.parametrize(("row", "data", "told"), DIFFERENT)
 def test_run_that_differs_judges_nothing_however_near_and_says_in_what(judged, row, data, told):
     for value in (0.90, 0.20):
         found = judged(a_run(ours(value, **row), **data))
         assert (found["word"], found["ours"]) == ("not tested", value)
         assert told in found["differs"] and told in found["reason"]
-        assert f"ours, of cpu/small, differs: {found['differs']}" in found["reason"]
+        assert f"ours, {found['ours']:.3g} in cpu/small, differs: {found['differs']}" in found["reason"]
 
 
 def test_an_equalised_copy_is_named_wherever_it_was_found_and_keeps_a_score_from_judging(judged):
@@ -204,6 +207,7 @@ FRAMES = [
     for metric, value in (("sequences", "593"), ("frames_per_sequence", "1"))
 ]
 COPIES += [(593, FRAMES, "reproduced"), (327, FRAMES, "not tested")]  # a whole as sequences, and frames of each
+OF_MODEL = {"standard CNN": "cnn_epochs 20, not 50; folds 5, not 10", "B0": "phase1_epochs 20, no"}
 
 
 @pytest.mark.parametrize(("images", "counts", "expected"), COPIES)
@@ -240,12 +244,9 @@ def test_of_two_settings_that_differ_alike_that_of_the_paper_s_size_of_images_is
     assert found["run"] == "cpu/48px" and "epochs 4, not 100" in found["differs"]
 
 
-@pytest.mark.parametrize(
-    ("model", "told"),
-    [("standard CNN", "cnn_epochs 20, not 50; tested_folds 5, not 10"), ("B0", "phase1_epochs 20, no")],
-)
+@pytest.mark.parametrize(("model", "told"), OF_MODEL.items())
 def test_a_standard_cnn_differs_only_in_what_it_has(judged, model, told):
-    run = a_run(ours(0.9, model=model), parameters={"cnn_epochs": 20, "phase1_epochs": 20, "tested_folds": 5})
+    run = a_run(ours(0.9, model=model), parameters={"cnn_epochs": 20, "phase1_epochs": 20, "folds": 5})
     run.about["notebook"] = "04_alam_2022"
     differs = judged(run, model=model)["differs"]
     assert f"; {told}" in f"; {differs}"
@@ -254,6 +255,20 @@ def test_a_standard_cnn_differs_only_in_what_it_has(judged, model, told):
 
 STATEMENTS = {"not reproduced": "reproduced, not reproduced", "not tested": "not tested, reproduced"}
 STATEMENTS |= {"reproduced": "reproduced, reproduced", "false": "agrees, false"}
+NEAREST = [
+    ([lite(0.871)], "supported"),  # 0.881 is within 0.90 - 0.02
+    ([lite(0.869)], "not tested"),
+    ([lite(0.871), {"dataset": "jaffe", "metric": "flat_histogram_share", "value": 0.51, "seed": 0}], "not tested"),
+    ([lite(0.90, model="Lite1")], "not tested"),  # of B1
+    ([lite(0.90, init="scratch")], "not tested"),
+    ([lite(0.60)], "not tested"),  # one setting is not the most favourable of several
+    ([lite(0.60), lite(0.83, named=False)], "doubtful"),  # 0.84 < 0.85
+    ([lite(0.60), lite(0.8401, named=False)], "not tested"),
+    ([lite(0.60), lite(0.89, named=False)], "not tested"),  # not the setting fixed beforehand
+    ([lite(0.60), lite(0.70, named=False, protocol="clean")], "doubtful"),
+    ([lite(0.60), lite(0.70, named=False), lite(0.85, False, paper="other_2021", model="Lite0")], "not tested"),
+    ([lite(0.88), ours(0.5)], "not reproduced"),  # the network itself goes first
+]
 
 
 @pytest.mark.parametrize("expected", STATEMENTS)
@@ -262,28 +277,7 @@ def test_a_statement_of_several_rows_gets_the_gravest_word_and_is_reproduced_if_
     assert claims.statements(rows)["word"].tolist() == [expected]
 
 
-def lite(value: float, named: bool = True, **columns) -> dict:
-    about = {} if named else {"claim": "", "image_size": 96}
-    return ours(value, 0.01, model="Lite0, frozen", image_size=48) | about | columns
-
-
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        ([lite(0.871)], "supported"),  # 0.881 is within 0.90 - 0.02
-        ([lite(0.869)], "not tested"),
-        ([lite(0.871), {"dataset": "jaffe", "metric": "flat_histogram_share", "value": 0.51, "seed": 0}], "not tested"),
-        ([lite(0.90, model="Lite1")], "not tested"),  # of B1
-        ([lite(0.90, init="scratch")], "not tested"),
-        ([lite(0.60)], "not tested"),  # one setting is not the most favourable of several
-        ([lite(0.60), lite(0.83, named=False)], "doubtful"),  # 0.84 < 0.85
-        ([lite(0.60), lite(0.8401, named=False)], "not tested"),
-        ([lite(0.60), lite(0.89, named=False)], "not tested"),  # not the setting fixed beforehand
-        ([lite(0.60), lite(0.70, named=False, protocol="clean")], "doubtful"),
-        ([lite(0.60), lite(0.70, named=False), lite(0.85, False, paper="other_2021", model="Lite0")], "not tested"),
-        ([lite(0.88), ours(0.5)], "not reproduced"),  # the network itself goes first
-    ],
-)
+@pytest.mark.parametrize(("rows", "expected"), NEAREST)
 def test_nearest_relative_supports_or_casts_doubt_and_no_more(judged, rows, expected):
     assert judged(a_run(*rows))["word"] == expected
 
@@ -291,8 +285,12 @@ def test_nearest_relative_supports_or_casts_doubt_and_no_more(judged, rows, expe
 def test_what_the_nearest_relative_reached_in_its_best_setting_is_told_where_it_judges_nothing(judged):
     other = lite(0.85, named=False, paper="other_2021", model="Lite0, trained")
     reason = judged(a_run(lite(0.60), name="a"), a_run(other, name="b"))["reason"]
-    told = "In the best of 2 settings the nearest relative, Lite0, trained at 96 px in cpu/b, has 0.8500"
-    told += " [0.8400, 0.8600]; 0.9 is printed. In the setting fixed beforehand Lite0, frozen at 48 px has 0.6000"
+    told = (
+        "In the best of 2 settings, by these very scores, the nearest relative, Lite0, trained at 96 px in cpu/b, has"
+    )
+    told += (
+        " 0.8500 [0.8400, 0.8600]; 0.9 is printed. In the setting fixed beforehand Lite0, frozen at 48 px has 0.6000"
+    )
     told += " [0.5900, 0.6100] (Lite0, not B0)."
     assert reason == f"Weights: no run of B0 began from those of ImageNet. {told}"
     otherwise = {"name": "a", "seeds": 1, "parameters": {"detector": "none"}}
@@ -313,18 +311,24 @@ def test_impossible_stays_impossible_when_measured_and_contradiction_names_the_o
 
 
 TRAIN = WHOLE | {"split": "train", "value": "190"}
+STATED = [
+    (WHOLE, None, "agrees"),  # as published
+    (WHOLE | {"value": "214"}, None, "false"),
+    *((TRAIN, counted, word) for counted, word in ((None, "not tested"), (190, "agrees"), (189, "not tested"))),
+    ({"claim": "sec3.epochs", "value": "50", "metric": "epochs", "kind": "setting"}, None, "nothing to test"),
+    (SCORE | {"kind": "cited"}, None, "nothing to test"),
+]
+REASONS = [
+    ({}, "Data under agreement: JAFFE"),
+    ({"dataset": "affectnet to fer2013"}, "Data under agreement: AffectNet"),
+    ({"dataset": "fer2013"}, "Weights: no run of B0 began from those of ImageNet"),
+    ({"dataset": "fer2013", "note": "open: the direction"}, "Not printed well enough: the direction"),
+    ({"dataset": ""}, "Not printed well enough: n"),
+    ({"dataset": "fer2013", "model": "standard CNN"}, "Hardware"),
+]
 
 
-@pytest.mark.parametrize(
-    ("row", "of_run", "expected"),
-    [
-        (WHOLE, None, "agrees"),  # as published
-        (WHOLE | {"value": "214"}, None, "false"),
-        *((TRAIN, counted, word) for counted, word in ((None, "not tested"), (190, "agrees"), (189, "not tested"))),
-        ({"claim": "sec3.epochs", "value": "50", "metric": "epochs", "kind": "setting"}, None, "nothing to test"),
-        (SCORE | {"kind": "cited"}, None, "nothing to test"),
-    ],
-)
+@pytest.mark.parametrize(("row", "of_run", "expected"), STATED)
 def test_statements_agree_are_false_or_have_nothing_to_test(paper, row, of_run, expected):
     counted = ours(of_run or 0, claim="small_2020.sec2.images", metric="images", init=None, protocol=None)
     found = claims.judge(paper(row), [a_run(counted)] if of_run else []).iloc[0]
@@ -333,17 +337,7 @@ def test_statements_agree_are_false_or_have_nothing_to_test(paper, row, of_run, 
     assert generated["word"] == ("not tested" if of_run else expected)
 
 
-@pytest.mark.parametrize(
-    ("columns", "reason"),
-    [
-        ({}, "Data under agreement: JAFFE"),
-        ({"dataset": "affectnet to fer2013"}, "Data under agreement: AffectNet"),
-        ({"dataset": "fer2013"}, "Weights: no run of B0 began from those of ImageNet"),
-        ({"dataset": "fer2013", "note": "open: the direction"}, "Not printed well enough: the direction"),
-        ({"dataset": ""}, "Not printed well enough: n"),
-        ({"dataset": "fer2013", "model": "standard CNN"}, "Hardware"),
-    ],
-)
+@pytest.mark.parametrize(("columns", "reason"), REASONS)
 def test_what_is_not_tested_has_one_of_four_reasons(judged, columns, reason):
     found = judged(others=[], **columns)
     assert found["word"] == "not tested" and found["reason"].startswith(reason)
