@@ -119,7 +119,7 @@ def test_the_front_page_begins_with_what_was_found_each_with_number_and_interval
         "C. Huang 2024: accuracy, happy, printed 90 %, FER-2013, val+test, B7: not tested.",
         "H. Jiang 2025: accuracy, printed 70 %, AffectNet, train, B4: not tested.",
         "R. Singh et al. 2022: accuracy, printed 71.02 %, FER-2013, test, B0, ours 45.32 % [43.70, 46.95]",
-        "(B0, frozen, 48 px, 30 epochs): not reproduced (data under agreement).",
+        "(B0, frozen, 48 px, n = 3,589, 1 seed, 30 epochs): not reproduced (data under agreement).",
         "I. N. Alam et al. 2022: accuracy, printed 99.57 %, CK+, test, B0:",
         "impossible (no whole number of 132 images <gives> it).",
         f"Of {results} results, 0 reproduced, 1 not reproduced, 1 impossible, {results - 2} not tested.",
@@ -129,7 +129,7 @@ def test_the_front_page_begins_with_what_was_found_each_with_number_and_interval
         "on one side, on the same 981 images (interval over people; Lite0, ImageNet, seed 0).",
         "Printed 71.02 %, ours 45.32 % [43.70, 46.95], the widest gap measured (R. Singh et al. 2022, table 2;",
         f"abstract; n = 3,589, {network}: not reproduced;",
-        "at best ours has 44.2 % [42.6, 45.8] (B0, frozen, scratch, 48 px).",
+        "at best ours has 44.2 % [42.6, 45.8] (B0, frozen, scratch, 48 px, n = 3,589, 1 seed).",
         "288 of the 3,589 test images of FER-2013 (8.0 %) have an exact copy among those that train.",
         f"The best network trained here on FER-2013 reaches 44.2 % [42.6, 45.8] (n = 3,589, {network},",
         "the highest of 1 clean accuracies of ours on these images; 40.2 % [38.6, 41.8] without the copies.",
@@ -150,10 +150,10 @@ def test_the_readme_says_the_same_and_its_figure_stands_alone(site, monkeypatch)
     text = readme.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "- **A random split of CK+ flatters the accuracy by 15.0 points** [11.0, 19.0] beside" in text
-    ours = "45.32\u202f% [43.70, 46.95], B0, frozen, 48 px, 30 epochs | not reproduced: data under agreement"
-    row = f"| R. Singh et al. 2022 | accuracy, FER-2013, test, B0 | 71.02\u202f% | {ours} |"
+    ours = "45.32\u202f% [43.70, 46.95], B0, frozen, 48 px, n = 3,589, 1 seed, 30 epochs | not reproduced: data under"
+    row = f"| R. Singh et al. 2022 | accuracy, FER-2013, test, B0 | 71.02\u202f% | {ours} agreement |"
     assert f"{row} 6 not tested, 1 not reproduced |" in text
-    assert ">B0, frozen, 48 px, 30 epochs</text>" in figure.read_text()
+    assert ">B0, frozen, 48 px, n = 3,589, 1 seed, 30 epochs</text>" in figure.read_text()
     assert ElementTree.parse(figure).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
