@@ -39,9 +39,8 @@ NUMBERS = ("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "s
 REAL, SCOREBOARD = "real photographs", "05_scoreboard"
 # Parameters that are no part of a paper's setting, or stand in the results' rows; in others a run has to be as printed.
 NO_SETTING = "data run_dir dataset data_sets variant weights seed seeds compared_variants alternatives trained_epochs "
-NO_SETTING += (
-    "trained_sizes baseline_epochs cnn_sizes tested_folds memory_gb precision all_devices export_to show_faces"
-)
+NO_SETTING += "trained_sizes baseline_epochs cnn_sizes tested_folds memory_gb precision all_devices export_to "
+NO_SETTING += "show_faces"
 SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size", "metric"]
 MEASURED = ("claim", *SETTING, "seeds", "epochs", "value", "low", "high", "low90", "high90", "trainings", "n")
 MEASURED += ("differs", "apart", "set_otherwise", "relative")
