@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from html import unescape
 from pathlib import Path
-from urllib.parse import quote
 
 import pandas as pd
 
@@ -35,12 +34,10 @@ def kind_of_data(run: Record, siblings: list[Record]) -> str:
 
 
 def results_of(runs: list[Record]) -> pd.DataFrame:
-    """All rows of finished runs, numbers as numbers; `run` is `<profile>/<run>`, `link` a row's place in its page."""
+    """All rows of finished runs, numbers as numbers; `run` is `<profile>/<run>`."""
     parts = [run.results.assign(run=f"{run.profile}/{run.name}") for run in runs if run.status == "finished"]
     rows = pd.concat([pd.DataFrame(columns=[*COLUMNS, "line"], dtype=str), *parts], ignore_index=True)
     rows = rows.assign(**{column: pd.to_numeric(rows[column], errors="coerce") for column in NUMBERS})
-    places = [f"row-{line}" if line - 2 < templates.ROWS_SHOWN else "rows" for line in rows["line"]]
-    rows["link"] = [f"{quote(run)}.html#{place}" for run, place in zip(rows["run"], places, strict=True)]
     return rows[rows["notebook"] != SCOREBOARD].reset_index(drop=True)
 
 
@@ -62,7 +59,7 @@ def verdicts_of(runs: list[Record]) -> pd.DataFrame:
 
 def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
     """The verdicts, each with the row of results that ours stands in, and every run that has results on it."""
-    naming = results.groupby(["claim", "run"]).agg(rows=("line", "size"), link=("link", "first")).reset_index()
+    naming = results.groupby(["claim", "run"], as_index=False).agg(rows=("line", "size"), line=("line", "first"))
     rows = verdicts.merge(papers()[["paper", "authors"]], "left").fillna({"authors": verdicts["paper"]})
     rows["counts"] = rows["claim"].isin(claims.statements(verdicts)["claim"])  # several rows make some statements
     rows = rows.assign(has_ours=rows["ours"].notna(), finer=rows["decimals"].clip(lower=3)).to_dict("records")
@@ -174,9 +171,9 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
 def other_results(results: pd.DataFrame, verdicts: pd.DataFrame) -> list[dict]:
     """Results that no paper prints: those of one metric, run and set of images in one entry, for all seeds."""
     keys = ["run", "metric", "dataset", "split", "protocol", "model", "init"]
-    others = results[~results["claim"].isin(verdicts["claim"])].groupby(keys, sort=False, dropna=False)
-    about = others.agg(low=("value", "min"), high=("value", "max"), rows=("value", "size"), link=("link", "first"))
-    return about.reset_index().to_dict("records")
+    others = results[~results["claim"].isin(verdicts["claim"])].groupby(keys, sort=False, dropna=False, as_index=False)
+    about = others.agg(low=("value", "min"), high=("value", "max"), rows=("value", "size"), line=("line", "first"))
+    return about.to_dict("records")
 
 
 def content(profiles: list[str], reports: Path) -> dict:
