@@ -3,7 +3,6 @@
 Nothing is judged here: verdicts are read from the scoreboard's `verdicts.csv`, numbers from the runs' `results.csv`.
 """
 
-import os
 import re
 from collections import Counter
 from html import unescape
@@ -195,9 +194,8 @@ def content(profiles: list[str], reports: Path) -> dict:
 
 def write_index(profiles: list[str], reports: Path, below: str = "") -> Path:
     """Write an index of the runs of some profiles, folders in `reports`, to it or a folder below, and say where."""
-    folder = reports / below
-    around = {"above": "../" if below else "", "claims_csv": os.path.relpath(paths.PROJECT / "data/claims.csv", folder)}
-    return templates.write("index.html.j2", folder / "index.html", **content(profiles, reports), **around)
+    found = content(profiles, reports)
+    return templates.write("index.html.j2", reports / below / "index.html", above="../" if below else "", **found)
 
 
 def write_readme(profiles: list[str]) -> list[Path]:

@@ -162,7 +162,7 @@ def test_the_committed_front_page_and_readme_are_what_the_code_makes_of_the_comm
     found, env = index.content(profiles, paths.reports_dir()), templates.environment()
     section, readme = env.get_template("readme.md.j2").render(**found), (paths.PROJECT / "README.md").read_text()
     assert index.unescape(section) in readme, "make index"
-    page = env.get_template("index.html.j2").render(**found, above="", claims_csv="../data/claims.csv")
+    page = env.get_template("index.html.j2").render(**found, above="")
     assert page == (paths.reports_dir() / "index.html").read_text(), "make index"
 
 
