@@ -78,18 +78,23 @@ def because(reason: str) -> str:
 
 def _nearest_row(verdict: dict, results: pd.DataFrame) -> dict:
     """The row of results that ours stands in, or of several seeds the nearest; rows that name the claim first."""
-    keys = {"run": "run", "model": "ours_model", "init": "init", "metric": "metric", "expression": "expression"}
-    same = results[(results[list(keys)] == [verdict[name] for name in keys.values()]).all(axis=1)]
-    same = same.assign(other=same["claim"] != verdict["claim"], apart=(same["value"] - verdict["ours"]).abs())
-    return next(iter(same.sort_values(["other", "apart"]).head(1).to_dict("records")), {})
+    of_run = results[results["run"] == verdict["run"]]
+    of_run = of_run.assign(other=of_run["claim"] != verdict["claim"], apart=(of_run["value"] - verdict["ours"]).abs())
+    same = {name: verdict[name] for name in ("init", "metric", "expression")}
+    return _first(of_run.sort_values(["other", "apart"]), model=verdict["ours_model"], **same)
 
 
 def _best_row(verdict: dict, results: pd.DataFrame) -> dict:
     """The row of the highest score of the same kind, on the same images, that is above ours; empty without one."""
-    keys = ["dataset", "split", "metric", "expression"]
-    same = results[(results[keys] == [verdict[name] for name in keys]).all(axis=1)]
-    above = same[(same["value"] > verdict["ours"]) & same["metric"].isin(HIGHER_IS_BETTER)]
-    return next(iter(above.nlargest(1, "value").to_dict("records")), {})
+    above = results[(results["value"] > verdict["ours"]) & results["metric"].isin(HIGHER_IS_BETTER)]
+    same = {name: verdict[name] for name in ("dataset", "split", "metric", "expression")}
+    return _first(above.sort_values("value", ascending=False, kind="stable"), **same)
+
+
+def _first(rows: pd.DataFrame, **columns) -> dict:
+    """The first row that has this in these columns; empty without one."""
+    same = (rows[list(columns)] == list(columns.values())).all(axis=1)
+    return next(iter(rows[same].head(1).to_dict("records")), {})
 
 
 def telling(rows: list[dict], most: int = ROWS_OF_A_PAPER) -> list[dict]:
@@ -128,8 +133,8 @@ def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
     return shown
 
 
-def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
-    """What the macro `sentences` makes its sentences of: for each at most one row, without a measurement none.
+def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, dict]:
+    """What the macro `sentences` makes its sentences of: for each a row, empty without a measurement.
 
     `split` is what a split by image is worth beside one with no person on both sides, on as many images as there are,
     for a network with ImageNet's weights, best one that is held against a printed number; `printed` the printed
@@ -143,28 +148,21 @@ def findings(rows: list[dict], results: pd.DataFrame) -> dict[str, list[dict]]:
     scored = accuracies.query("protocol == 'clean'").sort_values("value", ascending=False, kind="stable")
     of_a_training = ["dataset", "split", "n", "value", "epochs"]
     scored = scored[~scored["model"].str.contains("exported")].drop_duplicates(of_a_training)
-    shipped = accuracies[~accuracies["model"].str.contains("package")]
-
-    def first(frame: pd.DataFrame, **columns) -> list[dict]:
-        return frame[(frame[list(columns)] == list(columns.values())).all(axis=1)].head(1).to_dict("records")
-
     known = [row for row in rows if row["kind"] == "result" and row["metric"] == "accuracy" and row["has_ours"]]
     against = [row for row in known if row["word"] in ("not reproduced", "doubtful", "not tested")]
-    printed = sorted(against, key=lambda row: row["ours"] - row["printed"])[:1]
-    highest = [first(scored, dataset=row["dataset"], split=row["split"]) or [{}] for row in printed]
-    printed = [row | {"best": best} for row, (best,) in zip(printed, highest, strict=True)]
-    best = first(scored.sort_values("n", ascending=False, kind="stable"), split="test")
-    for row in best:
-        row["of"] = len(scored.query("split == 'test' and dataset == @row['dataset'] and n == @row['n']"))
-        same = {name: row[name] for name in ("run", "model", "seed", "image_size")}
-        row["without"] = first(scored, split="test without copies", **same)
-        row["shipped"] = first(shipped, notebook="07_your_photos", split="test", dataset=row["dataset"])
+    if printed := min(against, key=lambda row: row["ours"] - row["printed"], default={}):
+        printed = printed | {"best": _first(scored, dataset=printed["dataset"], split=printed["split"])}
+    if best := _first(scored.sort_values("n", ascending=False, kind="stable"), split="test"):
+        best["of"] = len(scored.query("split == 'test' and dataset == @best['dataset'] and n == @best['n']"))
+        same = {name: best[name] for name in ("run", "model", "seed", "image_size")}
+        best["without"] = _first(scored, split="test without copies", **same)
+        own = accuracies[~accuracies["model"].str.contains("package")]
+        best["shipped"] = _first(own, notebook="07_your_photos", split="test", dataset=best["dataset"])
     held_against = results["model"].isin(results.loc[results["claim"] != "", "model"])
-    of_split = results.assign(held_against=held_against).sort_values(["n", "held_against"], ascending=False)
+    largest = results.assign(held_against=held_against).sort_values(["n", "held_against"], ascending=False)
     optimism = {"metric": "optimism_of_random_split", "split": "random less subject", "init": "imagenet"}
-    largest = results.sort_values("n", ascending=False, kind="stable")
-    copies = first(largest, metric="duplicate_of_train", split="test")
-    return {"split": first(of_split, **optimism), "printed": printed, "copies": copies, "best": best}
+    copies = _first(largest, metric="duplicate_of_train", split="test")
+    return {"split": _first(largest, **optimism), "printed": printed, "copies": copies, "best": best}
 
 
 def other_results(results: pd.DataFrame, verdicts: pd.DataFrame) -> list[dict]:
