@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from html import unescape
 from pathlib import Path
+from statistics import multimode
 
 import pandas as pd
 
@@ -123,12 +124,11 @@ def cards(rows: list[dict], runs: list[Record]) -> list[dict]:
     for paper in papers().to_dict("records"):
         own = [row for row in rows if row["paper"] == paper["paper"]]
         results = [row for row in own if row["kind"] == "result"]
-        words = Counter(row["word"] for row in results if row["counts"])
-        verdicts = {word: number for word, number in words.items() if word != "not tested"}
-        paper["most_often"] = [word for word, number in verdicts.items() if number == max(verdicts.values())]
+        words = [row["word"] for row in results if row["counts"]]
+        paper["most_often"] = multimode(word for word in words if word != "not tested")
         shares = [row for row in results if row["unit"] == "share"]
         paper["in_figure"] = telling([row for row in shares if row["has_ours"]], 2) or telling(shares, 1)
-        paper |= {"rows": telling(own), "results": words, "printed": sum(row["counts"] for row in own)}
+        paper |= {"rows": telling(own), "results": Counter(words), "printed": sum(row["counts"] for row in own)}
         shown.append(paper | {"runs": [run for run in runs if run.about.get("paper") == paper["paper"]]})
     return shown
 
