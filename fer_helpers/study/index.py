@@ -60,7 +60,7 @@ def verdicts_of(runs: list[Record]) -> pd.DataFrame:
 def claim_rows(verdicts: pd.DataFrame, results: pd.DataFrame) -> list[dict]:
     """The verdicts, each with the row of results that ours stands in, and every run that has results on it."""
     naming = results.groupby(["claim", "run"], as_index=False).agg(rows=("line", "size"), line=("line", "first"))
-    rows = verdicts.merge(papers()[["paper", "authors"]], "left").fillna({"authors": verdicts["paper"]})
+    rows = verdicts.merge(papers()[["paper", "authors"]], "left")
     rows["counts"] = rows["claim"].isin(claims.statements(verdicts)["claim"])  # several rows make some statements
     rows = rows.assign(has_ours=rows["ours"].notna(), finer=rows["decimals"].clip(lower=3)).to_dict("records")
     for row in rows:
