@@ -78,8 +78,7 @@ def main() -> None:
         every = [run for name in names for run in read_profile(reports / name)]
         if damaged := [str(run.folder / file) for run in every if (file := runs.damaged_file(run))]:
             sys.exit(f"gone or damaged: {', '.join(damaged)}: restore them from git; index and README.md stay")
-        found = [run for run in every if run.status == "finished"]
-        if not any(index.kind_of_data(run, []) == "real" for run in found):
+        if not any(run.status == "finished" and index.kind_of_data(run, []) == "real" for run in every):
             sys.exit(f"no run on real photographs has finished in {', '.join(names)}: index and README.md stay")
         print(index.write_index(names, reports), *index.write_readme(names), sep="\n")
     except (RunError, ValueError, OSError) as error:
