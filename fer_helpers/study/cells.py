@@ -158,7 +158,7 @@ def cells_of(notebook: NotebookNode, failed: bool, outline: Outline) -> list[dic
         elif cell.cell_type == "code":
             coalesce.preprocess_cell(cell, {}, place)
             # What a bar that is gone has left stood between the lines that were printed.
-            cell.outputs = [output for output in cell.outputs if output.get("text", "-").strip()]
+            cell.outputs = [output for output in cell.outputs if "text" not in output or log_lines(output.text)]
             coalesce.preprocess_cell(cell, {}, place)
             role = next((tag for tag in cell.metadata.get("tags", []) if tag.endswith("parameters")), "")
             code = Markup(highlight(cell.source)) if cell.source.strip() else ""
@@ -172,8 +172,7 @@ def cells_of(notebook: NotebookNode, failed: bool, outline: Outline) -> list[dic
 def _output(output: NotebookNode, outline: Outline) -> tuple[str, object] | None:
     """An output as its kind and what the template makes of it; None where there is nothing to show."""
     if output.output_type == "stream":
-        lines = log_lines(output.text)
-        return ("log" if output.name == "stderr" else "printed", lines) if lines else None
+        return "log" if output.name == "stderr" else "printed", log_lines(output.text)
     if output.output_type == "error":
         return "traceback", log_lines("\n".join(output.traceback))
     kind = next((kind for kind in SHOWN_FIRST if kind in output.data), "")
