@@ -123,7 +123,7 @@ def peer() -> Callable[..., str] | None:
         return None
     usual = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}  # as it is installed
     command = [python, Path(__file__).with_name("peers.py")]
-    process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=usual)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=usual)
 
     def ask(work: str, *arguments) -> str:
         with contextlib.suppress(BrokenPipeError):
