@@ -44,8 +44,7 @@ def judged() -> pd.DataFrame:
     beside = {"images_apart": 42, "compared_with": "Pat-ResNet", "smallest": 0.02, "printed_low": 0.695, "floor": 0.245}
     ours = {"word": "not reproduced", "ours": VALUE, "ours_low": 0.437, "ours_high": 0.4695, "run": "cpu/03_singh_2022"}
     ours |= {"ours_model": "B0, frozen", "init": "scratch", "seeds": 1, "printed_high": 0.725} | beside
-    for name, value in ours.items():
-        found.loc[CLAIM, name] = value
+    found.loc[CLAIM, list(ours)] = list(ours.values())
     return found
 
 
