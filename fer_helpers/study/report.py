@@ -53,8 +53,7 @@ def _write_page(run: Record, page: Path, kind: str, boards: list[Record], **cont
     notebook, outline, failed = cells.read(run.folder / EXECUTED), cells.Outline(), run.status != "finished"
     content["prose_of_today"] = cells.clarify(notebook, notebook_of(run.name))
     if kind == "real" and run.about.get("paper") and not failed:
-        of_all = index.verdicts_of(boards) if boards else None
-        run = Record(run.folder, run.about | {"verdict": cells.judge_anew(notebook, run, of_all)})
+        run.about["verdict"] = cells.judge_anew(notebook, run, index.verdicts_of(boards) if boards else None)
     of_run = paths.notebooks_dir() / "profiles" / run.profile / f"{run.name.removesuffix('.failed')}.yaml"
     content |= {"cells": cells.cells_of(notebook, failed, outline), "outline": outline, "again": of_run.exists()}
     content["deviations"] = cells.deviations(notebook, run.about.get("parameters", {}))
