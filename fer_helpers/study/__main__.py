@@ -32,28 +32,35 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
         raise runs.RunError(f"no profile is called {profile!r}: there are {', '.join(profiles) or 'none'}")
     if run and run not in names:
         raise runs.RunError(f"profile {profile} has no run {run!r}: there are {', '.join(names)}")
-    folders = [paths.reports_dir() / profile / name for name in ([run] if run else names)]
-    before = []
-    for folder in folders:
-        with contextlib.suppress(runs.RunError):  # one that is damaged is run again
-            before.append(runs.read(folder).about)
+    from snakemake import cli  # seconds that a mistyped name is spared
+
+    reports = paths.reports_dir() / profile
+    before = when_ended(reports)
     options = ["--cores", str(cores), "--resources", f"gpu={gpus or cores}", "--no-hooks"]
     options += ["--config", f"profile={profile}", f"gpus={gpus}", f"run={run}", f"force={'1' if force else ''}"]
-    with pages_meanwhile(folders[0].parent):
-        status = snakemake(options)
-    attempts = [runs.latest(folder) for folder in folders]
-    report.write_pages(folders[0].parent)
-    if status == 0 and [attempt.about for attempt in attempts] == before:
+    os.chdir(paths.PROJECT)
+    with pages_meanwhile(reports):
+        try:
+            status = cli.main(options)
+        except SystemExit as end:
+            status = end.code
+    attempts = {f"{profile}/{name}": runs.latest(reports / name) for name in ([run] if run else names)}
+    report.write_pages(reports)
+    if not status and when_ended(reports) == before:
         command = f"make study PROFILE={profile}{f' RUN={run}' if run else ''} FORCE=1"
         print(f"\nProfile {profile} is up to date: no notebook was run. To run them again: {command}")
-    print(f"\nReports: {(folders[0].parent / 'index.html').as_uri()}", flush=True)  # before what goes to stderr
+    print(f"\nReports: {(reports / 'index.html').as_uri()}", flush=True)  # before what goes to stderr
     if status:
-        named = {f"{profile}/{folder.name}": attempt for folder, attempt in zip(folders, attempts, strict=True)}
-        early = [f"NOT RUN TO ITS END {name}" for name, run in named.items() if run.status in ("", "running")]
-        failed = [f"FAILED {name}: {run.about['error']}" for name, run in named.items() if run.status == "failed"]
+        early = [f"NOT RUN TO ITS END {name}" for name, run in attempts.items() if run.status in ("", "running")]
+        failed = [f"FAILED {name}: {run.about['error']}" for name, run in attempts.items() if run.status == "failed"]
         problems = early + failed or ["The study stopped before its end: see above. make study goes on from here."]
         print(*problems, sep="\n", file=sys.stderr)
     return status
+
+
+def when_ended(profile: Path) -> dict[Path, int]:
+    """When each run of a profile was put in place, or aside as failed, by the time of its `run.json`."""
+    return {file: file.stat().st_mtime_ns for file in profile.glob("[!.]*/run.json")}
 
 
 @contextlib.contextmanager
@@ -61,31 +68,20 @@ def pages_meanwhile(profile: Path) -> Iterator[None]:
     """Write the page of each run soon after it has ended, since others take hours; faults are told at the end."""
     over = threading.Event()
 
-    def write(known: list[runs.Record]) -> None:
+    def write(known: dict[Path, int]) -> None:
         while not over.wait(PAUSE):
             with contextlib.suppress(OSError, ValueError, runs.RunError):  # as of a run that takes its place just now
-                if (now := runs.read_profile(profile)) != known:
+                if (now := when_ended(profile)) != known:
                     report.write_pages(profile)
                     known = now
 
-    thread = threading.Thread(target=write, args=[runs.read_profile(profile)])
+    thread = threading.Thread(target=write, args=[when_ended(profile)])
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
-
-
-def snakemake(options: list[str]) -> int:
-    """Run Snakemake on the project, with these options and those of `profiles/default`, and return its exit status."""
-    from snakemake import cli
-
-    os.chdir(paths.PROJECT)
-    try:
-        return cli.main(options) or 0
-    except SystemExit as end:
-        return int(end.code or 0)
 
 
 def main() -> int:
