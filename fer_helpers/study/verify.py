@@ -46,18 +46,18 @@ def scores(predictions: pd.DataFrame, splits: set[str]) -> dict[tuple[str, ...],
     computed = {}
     for key, rows in predictions.groupby(KEYS, sort=False):
         classes = [name for name in EXPRESSIONS if f"p_{name}" in rows and (rows[f"p_{name}"] != "").any()]
-        folds = rows.assign(split=rows["split"] + " fold " + rows["fold"]) if "fold" in rows else rows.head(0)
+        folds = rows.assign(split=rows["split"] + " fold " + rows["fold"])
         for which, part in ((key, rows), *folds[folds["split"].isin(splits)].groupby(KEYS)):
             for row in _scores_of_one_set(part, classes):
                 name = (*which, row.pop("metric"), row.pop("expression"))
-                computed.setdefault(name, {"n": np.nan, "ci_low": np.nan, "ci_high": np.nan} | row)
+                computed.setdefault(name, {"ci_low": np.nan, "ci_high": np.nan} | row)
     return computed
 
 
 def _scores_of_one_set(rows: pd.DataFrame, classes: list[str]) -> Iterator[dict]:
     labels = rows["label"].map(classes.index).to_numpy()
     probabilities = rows[[f"p_{name}" for name in classes]].astype(float).to_numpy()
-    groups = rows["group"].to_numpy() if "group" in rows and (rows["group"] != "").any() else None
+    groups = rows["group"].to_numpy() if (rows["group"] != "").any() else None
     yield from evaluation.scores(labels, probabilities, classes, groups=groups).to_dict("records")
     counts = evaluation.confusion(labels, probabilities.argmax(axis=1), len(classes))
     yield {"metric": "errors", "expression": "", "value": len(rows) - np.trace(counts), "n": len(rows)}
