@@ -91,10 +91,9 @@ def lock(folder: Path, patience: float | None = None) -> IO:
             break
         except BlockingIOError:
             if time.monotonic() > end:
-                with file:
-                    file.seek(0)
-                    has_it = f"process {file.read()} is running into {folder}"
-                raise RunError(f"{has_it}: wait for its end, or stop it") from None
+                file.close()
+                process = beside(folder, "lock").read_text(encoding="utf-8")
+                raise RunError(f"process {process} is running into {folder}: wait for its end, or stop it") from None
             time.sleep(0.2)
     file.truncate(0)
     print(os.getpid(), end="", file=file, flush=True)
@@ -380,10 +379,8 @@ class Run(Record):
         rounded = np.asarray(probabilities, dtype="float64").round(PROBABILITY_DECIMALS)
         groups = None if group_by is None else table[group_by].to_numpy()
         keys = {key: columns.get(key) for key in PREDICTION_KEYS}
-        fold = table["fold"].array if "fold" in table else pd.NA
-        group = pd.NA if groups is None else groups
-        frame = pd.DataFrame(keys, index=range(len(table)))
-        frame = frame.assign(image=table["image"].array, fold=fold, group=group, label=table["expression"].array)
+        frame = pd.DataFrame(keys, index=table.index).assign(image=table["image"], fold=table.get("fold", pd.NA))
+        frame = frame.assign(group=table.get(group_by, pd.NA), label=table["expression"])
         frame[[f"p_{name}" for name in classes]] = rounded
         self._predictions[(*keys.values(), *table["image"])] = frame
         scored = evaluation.scores(class_indices(table, classes).to_numpy(), rounded, classes, groups=groups)
