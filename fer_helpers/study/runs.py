@@ -412,14 +412,14 @@ class Run(Record):
 
         `compute` trains in the folder that it is given and returns what is to be kept; the folder is then removed.
         """
-        self._check_unchanged()
+        folder = self.backup_dir(training)
         kept = self._backups / f"{training}.npz"
         with contextlib.suppress(Exception), np.load(kept) as arrays:  # missing or damaged in whatever way: made anew
             return dict(arrays)
-        computed = {name: np.asarray(value) for name, value in compute(self.backup_dir(training)).items()}
+        computed = {name: np.asarray(value) for name, value in compute(folder).items()}
         with paths.written_whole(kept) as partial, open(partial, "wb") as file:
             np.savez(file, **computed)
-        shutil.rmtree(self.backup_dir(training), ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         return computed
 
     def _check_unchanged(self) -> None:
