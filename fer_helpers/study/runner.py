@@ -27,7 +27,6 @@ from ipykernel.parentpoller import ParentPollerUnix
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from nbclient.exceptions import DeadKernelError
-from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 
 from fer_helpers import paths
@@ -149,9 +148,7 @@ def in_one_sentence(error: Exception) -> str:
     """Name and message of an exception, that of the notebook where it was raised there."""
     if isinstance(error, DeadKernelError):
         return "DeadKernelError: the kernel died, out of memory, killed from outside or crashed in compiled code"
-    name, message = type(error).__name__, str(error)
-    if isinstance(error, PapermillExecutionError):
-        name, message = error.ename, error.evalue
+    name, message = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
     lines = message.strip().splitlines()
     return textwrap.shorten(f"{name}: {lines[0]}" if lines else name, LONGEST_ERROR)
 
