@@ -384,10 +384,9 @@ class Run(Record):
         frame[[f"p_{name}" for name in classes]] = rounded
         self._predictions[(*keys.values(), *table["image"])] = frame
         scored = evaluation.scores(class_indices(table, classes).to_numpy(), rounded, classes, groups=groups)
-        for row in scored.to_dict("records"):
-            interval = (row.pop("ci_low"), row.pop("ci_high"))
-            claim = (claims or {}).get((row["metric"], row["expression"]), "")
-            self.add(row.pop("metric"), row.pop("value"), interval=interval, claim=claim, **row, **columns)
+        for metric, expression, value, n, low, high in scored.itertuples(index=False):
+            claim = (claims or {}).get((metric, expression), "")
+            self.add(metric, value, interval=(low, high), claim=claim, expression=expression, n=n, **columns)
         return scored
 
     def write(self, name: str, frame: pd.DataFrame) -> None:
