@@ -58,13 +58,13 @@ def run_notebook(parameter_file: Path, run_dir: str, gpus: int = 0, threads: int
     folder, error = runs.run_folder(run_dir), ""
     say(folder.name, f"started {time.strftime('%H:%M:%S')}")
     try:
-        lock = runs.begin(folder, {"notebook": notebook.stem, "paper": "", "parameters": {}, "data": []})
+        runs.begin(folder, {"notebook": notebook.stem, "paper": "", "parameters": {}, "data": []})
         try:
             passed = parameters.read(parameter_file) | {"run_dir": run_dir}
             parameters.check(notebook, parameters.resolved(notebook, passed))
             environment = ENVIRONMENT | gpu_of_its_own(gpus) | {runs.RUNNERS_FOLDER: str(folder)}
             environment |= dict.fromkeys(LIMITS_OF_THREADS, str(threads)) if threads else {}
-            execute(notebook, folder, passed, kernel(environment, [lock.fileno()]))
+            execute(notebook, folder, passed, kernel(environment, [runs.lock(folder).fileno()]))
         except KeyboardInterrupt:
             error = "stopped by hand"
         except Exception as exception:  # whatever it was, the run has failed of it, and run.json has to say so

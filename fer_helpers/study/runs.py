@@ -107,16 +107,15 @@ def recover(folder: Path) -> None:
         (new if new.exists() else beside(folder, "old")).rename(folder)
 
 
-def begin(folder: Path, about: dict) -> IO:
-    """Lock a run's folder, note in an empty one beside it that a run is going on, and return the file of the lock."""
-    held = lock(folder)
+def begin(folder: Path, about: dict) -> None:
+    """Lock a run's folder, and note in an empty one beside it that a run is going on."""
+    lock(folder)
     recover(folder)
     for left in ("running", "failed"):
         shutil.rmtree(beside(folder, left), ignore_errors=True)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     first = {"run": folder.name, "profile": folder.parent.name, "status": "running", "started": started}
     write_about(folder, first | about)
-    return held
 
 
 def write_about(folder: Path, about: dict) -> None:
