@@ -178,8 +178,9 @@ def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     wholes = images(paper, claim.tested, "all", expression) if split == "test" else []
     sizes += [(c.value, f"the whole, {c.place}, if folds were put together") for c in wholes]
     totals: dict[int, str] = {}
-    for n, note in [(int(n), note) for n, note in sizes if n]:
-        totals.setdefault(n, note)  # the first reason counts
+    for n, note in sizes:
+        if n:
+            totals.setdefault(int(n), note)  # the first reason counts
     return totals
 
 
@@ -210,10 +211,8 @@ def one_split_rule(paper: Paper) -> Found:
         needed = [(n, rule) for rule, n in mine.items() if arithmetic.counts(claim.value, n)]
         if fitting and needed and claim.dataset != other.dataset and claim.split == other.split:
             note = f"By what gives {other.value} images of {name(other.dataset)}, {name(claim.dataset)} has "
-            note += (
-                f"{_listed(fitting)} to test; {claim.value} needs one of {_listed(needed)}, if one rule divides both"
-            )
-            yield claim, POSSIBLE if dict(fitting).keys() & dict(needed) else DOUBTFUL, note
+            note += f"{_listed(fitting)} to test; {claim.value} needs one of {_listed(needed)}, if one rule "
+            yield claim, POSSIBLE if dict(fitting).keys() & dict(needed) else DOUBTFUL, f"{note}divides both"
 
 
 def confusion_matrix(paper: Paper) -> Found:
@@ -446,9 +445,9 @@ def network(paper: Paper) -> Found:
             note += f"{', '.join(str(max(of)) for of in after)} channels ({published.TAN})"
             yield claim, AGREES if same else FALSE, note
         elif claim.metric == "mbconv_channels":
-            every = {channels for within, _ in stages for channels in within}
+            every = [channels for within, _ in stages for channels in within]
             note = f"{claim.model}'s MBConv blocks have from {min(every):,} to {max(every):,} channels within"
-            yield claim, AGREES if every == {int(claim.value)} else FALSE, f"{note} ({published.TAN})"
+            yield claim, FALSE, f"{note} ({published.TAN})"
         elif claim.what == "stem.padding":
             note = "For images of even size Keras pads 0 pixels before and 1 behind; 1 on both sides is PyTorch's way"
             yield claim, AMBIGUOUS if claim.value == 1 else FALSE, note
