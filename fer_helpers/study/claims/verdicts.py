@@ -17,8 +17,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from fer_helpers import evaluation
 from fer_helpers.study import parameters
-from fer_helpers.study.claims import arithmetic
-from fer_helpers.study.claims import checks as consistency
+from fer_helpers.study.claims import arithmetic, checks
 from fer_helpers.study.claims.checks import AGREES, AMBIGUOUS, CONTRADICTS, DOUBTFUL, FALSE, IMPOSSIBLE
 from fer_helpers.study.claims.printed import load
 from fer_helpers.study.claims.published import SCALES, UNDER_AGREEMENT
@@ -26,6 +25,7 @@ from fer_helpers.study.runs import Record, read_profile, with_interval
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
 SUPPORTED, NOT_TESTED, NOTHING = "supported", "not tested", "nothing to test"
+BESIDES = "besides"  # a contradiction of which one side is at fault by itself: told, and no verdict
 WORDS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, IMPOSSIBLE, CONTRADICTS, DOUBTFUL, SUPPORTED, AMBIGUOUS, FALSE, AGREES)
 WORDS += (NOT_TESTED, NOTHING)
 # Of the words of a statement's rows it gets the first that is among them: it has been reproduced if all of it has.
@@ -38,11 +38,10 @@ SAME_SIZE = 0.02  # of the printed number of images: copies lose a few files
 NUMBERS = ("value", "n", "ci_low", "ci_high", "seed", "image_size", "epochs", "seconds")
 REAL, SCOREBOARD = "real photographs", "05_scoreboard"
 # Parameters that are no part of a paper's setting, or stand in the results' rows; in others a run has to be as printed.
-NO_SETTING = "data run_dir dataset data_sets variant weights seed seeds compared_variants alternatives trained_epochs "
-NO_SETTING += "trained_sizes baseline_epochs cnn_sizes tested_folds memory_gb precision all_devices export_to "
-NO_SETTING += "show_faces"
+NO_SETTING = "data run_dir dataset data_sets variant weights seed seeds compared_variants alternatives baseline_epochs "
+NO_SETTING += "trained_epochs trained_sizes cnn_sizes tested_folds memory_gb precision all_devices export_to show_faces"
 SETTING = ["run", "protocol", "dataset", "split", "model", "init", "image_size", "metric"]
-MEASURED = ("claim", *SETTING, "seeds", "epochs", "value", "low", "high", "low90", "high90", "trainings", "n")
+MEASURED = ("claim", *SETTING, "seeds", "epochs", "value", "low", "high", "low90", "high90", "trainings")
 MEASURED += ("differs", "apart", "set_otherwise", "relative")
 OURS = {"value": "ours", "low": "ours_low", "high": "ours_high", "run": "run", "protocol": "protocol"}
 OURS |= {"model": "ours_model", "init": "init", "image_size": "image_size", "seeds": "seeds", "differs": "differs"}
@@ -125,7 +124,7 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
     beforehand, which names the claim, or in another, of any notebook: what a paper leaves open may have been tried for
     another one.
     """
-    found, parsed = [], consistency.parse(printed)
+    found, parsed = [], checks.parse(printed)
     flat = "metric == 'flat_histogram_share' and value > 0.5"  # most images have the histogram of an equalised one
     equalised = {dataset for run in runs for dataset in run.results.query(flat)["dataset"]}
     for run in runs:
@@ -134,35 +133,35 @@ def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
         rows[text] = rows[text].astype(object).where(rows[text].notna(), "")
         rows["network"] = rows["model"].str.split(",").str[0]
         scores = rows[(rows[["init", "protocol", "paper"]] != "").all(axis=1) & rows["value"].notna()]
-        for claim in consistency.pick(parsed, kind="result"):
+        for claim in checks.pick(parsed, kind="result"):
             relative = f"Lite{claim.model[1:]}" if claim.model in SCALES else None
             named, alike = scores["claim"] == claim.claim, ["metric", "expression", "dataset"]
             same = (scores[alike] == [getattr(claim, name) for name in alike]).all(axis=1)
             same &= (scores["init"] == "imagenet") & (scores["network"] == relative)
             same &= scores["split"].isin([claim.split, *scores.loc[named, "split"]])
             for keys, setting in scores[named | same].groupby(SETTING, dropna=False, sort=False):
-                row, paper = setting.iloc[0], consistency.pick(parsed, paper=claim.paper)
+                row, paper = setting.iloc[0], checks.pick(parsed, paper=claim.paper)
                 differs = _differences(claim, row, run.about, paper)
                 apart = [note for note in differs if not note.startswith("protocol ")]
                 of_relative = len(apart) == 1 and row["network"] == relative
                 differs += [] if (setting["claim"] == claim.claim).any() else ["another setting"]
                 copies = [name for name in row["dataset"].split(" to ") if name in equalised]
-                set_otherwise = [f"a copy of {consistency.name(name)} with equalised histograms" for name in copies]
+                set_otherwise = [f"a copy of {checks.name(name)} with equalised histograms" for name in copies]
                 set_otherwise += _set_otherwise(run.about, of_cnn=row["network"] == "standard CNN")
                 kept = (*map("; ".join, ([*differs, *set_otherwise], differs, set_otherwise)), of_relative)
-                ours = setting["seed"].nunique(), setting["epochs"].max(), *_of_setting(run, setting), row["n"]
+                ours = setting["seed"].nunique(), setting["epochs"].max(), *_of_setting(run, setting)
                 found.append((claim.claim, *keys, *ours, *kept))
     rows = pd.DataFrame(found, columns=list(MEASURED)).astype({"differs": str, "apart": str, "relative": bool})
     return rows.sort_values(["seeds", "epochs"], ascending=False, kind="stable", ignore_index=True)
 
 
-def paper_init(claim: consistency.Claim) -> str:
+def paper_init(claim: checks.Claim) -> str:
     """The initial weights of the network that a claim is about: ImageNet's for every EfficientNet, none for another."""
     return "imagenet" if claim.model in ("", *SCALES) else "scratch"
 
 
-def _differences(claim: consistency.Claim, row: pd.Series, about: dict, paper: consistency.Paper) -> list[str]:
-    read, names = {entry["dataset"]: entry for entry in about.get("data", [])}, consistency.name
+def _differences(claim: checks.Claim, row: pd.Series, about: dict, paper: checks.Paper) -> list[str]:
+    read, names = {entry["dataset"]: entry for entry in about.get("data", [])}, checks.name
     metric, bound = row["metric"].removesuffix("_last_epoch"), claim.metric.endswith("_below")
     differs = [_of_data(paper, name, read.get(name)) for name in row["dataset"].split(" to ")]
     pairs = [
@@ -175,7 +174,7 @@ def _differences(claim: consistency.Claim, row: pd.Series, about: dict, paper: c
     return [*filter(None, differs), *(note for differing, note in pairs if differing)]
 
 
-def _set_otherwise(about: dict, of_cnn: bool = False) -> list[str]:
+def _set_otherwise(about: dict, of_cnn: bool) -> list[str]:
     """The parameters of a run that are not the paper's, which its notebook has as its own.
 
     Those that begin `cnn_` are of the standard CNN (`of_cnn`), which has few of the others.
@@ -187,17 +186,17 @@ def _set_otherwise(about: dict, of_cnn: bool = False) -> list[str]:
     return [f"{name} {value}, not {own[name]}" for name, value in passed.items() if value != own.get(name, value)]
 
 
-def _of_data(paper: consistency.Paper, dataset: str, entry: dict | None) -> str:
+def _of_data(paper: checks.Paper, dataset: str, entry: dict | None) -> str:
     """In what a data set that a run read differs from the paper's: no photographs, or not as many as it prints."""
     if entry is None or entry["source"] != REAL:
-        return entry["source"] if entry else f"no record of the {consistency.name(dataset)} that was read"
-    whole, train, val, test = (consistency.images(paper, dataset, split) for split in ("all", "train", "val", "test"))
+        return entry["source"] if entry else f"no record of the {checks.name(dataset)} that was read"
+    whole, train, val, test = (checks.images(paper, dataset, split) for split in ("all", "train", "val", "test"))
     parts = [claims[0].value for claims in (train, val, test) if train and test and claims]
-    frames = [n for n, *_ in consistency.frames(dataset, paper)]
+    frames = [n for n, *_ in checks.frames(dataset, paper)]
     sizes = sorted({*(int(claim.value) for claim in whole[:1]), *([int(sum(parts))] if parts else []), *frames})
     if not sizes or any(abs(entry["images"] / float(size) - 1) <= SAME_SIZE for size in sizes):
         return ""
-    return f"{entry['images']:,} images of {consistency.name(dataset)}, not {' or '.join(f'{n:,}' for n in sizes)}"
+    return f"{entry['images']:,} images of {checks.name(dataset)}, not {' or '.join(f'{n:,}' for n in sizes)}"
 
 
 def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
@@ -208,46 +207,42 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     gives (for a precision its class's share, for a loss the labels' entropy), `apart` how far the nearest other network
     is, `smallest` what difference the images can show: n, or, where n is not settled, the most that it can be.
     """
-    runs, checks = runs or [], consistency.check(printed)
-    scores, parsed = measured(printed, runs), consistency.parse(printed)
-    at_fault = set(checks.loc[checks["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS]), "claim"])
-    settled = checks["against"].map(lambda ids: not at_fault.isdisjoint(ids.split())) | checks["claim"].isin(at_fault)
-    of_other = (checks["word"] == CONTRADICTS) & settled  # told, and no verdict: one side is at fault by itself
-    also, checks = checks[of_other], checks[~of_other]
+    runs, found = runs or [], checks.check(printed)
+    scores, parsed = measured(printed, runs), checks.parse(printed)
+    at_fault = set(found.loc[found["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS]), "claim"])
+    settled = (found["claim"] + " " + found["against"]).map(lambda ids: not at_fault.isdisjoint(ids.split()))
+    found.loc[settled & (found["word"] == CONTRADICTS), "word"] = BESIDES
+    notes = found["note"].str[:-1] + found["against"].map(lambda ids: f" ({ids})" * bool(ids))
+    sentences = notes.groupby([found["claim"], found["word"]]).agg(lambda alike: f"{'; '.join(alike.unique())}.")
     rows = []
     for claim in parsed:
-        mine, found = scores[scores["claim"] == claim.claim], checks[checks["claim"] == claim.claim]
-        ours, paper = _nearest(mine, claim), consistency.pick(parsed, paper=claim.paper)
+        mine, said = scores[scores["claim"] == claim.claim], sentences[claim.claim]
+        ours, paper = _nearest(mine, claim), checks.pick(parsed, paper=claim.paper)
         entries = [entry for run in runs for entry in run.about.get("data", [])]
         here = [entry["dataset"] for entry in entries if not _of_data(paper, entry["dataset"], entry)]
         missing = [name for name in claim.dataset.split(" to ") if name in UNDER_AGREEMENT and name not in here]
         word, reason = (
-            _from_checks(found, (IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS))
+            _first(said, IMPOSSIBLE, FALSE, AMBIGUOUS, CONTRADICTS)
             or _counted(claim, runs)
-            or _from_checks(found, (DOUBTFUL, AGREES))
+            or _first(said, DOUBTFUL, AGREES)
             or _from_scores(claim, mine)
             or _not_tested(claim, paper, missing, ours)
         )
-        if word == CONTRADICTS and (doubt := _from_checks(found, (DOUBTFUL,))):
-            reason += f" Besides: {doubt[1]}"
-        if claim.kind == "result" and (other := _from_checks(also[also["claim"] == claim.claim], (CONTRADICTS,))):
-            reason += f" Nor can these be true together: {other[1]}"
-        judged = {"printed": float(claim.value), "word": word, "reason": reason}
-        rows.append(claim._asdict() | judged | _context(claim, paper) | ours)
+        if word == CONTRADICTS and DOUBTFUL in said:
+            reason += f" Besides: {said[DOUBTFUL]}"
+        if claim.kind == "result" and BESIDES in said:
+            reason += f" Nor can these be true together: {said[BESIDES]}"
+        rows.append(claim._asdict() | {"word": word, "reason": reason} | _context(claim, paper) | ours)
     whole = dict.fromkeys(("decimals", "n", "most", "image_size", "seeds", "images_apart"), "Int64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
 
-def _from_checks(found: pd.DataFrame, words: tuple[str, ...]) -> tuple[str, str] | None:
-    """The first of the words that the checks found, with their sentences, or None."""
-    for word in words:
-        rows = found.loc[found["word"] == word, ["note", "against"]].to_numpy()
-        if notes := [f"{note[:-1]}{f' ({ids})' * bool(ids)}" for note, ids in rows]:
-            return word, f"{'; '.join(dict.fromkeys(notes))}."
-    return None
+def _first(said: pd.Series, *words: str) -> tuple[str, str] | None:
+    """The first of the words that the checks say of a claim, with their sentences, or None."""
+    return next(((word, said[word]) for word in words if word in said), None)
 
 
-def _counted(claim: consistency.Claim, runs: list) -> tuple[str, str] | None:
+def _counted(claim: checks.Claim, runs: list) -> tuple[str, str] | None:
     """That images were counted again in real photographs, as many as printed."""
     for run in runs if claim.kind == "count" else []:
         rows = run.results[(run.results["claim"] == claim.claim) & (run.results["metric"] == claim.metric)]
@@ -264,7 +259,7 @@ def equivalence(value: float, ours: Interval, margin: float) -> str:
     return NOT_REPRODUCED if ours.low > value + margin or ours.high < value - margin else UNDECIDED
 
 
-def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, str] | None:
+def _from_scores(claim: checks.Claim, scores: pd.DataFrame) -> tuple[str, str] | None:
     """What our scores make of a result, with the numbers; None if they can't judge it, or it is not printed well."""
     if claim.note.startswith("open: "):
         return None
@@ -301,15 +296,15 @@ def _from_scores(claim: consistency.Claim, scores: pd.DataFrame) -> tuple[str, s
     return None
 
 
-def _not_tested(claim: consistency.Claim, paper: consistency.Paper, missing: list, ours: dict) -> tuple[str, str]:
+def _not_tested(claim: checks.Claim, paper: checks.Paper, missing: list, ours: dict) -> tuple[str, str]:
     """Why nothing tests a claim: data under agreement, not printed well enough, weights or hardware."""
     if claim.kind in ("setting", "cited"):
         return NOTHING, "A setting of the authors." if claim.kind == "setting" else "Not measured by this paper."
     if missing:
-        why = f"Data under agreement: {' and '.join(map(consistency.name, missing))}"
+        why = f"Data under agreement: {' and '.join(map(checks.name, missing))}"
     elif claim.note.startswith("open: "):
         why = f"Not printed well enough: {claim.note.removeprefix('open: ')}"
-    elif consistency.is_of_images(claim) and not consistency.plausible_totals(claim, paper):
+    elif checks.is_of_images(claim) and not checks.plausible_totals(claim, paper):
         why = "Not printed well enough: n, of how many images it is a share, is missing"
     elif claim.kind == "result" and paper_init(claim) == "imagenet":
         why = f"Weights: no run of {claim.model or 'B0 to B7'} began from those of ImageNet"
@@ -320,7 +315,7 @@ def _not_tested(claim: consistency.Claim, paper: consistency.Paper, missing: lis
     return NOT_TESTED, f"{why}."
 
 
-def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
+def _nearest(scores: pd.DataFrame, claim: checks.Claim) -> dict:
     """What is shown as ours: the score that differs in least from what the claim is about; then the first.
 
     Of two settings with as many differences that with the paper's size of images.
@@ -332,19 +327,19 @@ def _nearest(scores: pd.DataFrame, claim: consistency.Claim) -> dict:
     return next(iter(ranked.to_dict("records")), dict.fromkeys(OURS.values()))
 
 
-def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
-    """What stands beside a printed number: n, its own interval, the floor, and what it is compared with."""
-    n, fits, totals = consistency.likely_total(claim, paper) if consistency.is_of_images(claim) else (None, {}, {})
-    stated = [size for size in fits if totals[size].startswith(consistency.STATED)]
+def _context(claim: checks.Claim, paper: checks.Paper) -> dict:
+    """A printed number and what stands beside it: n, its own interval, the floor, and what it is compared with."""
+    n, fits, totals = checks.likely_total(claim, paper) if checks.is_of_images(claim) else (None, {}, {})
+    stated = [size for size in fits if totals[size].startswith(checks.STATED)]
     n = claim.n or (n if n in stated and claim.dataset == claim.tested else None)
     most = n or max(stated or fits, default=None)
-    context: dict = {"n": n, "most": most}
     value, metric = float(claim.value), claim.metric if claim.unit == "share" else ""
+    context: dict = {"printed": value, "n": n, "most": most}
     accuracy = metric.startswith("accuracy") and not metric.endswith("_below")
     if n and accuracy and (found := arithmetic.counts(claim.value, n)):
         ends = [evaluation.proportion_interval(k, n) for k in (found[0], found[-1])]
         context["printed_low"], context["printed_high"] = ends[0][0], ends[1][1]
-    sizes = pd.Series(consistency.class_images(claim, paper) if claim.kind == "result" else {}, dtype=float)
+    sizes = pd.Series(checks.class_images(claim, paper) if claim.kind == "result" else {}, dtype=float)
     shares = sizes / sizes.sum() if n or claim.dataset == claim.tested else sizes.head(0)  # else any of several sets
     if accuracy and not claim.expression:
         context["floor"] = shares.max()
@@ -352,7 +347,7 @@ def _context(claim: consistency.Claim, paper: consistency.Paper) -> dict:
         context["floor"] = stats.entropy(shares) if len(shares) else np.nan
     elif claim.metric == "precision":
         context["floor"] = shares.get(claim.expression, np.nan)
-    alike = consistency.pick(paper, dataset=claim.dataset, split=claim.split, metric=claim.metric, expression="")
+    alike = checks.pick(paper, dataset=claim.dataset, split=claim.split, metric=claim.metric, expression="")
     rivals = [c for c in alike if c.model != claim.model and "standard CNN" not in (c.model, claim.model)]
     if claim.kind == "result" and accuracy and most:
         context["smallest"] = evaluation.smallest_difference(most, value)
@@ -391,12 +386,12 @@ def verdict(run, paper: str, of_all: pd.DataFrame | None = None) -> Verdict:
     """
     judged = judge(load(paper), [run])
     words = judged if of_all is None else of_all[of_all["paper"] == paper]
-    results = statements(words).query("kind == 'result'").reset_index(drop=True)
-    own = judged.set_index("claim").reindex(results["claim"]).reset_index()
-    own = with_interval(own.rename(columns={"ours_low": "ci_low", "ours_high": "ci_high"}))
-    table = results.assign(claim=results["claim"].str.partition(".")[2], ours=own["ours"], interval=own["interval"])
-    table["reason"] += results.apply(_beside, axis=1)
-    table["printed"] = [f"{row.printed:.{row.decimals}f}" for row in results.itertuples()]
+    own = with_interval(judged.rename(columns={"ours_low": "ci_low", "ours_high": "ci_high"}))
+    results = statements(words).query("kind == 'result'").drop(columns="ours")
+    table = results.merge(own[["claim", "ours", "interval"]], "left", "claim")
+    table["reason"] += table.apply(_beside, axis=1)
+    table["printed"] = [f"{row.printed:.{row.decimals}f}" for row in table.itertuples()]
+    table["claim"] = table["claim"].str.partition(".")[2]
     return Verdict(headline(words), table[["claim", "printed", "ours", "interval", "word", "reason"]])
 
 
