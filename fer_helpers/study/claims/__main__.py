@@ -28,16 +28,15 @@ def main(arguments: list[str] | None = None) -> None:
         printed = claims.read(chosen.file) if chosen.file else claims.load()
     except (OSError, ValueError) as error:
         sys.exit(f"{error}; see python -m fer_helpers.study.claims --help")
+    found = checks.check(printed)
     if chosen.csv:
-        checks.check(printed).to_csv(sys.stdout, index=False, lineterminator="\n")
+        found.to_csv(sys.stdout, index=False, lineterminator="\n")
         return
-    judged = claims.judge(printed)
-    found = checks.check(printed).drop_duplicates("claim").set_index("claim")
+    judged, first = claims.judge(printed), found.drop_duplicates("claim", ignore_index=True)
+    if chosen.file:  # why nothing of ours tests it is of no interest in a table of others' papers
+        judged["reason"] = judged["reason"].where(judged["word"] != "not tested", first["word"] + ". " + first["note"])
     for row in judged.itertuples():
-        # Why nothing of ours tests it is of no interest in a table of others' papers.
-        first = found.loc[row.claim] if chosen.file and row.word == "not tested" else None
-        reason = row.reason if first is None else f"{first['word']}. {first['note']}"
-        print(f"{row.word:<18} {row.claim} = {row.printed:.{row.decimals}f}: {reason}")
+        print(f"{row.word:<18} {row.claim} = {row.printed:.{row.decimals}f}: {row.reason}")
     print(f"\n{len(judged)} printed number{'s' * (len(judged) != 1)}. {claims.headline(judged)}")
 
 

@@ -40,7 +40,7 @@ def parse(claims: pd.DataFrame) -> list[Claim]:
     low, high = zip(*map(arithmetic.bounds, exact), strict=True)
     claims = claims.assign(value=exact, low=low, high=high, places=places.map(set), place=places.str[0])
     claims["n"] = claims["n"].astype(object).where(claims["n"].notna(), None)
-    claims["what"] = claims["claim"].map(lambda claim: PLACE.sub("", claim))
+    claims["what"] = claims["claim"].str.replace(PLACE, "", regex=True)
     claims["tested"] = claims["dataset"].str.split(" to ").str[-1]
     claims["scored_as"] = claims["dataset"] + "," + claims["split"] + "," + claims["model"]
     return list(claims.itertuples(index=False, name="Claim"))
@@ -413,7 +413,7 @@ def bounded(paper: Paper) -> Found:
     for bound in pick(paper, metric="accuracy_difference_below"):
         scores = pick(paper, metric="accuracy", dataset=bound.dataset, model=bound.model, expression="")
         for train, test in product(pick(scores, split="train"), pick(scores, split="test")):
-            least = max(train.low - test.high, test.low - train.high, Decimal(0))
+            least = max(train.low - test.high, test.low - train.high, 0)
             note = f"{train.value} and {test.value} are before rounding at least {least} apart"
             yield bound, least < bound.value, note, train, test
     for best, trained in product(paper, pick(paper, metric="epochs")):
@@ -424,11 +424,10 @@ def bounded(paper: Paper) -> Found:
 
 def errors(paper: Paper) -> Found:
     """A number of errors leaves a number of right images, and so an accuracy."""
-    shares = pick(paper, metric="accuracy", expression="", unit="share")
-    for claim, other in product(pick(paper, metric="errors"), shares):
-        if claim.n and claim.scored_as == other.scored_as:
-            right = claim.n - int(claim.value)
-            note = f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}"
+    for claim in [c for c in pick(paper, metric="errors") if c.n]:
+        right = claim.n - int(claim.value)
+        note = f"{claim.value} errors in {claim.n} images leave {right / claim.n:.4f}"
+        for other in pick(paper, metric="accuracy", expression="", unit="share", scored_as=claim.scored_as):
             fits = right in arithmetic.counts(other.value, claim.n)
             yield claim, fits, f"{note}; {other.place} has {other.value}", other
 
