@@ -161,11 +161,11 @@ def paper_init(claim: checks.Claim) -> str:
 
 
 def _differences(claim: checks.Claim, row: pd.Series, about: dict, paper: checks.Paper) -> list[str]:
-    read, names = {entry["dataset"]: entry for entry in about.get("data", [])}, checks.name
+    read = {entry["dataset"]: entry for entry in about.get("data", [])}
     metric, bound = row["metric"].removesuffix("_last_epoch"), claim.metric.endswith("_below")
     differs = [_of_data(paper, name, read.get(name)) for name in row["dataset"].split(" to ")]
     pairs = [
-        (row["dataset"] != claim.dataset, f"{names(row['dataset'])}, not {names(claim.dataset)}"),
+        (row["dataset"] != claim.dataset, f"{checks.name(row['dataset'])}, not {checks.name(claim.dataset)}"),
         (row["protocol"] != "paper", f"protocol {row['protocol']}"),
         (row["init"] != paper_init(claim), f"initial weights {row['init']}, not {paper_init(claim)}"),
         (metric != claim.metric and not (bound and "_less_" in metric), f"{row['metric']}, not {claim.metric}"),
@@ -268,7 +268,7 @@ def _from_scores(claim: checks.Claim, scores: pd.DataFrame) -> tuple[str, str] |
     shown = [f"{row.value:.4f} [{row.low:.4f}, {row.high:.4f}]" for row in scores.itertuples()]
     scores = scores.assign(shown=shown + one)
     same, relatives = scores[scores["differs"] == ""], scores[scores["relative"]]
-    for ours in same.head(1).itertuples():
+    if ours := next(same.itertuples(), None):
         note = f"{ours.shown} against {value}, in {ours.run}."
         if claim.unit != "share":
             return UNDECIDED, f"How near a {claim.metric} has to come was not fixed beforehand: {note}"
@@ -277,23 +277,21 @@ def _from_scores(claim: checks.Claim, scores: pd.DataFrame) -> tuple[str, str] |
         if claim.metric.endswith("_below"):  # a bound: everything under it is as printed
             return REPRODUCED if ours.high90 < value else NOT_REPRODUCED if ours.low >= value else UNDECIDED, note
         return equivalence(value, ours, m), note
-    beforehand = list(relatives[~relatives["apart"].str.contains(";")].head(1).itertuples())
-    for fixed in beforehand:
-        if not fixed.set_otherwise and fixed.low <= value + m and fixed.high >= value - m:
-            note = f"The nearest relative, {fixed.model} in {fixed.run}, has {fixed.shown}; {value} is printed."
-            return SUPPORTED, note
-    if len(relatives) > 1:
-        best = relatives.loc[relatives["high"].idxmax()]
-        settings = len(relatives[["model", "image_size"]].drop_duplicates())
-        note = f"In the best of {settings} settings, by these very scores, the nearest relative, {best['model']} at "
-        note += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
-        for fixed in beforehand:
-            note += f" In the setting {'nearest to that ' * bool(fixed.set_otherwise)}fixed beforehand {fixed.model}"
-            note += f" at {fixed.image_size:.0f} px has {fixed.shown} ({fixed.differs})."
-        if best["high"] < value - FAR:
-            return DOUBTFUL, note
-        return NOT_TESTED, f"Weights: no run of {claim.model} began from those of ImageNet. {note}"
-    return None
+    fixed = next(relatives[~relatives["apart"].str.contains(";")].itertuples(), None)
+    if fixed and not fixed.set_otherwise and fixed.low <= value + m and fixed.high >= value - m:
+        return SUPPORTED, f"The nearest relative, {fixed.model} in {fixed.run}, has {fixed.shown}; {value} is printed."
+    if len(relatives) < 2:
+        return None
+    best = relatives.loc[relatives["high"].idxmax()]
+    settings = len(relatives[["model", "image_size"]].drop_duplicates())
+    note = f"In the best of {settings} settings, by these very scores, the nearest relative, {best['model']} at "
+    note += f"{best['image_size']:.0f} px in {best['run']}, has {best['shown']}; {value} is printed."
+    if fixed:
+        note += f" In the setting {'nearest to that ' * bool(fixed.set_otherwise)}fixed beforehand {fixed.model} at "
+        note += f"{fixed.image_size:.0f} px has {fixed.shown} ({fixed.differs})."
+    if best["high"] < value - FAR:
+        return DOUBTFUL, note
+    return NOT_TESTED, f"Weights: no run of {claim.model} began from those of ImageNet. {note}"
 
 
 def _not_tested(claim: checks.Claim, paper: checks.Paper, missing: list, ours: dict) -> tuple[str, str]:
