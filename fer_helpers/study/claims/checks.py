@@ -263,8 +263,8 @@ def loss_and_accuracy(paper: Paper) -> Found:
         note += f"shares has a loss of {labels:.2f} (without class weights; chance is ln {len(sizes)} = {chance:.2f})"
         strange = accuracy.value < floor and below < labels
         if strange:
-            worse = f"the accuracy of {accuracy.value} is worse than the first"
-            note += f": {worse}, the loss of {loss.value} better than the second"
+            note += f": the accuracy of {accuracy.value} is worse than the first, the loss of {loss.value} better than "
+            note += "the second"
             k = max(2, round(math.exp(loss.value)))
             far = max(abs(math.log(k) - float(loss.value)), abs(1 / k - float(accuracy.value)))
             if far <= 0.02 and k < len(sizes):

@@ -53,7 +53,7 @@ def images(dataset: str, split: str) -> set[Decimal]:
 
 def channels(base: int, width: float) -> int:
     """B0's channels times a factor, to the nearest multiple of 8 that is not less than nine tenths of it."""
-    nearest = max(8, int(base * width + 4) // 8 * 8)
+    nearest = int(base * width + 4) // 8 * 8
     return nearest + 8 if nearest < 0.9 * base * width else nearest
 
 

@@ -285,13 +285,9 @@ def test_nearest_relative_supports_or_casts_doubt_and_no_more(judged, rows, expe
 def test_what_the_nearest_relative_reached_in_its_best_setting_is_told_where_it_judges_nothing(judged):
     other = lite(0.85, named=False, paper="other_2021", model="Lite0, trained")
     reason = judged(a_run(lite(0.60), name="a"), a_run(other, name="b"))["reason"]
-    told = (
-        "In the best of 2 settings, by these very scores, the nearest relative, Lite0, trained at 96 px in cpu/b, has"
-    )
-    told += (
-        " 0.8500 [0.8400, 0.8600]; 0.9 is printed. In the setting fixed beforehand Lite0, frozen at 48 px has 0.6000"
-    )
-    told += " [0.5900, 0.6100] (Lite0, not B0)."
+    told = "In the best of 2 settings, by these very scores, the nearest relative, Lite0, trained at 96 px in cpu/b, "
+    told += "has 0.8500 [0.8400, 0.8600]; 0.9 is printed. In the setting fixed beforehand Lite0, frozen at 48 px has "
+    told += "0.6000 [0.5900, 0.6100] (Lite0, not B0)."
     assert reason == f"Weights: no run of B0 began from those of ImageNet. {told}"
     otherwise = {"name": "a", "seeds": 1, "parameters": {"detector": "none"}}
     reason = judged(a_run(lite(0.60), **otherwise), a_run(other, name="b"))["reason"]
