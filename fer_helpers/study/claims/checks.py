@@ -167,16 +167,16 @@ def plausible_totals(claim: Claim, paper: Paper) -> dict[int, str]:
     crossed, split, expression = " to " in claim.dataset, claim.split or "test", claim.expression
     sizes = [(claim.n, STATED)]
     sizes += [(c.value, f"{STATED} in {c.place}") for c in images(paper, claim.tested, split, expression)]
+    wholes = images(paper, claim.tested, "all", expression)
     if crossed:
         sizes += [(n, f"{STATED} by {note}") for n, note, _ in frames(claim.tested, paper)]
-        sizes += [(c.value, f"the whole, {c.place}") for c in images(paper, claim.tested, "all", expression)]
+        sizes += [(c.value, f"the whole, {c.place}") for c in wholes]
     sizes += [(n, f"the {split} share of the whole, {rule}") for rule, n in _share_sizes(claim, paper).items()]
     either = dict.fromkeys((expression, claim.metric.partition("share_predicted_")[2] or expression))
     for kind, shown in product(["test_set"] * (split == "test") + ["whole_set"] * crossed, either):
         sets = published.SETS.get((kind, claim.tested), {}).items()
         sizes += [(of.get(shown) if shown else sum(of.values()), note) for note, of in sets]
-    wholes = images(paper, claim.tested, "all", expression) if split == "test" else []
-    sizes += [(c.value, f"the whole, {c.place}, if folds were put together") for c in wholes]
+    sizes += [(c.value, f"the whole, {c.place}, if folds were put together") for c in wholes if split == "test"]
     totals: dict[int, str] = {}
     for n, note in sizes:
         if n:

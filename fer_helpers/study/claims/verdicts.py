@@ -115,7 +115,7 @@ def _of_setting(run, rows: pd.DataFrame) -> Interval:
     return Interval(value, *ends, rows["seed"].nunique())
 
 
-def measured(printed: pd.DataFrame, runs: list) -> pd.DataFrame:
+def measured(printed: pd.DataFrame, runs: list | tuple) -> pd.DataFrame:
     """Every score of ours that bears on a printed result: a row for each claim, run and setting.
 
     Those of most seeds come first, then those of the longest training.
@@ -199,7 +199,7 @@ def _of_data(paper: checks.Paper, dataset: str, entry: dict | None) -> str:
     return f"{entry['images']:,} images of {checks.name(dataset)}, not {' or '.join(f'{n:,}' for n in sizes)}"
 
 
-def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
+def judge(printed: pd.DataFrame, runs: list | tuple = ()) -> pd.DataFrame:
     """Every claim with its word, a reason, and what stands beside it: a row a claim, columns `COLUMNS`.
 
     `printed` has all rows of each paper, `runs` are at work or of `finished_runs`. From `printed_low` to `printed_high`
@@ -207,8 +207,7 @@ def judge(printed: pd.DataFrame, runs: list | None = None) -> pd.DataFrame:
     gives (for a precision its class's share, for a loss the labels' entropy), `apart` how far the nearest other network
     is, `smallest` what difference the images can show: n, or, where n is not settled, the most that it can be.
     """
-    runs, found = runs or [], checks.check(printed)
-    scores, parsed = measured(printed, runs), checks.parse(printed)
+    found, parsed, scores = checks.check(printed), checks.parse(printed), measured(printed, runs)
     at_fault = set(found.loc[found["word"].isin([IMPOSSIBLE, FALSE, AMBIGUOUS]), "claim"])
     settled = (found["claim"] + " " + found["against"]).map(lambda ids: not at_fault.isdisjoint(ids.split()))
     found.loc[settled & (found["word"] == CONTRADICTS), "word"] = BESIDES
@@ -242,7 +241,7 @@ def _first(said: pd.Series, *words: str) -> tuple[str, str] | None:
     return next(((word, said[word]) for word in words if word in said), None)
 
 
-def _counted(claim: checks.Claim, runs: list) -> tuple[str, str] | None:
+def _counted(claim: checks.Claim, runs: list | tuple) -> tuple[str, str] | None:
     """That images were counted again in real photographs, as many as printed."""
     for run in runs if claim.kind == "count" else []:
         rows = run.results[(run.results["claim"] == claim.claim) & (run.results["metric"] == claim.metric)]
