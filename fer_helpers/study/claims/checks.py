@@ -138,9 +138,8 @@ def is_of_images(claim: Claim) -> bool:
 
 def _impossible(claim: Claim, paper: Paper, totals: dict[int, str], n: int) -> str:
     below, of_class = math.floor(claim.value * n), class_images(claim, paper)
-    near = " and ".join(f"{k}/{n} = {k / n:.4f}" for k in (below, below + 1))
+    near = " and ".join(f"{k}/{n} = {k / n:.4f}" for k in (below, below + 1)) + _slip(claim, n)
     note = f"No whole number of images gives {claim.value}, however it is rounded, of {_listed(totals.items())}: {near}"
-    note += _slip(claim, n)
     if not any(of_class.values()) or claim.expression:
         return note
     if claim.value <= 1 - Decimal(4) / n:
