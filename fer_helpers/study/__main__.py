@@ -55,7 +55,7 @@ def study(profile: str, cores: int, gpus: int = 0, force: bool = False, run: str
         failed = [f"FAILED {name}: {run.about['error']}" for name, run in attempts.items() if run.status == "failed"]
         problems = early + failed or ["The study stopped before its end: see above. make study goes on from here."]
         print(*problems, sep="\n", file=sys.stderr)
-    return status
+    return status or 0
 
 
 def when_ended(profile: Path) -> dict[Path, int]:
